@@ -1,0 +1,190 @@
+"""A trust's settings file, read once at start into frozen settings: the only reader of it and of the environment."""
+
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+
+from dicom_nodes.foundation.settings_file import HostPort, Settings, SettingsError, load_settings
+
+Action = Literal["echo", "store", "find", "move", "get"]
+
+
+def _ae_title(text: str) -> str:
+    if not 1 <= len(text.strip()) <= 16 or text != text.strip() or not text.isascii() or "\\" in text:
+        raise ValueError("expected an AE title of 1 to 16 ASCII characters without backslash or outer spaces")
+    return text
+
+
+def _host_range(text: str) -> str:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"expected an IP address or a range such as 10.1.2.0/24, got {text!r}") from None
+    return text
+
+
+def _from_the_files_folder(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else Path(folder) / path
+
+
+AeTitle = Annotated[str, AfterValidator(_ae_title)]
+HostRange = Annotated[str, AfterValidator(_host_range)]
+LocalPath = Annotated[Path, AfterValidator(_from_the_files_folder)]
+OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,6}$")]
+
+
+class Trust(Settings):
+    """Who this node stands for. Issuers qualify identifiers that arrive without one (DICOM (0010,0021))."""
+
+    ods_code: OdsCode
+    name: str = Field(min_length=1)
+    patient_id_issuer: str = ""
+    accession_issuer: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _issuers_default_to_the_ods_code(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "ods_code" in values:
+            return {"patient_id_issuer": values["ods_code"], "accession_issuer": values["ods_code"], **values}
+        return values
+
+
+class Node(Settings):
+    """The node itself: where it listens, where it keeps things, when it refuses more."""
+
+    ae_title: AeTitle
+    listen: HostPort
+    data_dir: LocalPath
+    database_url: str | None = None
+    health_listen: HostPort | None = None
+    disk_reserve_mib: int = Field(default=2048, ge=0)
+    settle_quiet_s: float = Field(default=60.0, gt=0)
+    maximum_associations: int = Field(default=100, ge=1)
+    maximum_pdu_bytes: int = Field(default=262_144, ge=4096)
+    workers: int = Field(default=4, ge=1, le=64)
+
+
+class Router(Settings):
+    """Where facts go and orders come from; the node dials out."""
+
+    url: str = Field(pattern=r"^https?://")
+    token_file: LocalPath
+
+
+class DimseArchive(Settings):
+    """A PACS reached by C-STORE."""
+
+    kind: Literal["dimse"]
+    ae_title: AeTitle
+    address: HostPort
+
+
+class OrthancArchive(Settings):
+    """An Orthanc reached by its REST API."""
+
+    kind: Literal["orthanc"]
+    url: str = Field(pattern=r"^https?://")
+    username: str | None = None
+    password_file: LocalPath | None = None
+
+
+class EmbeddedArchive(Settings):
+    """A folder of Part 10 files, for demonstrations and small sites."""
+
+    kind: Literal["embedded"]
+    directory: LocalPath
+
+
+class Ris(Settings):
+    """The trust's RIS, which takes reports as ORU^R01 by MLLP and answers with an application ACK."""
+
+    address: HostPort
+    sending_application: str = "READACROSS"
+    receiving_application: str = "RIS"
+    charset: Literal["UNICODE UTF-8", "8859/1", "8859/15", "ASCII"] = "UNICODE UTF-8"
+    version: Literal["2.3", "2.3.1", "2.4", "2.5", "2.5.1"] = "2.5.1"
+    processing_id: Literal["P", "T", "D"] = "P"
+    timeout_s: float = Field(default=30.0, gt=0)
+
+
+class Hl7Listener(Settings):
+    """Where readers' systems send reports as ORU^R01."""
+
+    listen: HostPort
+    allowed_hosts: tuple[HostRange, ...]
+    max_message_bytes: int = Field(default=1_048_576, ge=1024)
+    idle_s: float = Field(default=300.0, gt=0)
+
+
+class Delivery(Settings):
+    """How work is retried before it is parked."""
+
+    attempts: int = Field(default=12, ge=1)
+    first_retry_s: float = Field(default=2.0, gt=0)
+    longest_retry_s: float = Field(default=900.0, gt=0)
+
+
+class Peer(Settings):
+    """An application entity that may call us, or that we deliver to; what is not listed is refused."""
+
+    ae_title: AeTitle
+    role: Literal["modality", "archive", "workstation", "node"]
+    allowed_hosts: tuple[HostRange, ...] = ()
+    may: tuple[Action, ...] = ()
+    address: HostPort | None = None
+
+    def allows_host(self, host: str) -> bool:
+        """Whether a call from this IP address is this peer's."""
+        address = ip_address(host)
+        if address.version == 6 and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return any(address in ip_network(entry, strict=False) for entry in self.allowed_hosts)
+
+
+class NodeSettings(Settings):
+    """One trust's node, as its file says."""
+
+    trust: Trust
+    node: Node
+    router: Router
+    archive: Annotated[DimseArchive | OrthancArchive | EmbeddedArchive, Field(discriminator="kind")]
+    ris: Ris | None = None
+    hl7: Hl7Listener | None = None
+    delivery: Delivery = Delivery()
+    peers: tuple[Peer, ...] = ()
+
+    @model_validator(mode="after")
+    def _peers_are_told_apart(self) -> "NodeSettings":
+        seen: set[str] = set()
+        for number, peer in enumerate(self.peers):
+            if peer.ae_title in seen or peer.ae_title == self.node.ae_title:
+                raise ValueError(f"peers[{number}].ae_title: {peer.ae_title!r} is used twice; each peer needs its own")
+            seen.add(peer.ae_title)
+            if peer.may and not peer.allowed_hosts:
+                raise ValueError(f"peers[{number}].allowed_hosts: is empty, but {peer.ae_title!r} may call; "
+                                 "list the addresses it calls from")
+        return self
+
+    def peer(self, ae_title: str) -> Peer | None:
+        """The peer with this AE title, if any."""
+        return next((peer for peer in self.peers if peer.ae_title == ae_title), None)
+
+
+def load_node_settings(file: Path) -> NodeSettings:
+    """Read a trust file.
+
+    Raises:
+        SettingsError: every problem with file, key and what was expected.
+    """
+    settings = load_settings(file, NodeSettings)
+    if not settings.router.token_file.is_file():
+        raise SettingsError(file, [("router.token_file", f"no such file: {settings.router.token_file}")])
+    return settings
+
+
+def read_token(settings: NodeSettings) -> str:
+    """The node's secret for the router."""
+    return settings.router.token_file.read_text(encoding="ascii").strip()

@@ -1,0 +1,294 @@
+"""What node and router say to one another: facts go up, orders come down. Versioned; the router's only import.
+
+Patient names are not here: the router decides by identifiers, and the origin node adds the name to a report from
+its own images. Identity is always (issuer, id); `None` means the sender did not say, never "empty".
+"""
+
+import hashlib
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+CONTRACT_VERSION = 1
+
+
+class Message(BaseModel):
+    """Base of everything on this wire: frozen, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PatientIdentity(Message):
+    """Who the images or the report are of. `issuer` qualifies `patient_id` (DICOM (0010,0021), HL7 CX.4/CX.6)."""
+
+    issuer: str | None
+    patient_id: str | None
+    nhs_number: str | None = None
+    birth_date: date | None = None
+
+
+class StudyIdentity(Message):
+    """A study as its origin made it; `origin` is the ODS code of that trust and never changes."""
+
+    study_instance_uid: str
+    origin: str
+    accession_number: str | None
+    accession_issuer: str | None
+    patient: PatientIdentity
+
+
+class ManifestEntry(Message):
+    """One instance; `digest` is the SHA-256 (hex) of the data set's bytes as received, without file meta."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    digest: str
+    size_bytes: int
+
+
+class Manifest(Message):
+    """All instances of a revision, ordered by SOP Instance UID."""
+
+    entries: tuple[ManifestEntry, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the ordered (SOP Instance UID, digest) pairs: equal means the same content."""
+        lines = (f"{e.sop_instance_uid} {e.digest}\n" for e in self.entries)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+class ExamCode(Message):
+    """Procedure code as the origin sent it ((0008,1032) or (0040,0260)): value, scheme, meaning."""
+
+    value: str
+    scheme: str
+    meaning: str | None = None
+
+
+class ReportAuthor(Message):
+    """Who signs: a professional registration such as GMC `C1234567`; the name is for people."""
+
+    registration: str | None
+    name: str | None = None
+
+
+ReportStatus = Literal["P", "F", "C", "X"]
+"""HL7 table 0085: preliminary, final, corrected, cancelled."""
+
+
+# -- facts ---------------------------------------------------------------------------------------------------------
+class StudySettled(Message):
+    """A study stopped growing: revision `revision` with its manifest. Late instances make the next revision."""
+
+    kind: Literal["study.settled"] = "study.settled"
+    study: StudyIdentity
+    revision: int
+    study_time: AwareDatetime | None
+    modalities: tuple[str, ...]
+    description: str | None
+    exam_code: ExamCode | None
+    body_part: str | None
+    sending_ae_title: str | None
+    manifest: Manifest
+
+
+class StudyArchived(Message):
+    """Every instance of the revision was acknowledged by the origin's own archive."""
+
+    kind: Literal["study.archived"] = "study.archived"
+    study_instance_uid: str
+    revision: int
+    instance_count: int
+    archive: str
+
+
+class InstanceQuarantined(Message):
+    """Something arrived that could not be taken as it is; it is kept, and a person must look."""
+
+    kind: Literal["instance.quarantined"] = "instance.quarantined"
+    quarantine_id: str
+    reason: str
+    study_instance_uid: str | None
+    sop_instance_uid: str | None
+    sending_ae_title: str
+
+
+class ReportReceived(Message):
+    """A report came in and its original is durable at the node; the router matches it to a read."""
+
+    kind: Literal["report.received"] = "report.received"
+    report_id: str
+    channel: Literal["hl7_oru", "dicom_sr"]
+    study_instance_uid: str | None
+    accession_number: str | None
+    accession_issuer: str | None
+    patient: PatientIdentity
+    status: ReportStatus
+    text: str
+    author: ReportAuthor
+    authored_at: AwareDatetime | None
+    original_reference: str
+    original_digest: str
+
+
+class OrderCompleted(Message):
+    """An order was carried out in full; `instance_count`/`manifest_digest` prove a fetch or a delivery."""
+
+    kind: Literal["order.completed"] = "order.completed"
+    order_id: str
+    instance_count: int | None = None
+    manifest_digest: str | None = None
+
+
+class OrderParked(Message):
+    """An order ran out of attempts, or was refused for good; it waits for a person and can be sent again."""
+
+    kind: Literal["order.parked"] = "order.parked"
+    order_id: str
+    reason: str
+    attempts: int
+
+
+class ReportAcknowledged(Message):
+    """One channel of a report's return was accepted: `AA` from the RIS, or `0000` from the archive."""
+
+    kind: Literal["report.acknowledged"] = "report.acknowledged"
+    order_id: str
+    channel: Literal["ris", "archive"]
+    code: str
+    reference: str
+
+
+class JobParked(Message):
+    """Work of the node's own (such as forwarding to the archive) ran out of attempts."""
+
+    kind: Literal["job.parked"] = "job.parked"
+    job_kind: str
+    job_key: str
+    reason: str
+    attempts: int
+
+
+FactBody = Annotated[
+    StudySettled | StudyArchived | InstanceQuarantined | ReportReceived | OrderCompleted | OrderParked
+    | ReportAcknowledged | JobParked,
+    Field(discriminator="kind"),
+]
+
+
+class Fact(Message):
+    """A fact at its place in a node's outbox; `seq` counts from 1 without gaps."""
+
+    seq: int = Field(ge=1)
+    occurred_at: AwareDatetime
+    body: FactBody
+
+
+class NodeHealth(Message):
+    """How the node is; `reasons` are sentences for people and hold no patient data."""
+
+    state: Literal["ok", "degraded", "refusing"]
+    reasons: tuple[str, ...]
+    free_bytes: int
+    parked_jobs: int
+    quarantined: int
+    outbox_depth: int
+    outbox_oldest_s: float
+
+
+class FactBatch(Message):
+    """Body of `POST /node/v1/facts`. `outbox_id` names this life of the outbox: a new one starts again at 1."""
+
+    version: Literal[1] = 1
+    outbox_id: str
+    facts: tuple[Fact, ...]
+    health: NodeHealth
+
+
+class FactReceipt(Message):
+    """Answer: every fact up to and including this `seq` of this outbox is durable at the router."""
+
+    accepted_through: int
+
+
+# -- orders --------------------------------------------------------------------------------------------------------
+class NodeAddress(Message):
+    """Where a node listens for DICOM."""
+
+    ods_code: str
+    ae_title: str
+    host: str
+    port: int
+
+
+class FetchStudy(Message):
+    """Bring a revision from another node into this one's spool."""
+
+    kind: Literal["fetch"] = "fetch"
+    read_id: str
+    study: StudyIdentity
+    revision: int
+    manifest: Manifest
+    source: NodeAddress
+
+
+class DeliverStudy(Message):
+    """Send a revision, already at this node, to a workstation by C-STORE, and prove every instance."""
+
+    kind: Literal["deliver"] = "deliver"
+    read_id: str
+    study: StudyIdentity
+    revision: int
+    manifest: Manifest
+    workstation_ae_title: str
+
+
+class ReturnReport(Message):
+    """Return a report to this node's trust, which made the images: RIS (ORU^R01) and archive (SR)."""
+
+    kind: Literal["return"] = "return"
+    read_id: str
+    report_id: str
+    version: int = Field(ge=1)
+    study: StudyIdentity
+    status: ReportStatus
+    text: str
+    author: ReportAuthor
+    authored_at: AwareDatetime
+    verified_at: AwareDatetime
+    exam_code: ExamCode | None = None
+
+
+class ResendJob(Message):
+    """A person wants parked work tried again: an earlier order (`job_key` = its id) or the node's own job."""
+
+    kind: Literal["resend"] = "resend"
+    job_kind: str
+    job_key: str
+
+
+OrderBody = Annotated[FetchStudy | DeliverStudy | ReturnReport | ResendJob, Field(discriminator="kind")]
+
+
+class Order(Message):
+    """An order at its place in the node's log; `seq` ascends from 1, `order_id` is unique in the network."""
+
+    seq: int = Field(ge=1)
+    order_id: str
+    issued_at: AwareDatetime
+    body: OrderBody
+
+
+class OrderBatch(Message):
+    """Answer of `GET /node/v1/orders?log_id=L&after=N&wait=S`.
+
+    `log_id` names this life of the router's order log. A node that knows another one starts again after 0.
+    """
+
+    version: Literal[1] = 1
+    log_id: str
+    orders: tuple[Order, ...]

@@ -1,0 +1,78 @@
+"""Structured events with fixed names, free of patient data.
+
+Never pass a name, number, accession, data set, message body or query key to `event`; a UID goes in only
+through `UidHash`, which keys it so that a log alone cannot be joined with images.
+"""
+
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+_NOISY_LIBRARIES = ("pynetdicom", "pydicom", "sqlalchemy", "httpx2", "httpcore2", "uvicorn.access", "alembic")
+"""Libraries whose own log lines may carry data sets, query keys or URLs: silenced, our events stand instead."""
+
+
+def configure_event_log(*, as_json: bool = True) -> None:
+    """Send events to standard error, one a line, as JSON or (for people) as coloured key=value."""
+    for name in _NOISY_LIBRARIES:
+        library = logging.getLogger(name)
+        library.handlers = [logging.NullHandler()]
+        library.propagate = False
+        library.setLevel(logging.CRITICAL + 1)
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _exception_type_only,
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+
+
+def event_log() -> Any:
+    """Return the logger; call as `event_log().info("study.settled", study=uid_hash(uid))`."""
+    return structlog.get_logger()
+
+
+def _exception_type_only(_logger: Any, _method: str, event: Any) -> Any:
+    """Keep an exception's type and place, never its text: texts of libraries quote the data they choke on."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__name__
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        if place is not None:
+            event["at"] = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}"
+    return event
+
+
+class UidHash:
+    """Turn a UID into a short keyed hash for logs; the key lives in the data directory."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __call__(self, uid: str) -> str:
+        return hmac.new(self._key, uid.encode(), hashlib.sha256).hexdigest()[:12]
+
+    @classmethod
+    def from_file(cls, file: Path) -> "UidHash":
+        """Read the key from `file`, creating it with mode 0600 when it is missing."""
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return cls(file.read_bytes())
+        with os.fdopen(descriptor, "wb") as stream:
+            key = secrets.token_bytes(32)
+            stream.write(key)
+        return cls(key)

@@ -1,0 +1,53 @@
+"""Sending to partners: what is sent, and what each partner answered, instance by instance."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationEntity:
+    """A DICOM partner that we call."""
+
+    ae_title: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingInstance:
+    """An instance to be sent by C-STORE; `read_data_set` returns the data set's bytes as they are stored."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    read_data_set: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreResult:
+    """A partner's answer for one instance. `status` is None when none came; `comment` says why, in words."""
+
+    sop_instance_uid: str
+    status: int | None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedInstance:
+    """An instance that another node handed us by a C-GET sub-operation."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    data_set: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveSummary:
+    """What a C-GET ended with (DICOM PS3.4 C.4.3.1): B000 or a failed count is an incomplete answer."""
+
+    status: int
+    completed: int
+    failed: int
+    warning: int
+    comment: str = ""

@@ -1,0 +1,76 @@
+"""Everything that can go wrong at a node, as one tree.
+
+    NodeError
+    ├── Refused                     we say no to a caller; carries the DIMSE status to answer with
+    │   ├── OutOfResources          A700: disk reserve reached, queue full; the sender may retry
+    │   ├── DataSetMismatch         A900: data set does not match what the request announced
+    │   ├── CannotUnderstand        C000: damaged, or without the identifiers it must have
+    │   ├── NotAuthorised           0124: this caller may not do that
+    │   ├── MoveDestinationUnknown  A801
+    │   └── IdentifierMismatch      A900: a query or retrieve identifier that its model does not allow
+    ├── PeerFailed                  somebody we call did not do it
+    │   ├── PeerUnavailable         retryable: no connection, rejected transiently, aborted, timed out
+    │   └── PeerRefused             permanent: it answered no, and asking again would not change that
+    └── CrashConsistency            what is on disk and what the catalogue says differ
+
+Messages are for people and name what, where and what was expected; none holds patient data.
+"""
+
+from dicom_nodes.model.dimse_status import Status
+
+
+class NodeError(Exception):
+    """Base of the tree; `phase` says where in the work it happened."""
+
+    phase = "node"
+    retryable = False
+
+
+class Refused(NodeError):
+    """We refuse what a caller asked; `status` is the DIMSE answer, the message its Error Comment."""
+
+    phase = "request"
+    status: int = Status.CANNOT_UNDERSTAND
+
+
+class OutOfResources(Refused):
+    status = Status.OUT_OF_RESOURCES
+    retryable = True
+
+
+class DataSetMismatch(Refused):
+    status = Status.DATA_SET_MISMATCH
+
+
+class CannotUnderstand(Refused):
+    status = Status.CANNOT_UNDERSTAND
+
+
+class NotAuthorised(Refused):
+    status = Status.NOT_AUTHORISED
+
+
+class MoveDestinationUnknown(Refused):
+    status = Status.MOVE_DESTINATION_UNKNOWN
+
+
+class IdentifierMismatch(Refused):
+    status = Status.DATA_SET_MISMATCH
+
+
+class PeerFailed(NodeError):
+    """A partner did not do what we asked; the message says who and what in words."""
+
+    phase = "peer"
+
+
+class PeerUnavailable(PeerFailed):
+    retryable = True
+
+
+class PeerRefused(PeerFailed):
+    retryable = False
+
+
+class CrashConsistency(NodeError):
+    phase = "recovery"

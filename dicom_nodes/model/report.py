@@ -1,0 +1,82 @@
+"""A report in one piece: as it came from a reader, and as it goes back to the origin."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class ReportChannel(StrEnum):
+    HL7_ORU = "hl7_oru"
+    DICOM_SR = "dicom_sr"
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingReport:
+    """What a message or document says; `None` means it does not say. Times are aware UTC.
+
+    `patient_id` counts only with its `patient_id_issuer`, `accession_number` only with its `accession_issuer`.
+    `status` is HL7 table 0085's P, F, C or X. `original_reference` is the message control id or SOP Instance UID.
+    """
+
+    channel: ReportChannel
+    study_instance_uid: str | None
+    accession_number: str | None
+    accession_issuer: str | None
+    patient_id: str | None
+    patient_id_issuer: str | None
+    nhs_number: str | None
+    birth_date: date | None
+    status: str
+    text: str
+    author_registration: str | None
+    author_name: str | None
+    authored_at: datetime | None
+    original_reference: str
+    original: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingReport:
+    """A report for the origin, under the origin's own identifiers. Times are aware UTC.
+
+    `patient_name` (DICOM PN with carets), `patient_sex` and the study's date come from the origin's own images.
+    """
+
+    report_id: str
+    version: int
+    status: str
+    text: str
+    author_registration: str | None
+    author_name: str | None
+    authored_at: datetime
+    verified_at: datetime
+    study_instance_uid: str
+    accession_number: str | None
+    accession_issuer: str | None
+    patient_id: str | None
+    patient_id_issuer: str | None
+    nhs_number: str | None
+    birth_date: date | None
+    patient_name: str | None
+    patient_sex: str | None
+    study_time: datetime | None
+    study_description: str | None
+    exam_code: tuple[str, str, str | None] | None
+    modality: str | None
+
+
+class AckCode(StrEnum):
+    """MSA-1 in the original acknowledgement mode (HL7 v2.5.1 ch. 2.9.2)."""
+
+    AA = "AA"
+    AE = "AE"
+    AR = "AR"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """A RIS's answer to a report. `words` is its own text (MSA-3 or ERR), shown to a person, never logged."""
+
+    code: AckCode
+    control_id: str
+    words: str = ""
