@@ -164,8 +164,10 @@ class NodeSettings(Settings):
                 raise ValueError(f"peers[{number}].ae_title: {peer.ae_title!r} is used twice; each peer needs its own")
             seen.add(peer.ae_title)
             if peer.may and not peer.allowed_hosts:
-                raise ValueError(f"peers[{number}].allowed_hosts: is empty, but {peer.ae_title!r} may call; "
-                                 "list the addresses it calls from")
+                raise ValueError(
+                    f"peers[{number}].allowed_hosts: is empty, but {peer.ae_title!r} may call; "
+                    "list the addresses it calls from"
+                )
         return self
 
     def peer(self, ae_title: str) -> Peer | None:

@@ -174,8 +174,14 @@ class JobParked(Message):
 
 
 FactBody = Annotated[
-    StudySettled | StudyArchived | InstanceQuarantined | ReportReceived | OrderCompleted | OrderParked
-    | ReportAcknowledged | JobParked,
+    StudySettled
+    | StudyArchived
+    | InstanceQuarantined
+    | ReportReceived
+    | OrderCompleted
+    | OrderParked
+    | ReportAcknowledged
+    | JobParked,
     Field(discriminator="kind"),
 ]
 

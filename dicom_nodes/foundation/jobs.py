@@ -11,8 +11,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database, UtcDateTime
@@ -99,19 +115,25 @@ class JobQueue:
         if row is None:
             connection.execute(
                 insert(jobs).values(
-                    kind=kind, key=key, state=JobState.QUEUED, attempt=0, run_at=run_at or now, run_again=0,
-                    created_at=now, **fresh,
+                    kind=kind,
+                    key=key,
+                    state=JobState.QUEUED,
+                    attempt=0,
+                    run_at=run_at or now,
+                    run_again=0,
+                    created_at=now,
+                    **fresh,
                 )
             )
         elif row.state == JobState.RUNNING:
             connection.execute(update(jobs).where(jobs.c.id == row.id).values(run_again=1, **fresh))
         else:
             restart = {} if row.state == JobState.QUEUED else {"attempt": 0, "reason": None, "run_at": run_at or now}
-            connection.execute(update(jobs).where(jobs.c.id == row.id).values(state=JobState.QUEUED, **restart, **fresh))
+            connection.execute(
+                update(jobs).where(jobs.c.id == row.id).values(state=JobState.QUEUED, **restart, **fresh)
+            )
 
-    def lease(
-        self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int = 4
-    ) -> Job | None:
+    def lease(self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int = 4) -> Job | None:
         """Take the most urgent job that is due, or one whose worker died; None when there is nothing to do.
 
         A destination that already has `limit_per_destination` running jobs is passed over, so one slow partner
@@ -120,9 +142,13 @@ class JobQueue:
         jobs, now = self._jobs, self._clock()
         running = jobs.alias("running")
         in_hand = (
-            select(func.count()).select_from(running)
-            .where(running.c.destination == jobs.c.destination, running.c.state == JobState.RUNNING,
-                   running.c.lease_until > now)
+            select(func.count())
+            .select_from(running)
+            .where(
+                running.c.destination == jobs.c.destination,
+                running.c.state == JobState.RUNNING,
+                running.c.lease_until > now,
+            )
             .scalar_subquery()
         )
         due = or_(
@@ -140,8 +166,11 @@ class JobQueue:
             if row is None:
                 return None
             leased = {
-                "state": JobState.RUNNING, "attempt": row.attempt + 1, "lease_token": secrets.token_hex(16),
-                "lease_until": now + timedelta(seconds=lease_s), "updated_at": now,
+                "state": JobState.RUNNING,
+                "attempt": row.attempt + 1,
+                "lease_token": secrets.token_hex(16),
+                "lease_until": now + timedelta(seconds=lease_s),
+                "updated_at": now,
             }
             connection.execute(update(jobs).where(jobs.c.id == row.id).values(**leased))
             return _job({**row._mapping, **leased})
@@ -162,20 +191,27 @@ class JobQueue:
             LeaseLost: the caller must let the transaction roll back.
         """
         jobs = self._jobs
-        again = connection.execute(
-            select(jobs.c.run_again).where(jobs.c.id == job.id).with_for_update()
-        ).scalar_one()
+        again = connection.execute(select(jobs.c.run_again).where(jobs.c.id == job.id).with_for_update()).scalar_one()
         if again:
-            self._change(connection, job, state=JobState.QUEUED, attempt=0, run_again=0, lease_until=None,
-                         run_at=self._clock(), lease_token=None)
+            self._change(
+                connection,
+                job,
+                state=JobState.QUEUED,
+                attempt=0,
+                run_again=0,
+                lease_until=None,
+                run_at=self._clock(),
+                lease_token=None,
+            )
         else:
             self._change(connection, job, state=JobState.DONE, lease_until=None, reason=None, lease_token=None)
 
     def retry(self, job: Job, *, at: datetime, reason: str) -> None:
         """Give the job back to be tried again at `at`, remembering why."""
         with self._database.write() as connection:
-            self._change(connection, job, state=JobState.QUEUED, run_at=at, reason=reason, lease_until=None,
-                         lease_token=None)
+            self._change(
+                connection, job, state=JobState.QUEUED, run_at=at, reason=reason, lease_until=None, lease_token=None
+            )
 
     def park(self, connection: Connection, job: Job, *, reason: str) -> None:
         """Stop trying by machine, in the caller's transaction (which also tells somebody)."""
@@ -184,8 +220,15 @@ class JobQueue:
     def hand_back(self, job: Job) -> None:
         """Return the job unharmed (the attempt does not count), because this worker is stopping."""
         with self._database.write() as connection:
-            self._change(connection, job, state=JobState.QUEUED, attempt=job.attempt - 1, run_at=self._clock(),
-                         lease_until=None, lease_token=None)
+            self._change(
+                connection,
+                job,
+                state=JobState.QUEUED,
+                attempt=job.attempt - 1,
+                run_at=self._clock(),
+                lease_until=None,
+                lease_token=None,
+            )
 
     def resend(self, connection: Connection, *, kind: str, key: str) -> bool:
         """Queue a parked job again by a person's wish; False when there is no such parked job."""
@@ -218,7 +261,15 @@ class JobQueue:
 
 def _job(row: Mapping[str, Any]) -> Job:
     return Job(
-        id=row["id"], kind=row["kind"], key=row["key"], destination=row["destination"], payload=row["payload"],
-        state=JobState(row["state"]), attempt=row["attempt"], run_at=row["run_at"], lease_token=row["lease_token"],
-        lease_until=row["lease_until"], reason=row["reason"],
+        id=row["id"],
+        kind=row["kind"],
+        key=row["key"],
+        destination=row["destination"],
+        payload=row["payload"],
+        state=JobState(row["state"]),
+        attempt=row["attempt"],
+        run_at=row["run_at"],
+        lease_token=row["lease_token"],
+        lease_until=row["lease_until"],
+        reason=row["reason"],
     )

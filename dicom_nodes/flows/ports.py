@@ -1,0 +1,223 @@
+"""What the flows need from the outside, as `Protocol`s; adapters implement them and do not know each other."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from dicom_nodes.contract import FactBatch, FactBody, FactReceipt, NodeHealth, Order, OrderBatch
+from dicom_nodes.foundation.jobs import Job
+from dicom_nodes.model.delivery import (
+    ApplicationEntity,
+    OutgoingInstance,
+    RetrievedInstance,
+    RetrieveSummary,
+    StoreResult,
+)
+from dicom_nodes.model.instance import (
+    IncomingInstance,
+    InstanceHeader,
+    QuarantinedInstance,
+    SpooledInstance,
+    StoredObject,
+)
+from dicom_nodes.model.report import Acknowledgement, IncomingReport, OutgoingReport
+from dicom_nodes.model.study import GrowingStudy, StudyRecord
+
+Checkpoint = Callable[[str], None]
+"""Called with a step's name after that step is done; crash tests kill the process in it, otherwise it does nothing."""
+
+
+def no_checkpoint(_step: str) -> None:
+    """The checkpoint of everyday life."""
+
+
+class Spool(Protocol):
+    """Keeps bytes. Whatever returns from `keep` or `quarantine` survives kill -9 and a power cut."""
+
+    def keep(self, incoming: IncomingInstance, header: InstanceHeader, digest: str) -> SpooledInstance: ...
+
+    def quarantine(
+        self, incoming: IncomingInstance, digest: str, study_instance_uid: str | None, reason: str
+    ) -> QuarantinedInstance: ...
+
+    def read_data_set(self, location: str) -> bytes:
+        """The data set's bytes as received.
+
+        Raises:
+            CrashConsistency: the object is gone or its digest differs from what was kept.
+        """
+
+    def free_bytes(self) -> int: ...
+
+    def unlisted(self, is_listed: Callable[[str], bool]) -> Iterator[SpooledInstance]:
+        """Objects whose location `is_listed` denies: kept, but not yet in the catalogue when the process died."""
+
+    def unlisted_quarantine(self, is_listed: Callable[[str], bool]) -> Iterator[QuarantinedInstance]:
+        """The same for quarantined objects, by quarantine id."""
+
+
+class Catalogue(Protocol):
+    """What the spool holds, derived from it."""
+
+    def find_instance(self, sop_instance_uid: str) -> StoredObject | None:
+        """The live instance with this UID, including ones noted but not yet committed."""
+
+    def study_identity(self, study_instance_uid: str) -> tuple[str, str | None, str | None] | None:
+        """(origin, patient id issuer, patient id) of a known study."""
+
+    def is_quarantined(self, sop_instance_uid: str, digest: str) -> bool: ...
+
+    def note_instance(self, spooled: SpooledInstance) -> None:
+        """Catalogue it soon, with its archive job; returns before the commit, because the spool is the truth."""
+
+    def note_quarantined(self, quarantined: QuarantinedInstance) -> None:
+        """Catalogue it now, with its fact for the router."""
+
+    def study(self, study_instance_uid: str) -> StudyRecord | None: ...
+
+    def instances(self, study_instance_uid: str) -> Sequence[StoredObject]:
+        """Every image instance of the study at this node, whatever its channel (report documents excepted)."""
+
+
+class SettlingStore(Protocol):
+    """Studies that grow, and their revisions."""
+
+    def growing_studies(self) -> Sequence[GrowingStudy]: ...
+
+    def settle(self, study_instance_uid: str) -> int | None:
+        """Make a revision with its manifest, and its fact; None when nothing is new."""
+
+
+class ArchivingStore(Protocol):
+    """What the archive has acknowledged."""
+
+    def instances_to_archive(self, study_instance_uid: str) -> Sequence[StoredObject]: ...
+
+    def mark_archived(self, sop_instance_uids: Sequence[str]) -> None: ...
+
+    def finish_archiving(self, job: Job, archive: str) -> None:
+        """Complete the job; the fact follows once a revision is wholly archived."""
+
+
+class OrderStore(Protocol):
+    """Orders taken from the router, and how far each has come. `job.key` of an order's job is its `order_id`."""
+
+    def position(self) -> tuple[str | None, int]:
+        """(log id, seq of the last order accepted)."""
+
+    def accept(self, batch: OrderBatch) -> None:
+        """Keep the orders, their jobs and the new position in one transaction; known ones are passed over."""
+
+    def order(self, order_id: str) -> Order: ...
+
+    def delivered(self, order_id: str) -> dict[str, str]:
+        """SOP Instance UID → digest of every instance whose delivery was proven."""
+
+    def record_delivered(self, order_id: str, sop_instance_uid: str, digest: str, status: int) -> None: ...
+
+    def returned(self, order_id: str) -> frozenset[str]:
+        """Channels (`ris`, `archive`) on which this report was acknowledged."""
+
+    def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
+        """Remember the acknowledgement and put `ReportAcknowledged` into the outbox; idempotent per channel."""
+
+    def complete(self, job: Job, *facts: FactBody) -> None:
+        """Finish the job and put the facts into the outbox in one transaction.
+
+        Raises:
+            LeaseLost: another worker holds the job.
+        """
+
+
+class ReportStore(Protocol):
+    """Reports taken in."""
+
+    def take(self, report_id: str, report: IncomingReport) -> None:
+        """Keep the original and put `ReportReceived` into the outbox, durable on return; idempotent by id."""
+
+
+class Outbox(Protocol):
+    """Facts waiting for the router, in order."""
+
+    def pending(self, limit: int) -> tuple[str, Sequence[tuple[int, datetime, FactBody]]]:
+        """(outbox id, the oldest unsent facts as (seq, occurred_at, body))."""
+
+    def mark_sent(self, outbox_id: str, through: int) -> None: ...
+
+    def depth(self) -> tuple[int, float]:
+        """(number of unsent facts, age of the oldest in seconds)."""
+
+
+class StoreScu(Protocol):
+    """Sends instances to a partner by C-STORE."""
+
+    def send(self, to: ApplicationEntity, instances: Sequence[OutgoingInstance]) -> Iterator[StoreResult]:
+        """Yield each instance's answer as it comes; an instance without an answer has status None.
+
+        Raises:
+            PeerUnavailable: no association, or it broke down (what was yielded before stands).
+            PeerRefused: the partner rejected the association for good; says why in words.
+        """
+
+
+class RetrieveScu(Protocol):
+    """Retrieves a study from another node by C-GET."""
+
+    def get_study(
+        self,
+        source: ApplicationEntity,
+        study_instance_uid: str,
+        contexts: Sequence[tuple[str, str]],
+        receive: Callable[[RetrievedInstance], int],
+    ) -> RetrieveSummary:
+        """Hand each instance to `receive`, which answers with the DIMSE status to give the sender.
+
+        `contexts` are the (SOP class UID, transfer syntax UID) pairs to expect, taken from the manifest.
+
+        Raises:
+            PeerUnavailable, PeerRefused: as for `StoreScu.send`.
+        """
+
+
+class Archive(Protocol):
+    """The trust's own PACS."""
+
+    @property
+    def name(self) -> str: ...
+
+    def store(self, instances: Sequence[OutgoingInstance]) -> Iterator[StoreResult]:
+        """As `StoreScu.send`."""
+
+
+class RisSender(Protocol):
+    """Sends a report to the RIS and waits for its application acknowledgement."""
+
+    def send(self, report: OutgoingReport) -> Acknowledgement:
+        """The same report and version always has the same message control id, so the RIS can tell a repeat.
+
+        Raises:
+            PeerUnavailable: no connection or no answer in time.
+            PeerRefused: the text cannot be carried without loss in the RIS's character set (nothing was sent).
+        """
+
+
+class ReportDocuments(Protocol):
+    """DICOM structured reports, read and written."""
+
+    def read(self, data_set: bytes, transfer_syntax_uid: str) -> IncomingReport:
+        """Raises CannotUnderstand when it is no report document or lacks what a report must have."""
+
+    def write(self, report: OutgoingReport) -> OutgoingInstance:
+        """A new series of the same study; the same report and version always gives the same UIDs and bytes."""
+
+
+class RouterLink(Protocol):
+    """The router, dialled by the node."""
+
+    def post_facts(self, batch: FactBatch) -> FactReceipt:
+        """Raises PeerUnavailable (try again) or PeerRefused (token, version: says why)."""
+
+    def get_orders(self, log_id: str | None, after: int, wait_s: float) -> OrderBatch: ...
+
+
+HealthProbe = Callable[[], NodeHealth]

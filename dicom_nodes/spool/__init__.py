@@ -1,0 +1,1 @@
+"""Where a node keeps things: the spool's objects, the catalogue derived from them, the outbox and the orders."""
