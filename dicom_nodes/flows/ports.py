@@ -1,6 +1,6 @@
 """What the flows need from the outside, as `Protocol`s; adapters implement them and do not know each other."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -95,7 +95,7 @@ class ArchivingStore(Protocol):
 
     def mark_archived(self, sop_instance_uids: Sequence[str]) -> None: ...
 
-    def finish_archiving(self, job: Job, archive: str) -> None:
+    def finish_archiving(self, job: Job) -> None:
         """Complete the job; the fact follows once a revision is wholly archived."""
 
 
@@ -127,6 +127,25 @@ class OrderStore(Protocol):
         Raises:
             LeaseLost: another worker holds the job.
         """
+
+
+class WorkQueue(Protocol):
+    """Leased jobs, as a worker sees them; see `foundation.jobs.JobQueue`."""
+
+    def lease(self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int = 4) -> Job | None: ...
+
+    def heartbeat(self, job: Job, *, lease_s: float) -> None: ...
+
+    def retry(self, job: Job, *, at: datetime, reason: str) -> None: ...
+
+    def hand_back(self, job: Job) -> None: ...
+
+
+class ParkingStore(Protocol):
+    """Work that needs a person."""
+
+    def park_with_fact(self, job: Job, reason: str) -> None:
+        """Park the job and put `OrderParked` or `JobParked` into the outbox, in one transaction."""
 
 
 class ReportStore(Protocol):

@@ -1,6 +1,6 @@
 """An instance on its way through the node: as announced, as read from its header, as spooled."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NewType
@@ -68,6 +68,14 @@ class InstanceHeader:
     exam_code: tuple[str, str, str | None] | None = None
     """Procedure code value, scheme and meaning."""
     attributes: dict[str, str] = field(default_factory=dict)
+
+    def qualified(self, patient_id_issuer: str | None, accession_issuer: str | None) -> "InstanceHeader":
+        """The same header, its identifiers qualified by these issuers where it does not name its own."""
+        return replace(
+            self,
+            patient_id_issuer=self.patient_id_issuer or patient_id_issuer,
+            accession_issuer=self.accession_issuer or accession_issuer,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,198 @@
+"""Orders from the router, how far each has come, reports taken in, and work that was parked."""
+
+import hashlib
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, insert, select, update
+
+from dicom_nodes.contract import (
+    DeliverStudy,
+    FactBody,
+    FetchStudy,
+    JobParked,
+    Order,
+    OrderBatch,
+    OrderBody,
+    OrderCompleted,
+    OrderParked,
+    PatientIdentity,
+    ReportAcknowledged,
+    ReportAuthor,
+    ReportReceived,
+    ResendJob,
+    ReturnReport,
+)
+from dicom_nodes.foundation.clock import Clock
+from dicom_nodes.foundation.database import Database
+from dicom_nodes.foundation.jobs import Job, JobQueue
+from dicom_nodes.model.errors import CrashConsistency
+from dicom_nodes.model.report import IncomingReport
+from dicom_nodes.spool import tables
+from dicom_nodes.spool.outbox import SqlOutbox
+
+ORDER_KINDS = ("fetch", "deliver", "return")
+_BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
+
+
+class SqlOrders:
+    """Implements `OrderStore`, `ReportStore` and `ParkingStore`."""
+
+    def __init__(self, database: Database, jobs: JobQueue, outbox: SqlOutbox, clock: Clock) -> None:
+        self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
+
+    def position(self) -> tuple[str | None, int]:
+        with self._database.read() as connection:
+            row = connection.execute(select(tables.order_position)).one_or_none()
+        return (None, 0) if row is None else (row.log_id, row.after)
+
+    def accept(self, batch: OrderBatch) -> None:
+        with self._database.write() as connection:
+            for order in batch.orders:
+                self._accept_one(connection, order)
+            self._move_to(connection, batch)
+
+    def order(self, order_id: str) -> Order:
+        with self._database.read() as connection:
+            row = connection.execute(select(tables.order).where(tables.order.c.order_id == order_id)).one_or_none()
+        if row is None:
+            raise CrashConsistency(f"order {order_id} has a job but was never kept")
+        return Order(seq=row.seq, order_id=row.order_id, issued_at=row.issued_at, body=_BODY.validate_python(row.body))
+
+    def delivered(self, order_id: str) -> dict[str, str]:
+        proof = tables.delivered_instance.c
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(proof.sop_instance_uid, proof.digest).where(proof.order_id == order_id)
+            ).all()
+        return {row.sop_instance_uid: row.digest for row in rows}
+
+    def record_delivered(self, order_id: str, sop_instance_uid: str, digest: str, status: int) -> None:
+        proof = tables.delivered_instance
+        here = (proof.c.order_id == order_id) & (proof.c.sop_instance_uid == sop_instance_uid)
+        values = {"digest": digest, "status": status, "at": self._clock()}
+        with self._database.write() as connection:
+            if connection.execute(update(proof).where(here).values(**values)).rowcount == 0:
+                connection.execute(insert(proof).values(order_id=order_id, sop_instance_uid=sop_instance_uid, **values))
+
+    def returned(self, order_id: str) -> frozenset[str]:
+        column = tables.returned_report.c
+        with self._database.read() as connection:
+            return frozenset(connection.execute(select(column.channel).where(column.order_id == order_id)).scalars())
+
+    def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
+        fact = ReportAcknowledged.model_validate(
+            {"order_id": order_id, "channel": channel, "code": code, "reference": reference}
+        )
+        returned = tables.returned_report
+        with self._database.write() as connection:
+            known = connection.execute(
+                select(returned.c.code).where(returned.c.order_id == order_id, returned.c.channel == channel)
+            ).first()
+            if known is None:
+                connection.execute(
+                    insert(returned).values(
+                        order_id=order_id, channel=channel, code=code, reference=reference, at=self._clock()
+                    )
+                )
+                self._outbox.append(connection, fact)
+
+    def complete(self, job: Job, *facts: FactBody) -> None:
+        with self._database.write() as connection:
+            self._jobs.complete(connection, job)
+            self._outbox.append(connection, *facts)
+
+    def park_with_fact(self, job: Job, reason: str) -> None:
+        fact: FactBody
+        if job.kind in ORDER_KINDS:
+            fact = OrderParked(order_id=job.key, reason=reason, attempts=job.attempt)
+        else:
+            fact = JobParked(job_kind=job.kind, job_key=job.key, reason=reason, attempts=job.attempt)
+        with self._database.write() as connection:
+            self._jobs.park(connection, job, reason=reason)
+            self._outbox.append(connection, fact)
+
+    def take(self, report_id: str, report: IncomingReport) -> None:
+        digest = hashlib.sha256(report.original).hexdigest()
+        taken = tables.received_report
+        with self._database.write() as connection:
+            known = connection.execute(select(taken.c.report_id).where(taken.c.report_id == report_id)).first()
+            if known is not None:
+                return
+            connection.execute(
+                insert(taken).values(
+                    report_id=report_id,
+                    channel=report.channel.value,
+                    original_reference=report.original_reference,
+                    original_digest=digest,
+                    original=report.original,
+                    received_at=self._clock(),
+                )
+            )
+            self._outbox.append(connection, _received(report_id, report, digest))
+
+    def _accept_one(self, connection: Connection, order: Order) -> None:
+        known = connection.execute(
+            select(tables.order.c.order_id).where(tables.order.c.order_id == order.order_id)
+        ).first()
+        if known is not None:
+            return
+        connection.execute(
+            insert(tables.order).values(
+                order_id=order.order_id,
+                seq=order.seq,
+                issued_at=order.issued_at,
+                received_at=self._clock(),
+                body=order.body.model_dump(mode="json"),
+            )
+        )
+        if isinstance(order.body, ResendJob):
+            self._jobs.resend(connection, kind=order.body.job_kind, key=order.body.job_key)
+            self._outbox.append(connection, OrderCompleted(order_id=order.order_id))
+            return
+        self._jobs.enqueue(connection, kind=order.body.kind, key=order.order_id, destination=_destination(order.body))
+
+    def _move_to(self, connection: Connection, batch: OrderBatch) -> None:
+        position = tables.order_position
+        known = connection.execute(select(position)).one_or_none()
+        after = max((order.seq for order in batch.orders), default=0)
+        if known is None:
+            connection.execute(insert(position).values(id=1, log_id=batch.log_id, after=after))
+        elif known.log_id != batch.log_id:
+            connection.execute(update(position).values(log_id=batch.log_id, after=after))
+        elif after > known.after:
+            connection.execute(update(position).values(after=after))
+
+
+def _destination(body: FetchStudy | DeliverStudy | ReturnReport) -> str:
+    """Whom the work depends on: each has its own limit, so that a slow one delays only itself."""
+    match body:
+        case FetchStudy():
+            return f"node:{body.source.ods_code}"
+        case DeliverStudy():
+            return f"workstation:{body.workstation_ae_title}"
+        case ReturnReport():
+            return "return"
+
+
+def _received(report_id: str, report: IncomingReport, digest: str) -> ReportReceived:
+    return ReportReceived.model_validate(
+        {
+            "report_id": report_id,
+            "channel": report.channel.value,
+            "study_instance_uid": report.study_instance_uid,
+            "accession_number": report.accession_number,
+            "accession_issuer": report.accession_issuer,
+            "patient": PatientIdentity(
+                issuer=report.patient_id_issuer,
+                patient_id=report.patient_id,
+                nhs_number=report.nhs_number,
+                birth_date=report.birth_date,
+            ),
+            "status": report.status,
+            "text": report.text,
+            "author": ReportAuthor(registration=report.author_registration, name=report.author_name),
+            "authored_at": report.authored_at,
+            "original_reference": report.original_reference,
+            "original_digest": digest,
+        }
+    )

@@ -1,0 +1,61 @@
+"""Facts waiting for the router: numbered without gaps in the transaction that makes them true, sent in order."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from dicom_nodes.contract import FactBody
+from dicom_nodes.foundation.clock import Clock
+from dicom_nodes.foundation.database import Database
+from dicom_nodes.spool import tables
+
+_BODY: TypeAdapter[FactBody] = TypeAdapter(FactBody)
+
+
+class SqlOutbox:
+    """The outbox table; its id is new whenever the table is, so the router never mistakes one life for another."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        with database.write() as connection:
+            if connection.execute(select(tables.outbox_identity)).first() is None:
+                connection.execute(
+                    insert(tables.outbox_identity).values(outbox_id=str(uuid.uuid4()), last_seq=0, sent_through=0)
+                )
+
+    def append(self, connection: Connection, *bodies: FactBody) -> None:
+        """Add facts in the caller's transaction."""
+        identity = tables.outbox_identity
+        for body in bodies:
+            seq = connection.execute(
+                update(identity).values(last_seq=identity.c.last_seq + 1).returning(identity.c.last_seq)
+            ).scalar_one()
+            connection.execute(
+                insert(tables.outbox).values(seq=seq, occurred_at=self._clock(), body=body.model_dump(mode="json"))
+            )
+
+    def pending(self, limit: int) -> tuple[str, Sequence[tuple[int, datetime, FactBody]]]:
+        with self._database.read() as connection:
+            outbox_id = connection.execute(select(tables.outbox_identity.c.outbox_id)).scalar_one()
+            rows = connection.execute(select(tables.outbox).order_by(tables.outbox.c.seq).limit(limit)).all()
+        return outbox_id, [(row.seq, row.occurred_at, _BODY.validate_python(row.body)) for row in rows]
+
+    def mark_sent(self, outbox_id: str, through: int) -> None:
+        """Forget the facts that the router has made durable."""
+        identity = tables.outbox_identity
+        with self._database.write() as connection:
+            known = connection.execute(
+                update(identity).where(identity.c.outbox_id == outbox_id).values(sent_through=through)
+            )
+            if known.rowcount == 1:
+                connection.execute(delete(tables.outbox).where(tables.outbox.c.seq <= through))
+
+    def depth(self) -> tuple[int, float]:
+        with self._database.read() as connection:
+            count, oldest = connection.execute(
+                select(func.count(), func.min(tables.outbox.c.occurred_at)).select_from(tables.outbox)
+            ).one()
+        return count, (self._clock() - oldest).total_seconds() if oldest else 0.0

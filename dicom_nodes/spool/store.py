@@ -1,0 +1,54 @@
+"""Open a node's database with everything that lives in it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+
+from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
+from dicom_nodes.foundation.clock import Clock
+from dicom_nodes.foundation.database import Database, open_database
+from dicom_nodes.foundation.jobs import JobQueue
+from dicom_nodes.model.errors import CrashConsistency
+from dicom_nodes.spool import tables
+from dicom_nodes.spool.catalogue import SqlCatalogue
+from dicom_nodes.spool.orders import SqlOrders
+from dicom_nodes.spool.outbox import SqlOutbox
+from dicom_nodes.spool.studies import SqlStudies
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStore:
+    """The parts of a node's database."""
+
+    database: Database
+    jobs: JobQueue
+    outbox: SqlOutbox
+    catalogue: SqlCatalogue
+    studies: SqlStudies
+    orders: SqlOrders
+
+
+def open_store(url: str, clock: Clock, archive: str, checkpoint: Checkpoint = no_checkpoint) -> NodeStore:
+    """Open (and on first use create) the database at `url`; `archive` names the PACS in facts.
+
+    Raises:
+        CrashConsistency: the database was made by another version of this software.
+    """
+    database = open_database(url)
+    tables.metadata.create_all(database.engine)
+    with database.write() as connection:
+        version = connection.execute(select(tables.schema.c.version)).scalar_one_or_none()
+        if version is None:
+            connection.execute(insert(tables.schema).values(version=tables.SCHEMA_VERSION))
+        elif version != tables.SCHEMA_VERSION:
+            raise CrashConsistency(f"database schema is version {version}, this software needs {tables.SCHEMA_VERSION}")
+    jobs = JobQueue(database, tables.job, clock)
+    outbox = SqlOutbox(database, clock)
+    return NodeStore(
+        database=database,
+        jobs=jobs,
+        outbox=outbox,
+        catalogue=SqlCatalogue(database, jobs, outbox, clock, checkpoint),
+        studies=SqlStudies(database, jobs, outbox, clock, archive),
+        orders=SqlOrders(database, jobs, outbox, clock),
+    )
