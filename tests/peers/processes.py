@@ -77,8 +77,9 @@ class RunningProcess:
 
     def _collect(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._output += line
+        with self._process.stdout:
+            for line in self._process.stdout:
+                self._output += line
 
     @property
     def pid(self) -> int:
@@ -141,8 +142,7 @@ class RunningProcess:
             return self.wait()
         finally:
             self._kill_group()
-            if self._process.stdout is not None and not self._reader.is_alive():
-                self._process.stdout.close()
+            self._reader.join(5)
 
     def _kill_group(self) -> None:
         try:

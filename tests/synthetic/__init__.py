@@ -1,0 +1,1 @@
+"""Studies for tests."""
