@@ -1,0 +1,297 @@
+"""The router's settings file and its seeds, read once at start: the only reader of them.
+
+Three seed files describe the network (`network.toml`), who reads (`readers.toml`) and what becomes of an exam
+(`routing.toml`). They are checked against each other here, so that a reader at an unknown node never starts.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, model_validator
+
+from dicom_nodes.foundation.settings_file import HostPort, Settings, SettingsError, load_settings
+
+OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,6}$")]
+Modality = Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,16}$")]
+Registration = Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{5,8}$")]
+
+
+def _ae_title(text: str) -> str:
+    if not 1 <= len(text.strip()) <= 16 or text != text.strip() or not text.isascii() or "\\" in text:
+        raise ValueError("expected an AE title of 1 to 16 ASCII characters without backslash or outer spaces")
+    return text
+
+
+def _from_the_files_folder(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else Path(folder) / path
+
+
+def _database_url(url: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder")
+    if not url.startswith(("sqlite://", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("expected sqlite:///FILE or postgresql://USER@HOST:PORT/NAME")
+    file = url.removeprefix("sqlite:///")
+    if url == file or folder is None or file in {"", ":memory:"} or Path(file).is_absolute():
+        return url
+    return f"sqlite:///{Path(folder) / file}"
+
+
+AeTitle = Annotated[str, AfterValidator(_ae_title)]
+LocalPath = Annotated[Path, AfterValidator(_from_the_files_folder)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+
+
+class SeedFiles(Settings):
+    """Where the seeds lie, relative to the router's file."""
+
+    network: LocalPath
+    readers: LocalPath
+    routing: LocalPath
+
+
+class Router(Settings):
+    """Where the router listens and keeps its state, and how long each state of a read may last."""
+
+    listen: HostPort = "127.0.0.1:8400"
+    database_url: DatabaseUrl
+    seeds: SeedFiles
+    plan_every_s: float = Field(default=5.0, gt=0)
+    claim_timeout_s: float = Field(default=3600.0, gt=0, description="ASSIGNED: unclaimed, offered again")
+    heartbeat_timeout_s: float = Field(default=120.0, gt=0, description="READING: no heartbeat, lease lost")
+    routing_timeout_s: float = Field(default=900.0, gt=0, description="RECEIVED: nobody said what exam it is")
+    unassigned_timeout_s: float = Field(default=3600.0, gt=0, description="READY: no eligible reader")
+    hold_timeout_s: float = Field(default=14_400.0, gt=0, description="ON_HOLD: question unanswered")
+    final_timeout_s: float = Field(default=86_400.0, gt=0, description="PRELIMINARY: final report overdue")
+    acknowledge_timeout_s: float = Field(default=3600.0, gt=0, description="VERIFIED: no application ACK")
+    filing_timeout_s: float = Field(default=3600.0, gt=0, description="DELIVERED: not filed on every channel")
+    node_silent_s: float = Field(default=300.0, gt=0, description="a node's traffic stopped")
+    longest_wait_s: float = Field(default=55.0, ge=0, description="upper limit of a node's long poll")
+
+
+class RouterFile(Settings):
+    """The router's file as it stands on disk."""
+
+    router: Router
+
+
+class TrustSeed(Settings):
+    ods_code: OdsCode
+    name: str = Field(min_length=1)
+
+
+class NodeSeed(Settings):
+    """A node's DICOM address, which other nodes dial to fetch a study."""
+
+    ods_code: OdsCode
+    ae_title: AeTitle
+    host: str = Field(min_length=1)
+    port: int = Field(ge=1, le=65535)
+
+
+class NetworkFile(Settings):
+    trusts: tuple[TrustSeed, ...]
+    nodes: tuple[NodeSeed, ...] = ()
+
+
+class WorkstationSeed(Settings):
+    """The workstation images are delivered to, and the node that delivers them."""
+
+    node: OdsCode
+    ae_title: AeTitle
+
+
+class CredentialSeed(Settings):
+    """The right to read for a trust, from `valid_from` to just before `valid_until`."""
+
+    trust: OdsCode
+    valid_from: AwareDatetime
+    valid_until: AwareDatetime
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> "CredentialSeed":
+        if self.valid_until <= self.valid_from:
+            raise ValueError("valid_until: must be later than valid_from")
+        return self
+
+
+class SessionSeed(Settings):
+    """A booked block of reading time with room for so many reads, or so many minutes."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+    capacity_reads: int | None = Field(default=None, ge=1)
+    capacity_minutes: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _says_how_much(self) -> "SessionSeed":
+        if self.end <= self.start:
+            raise ValueError("end: must be later than start")
+        if (self.capacity_reads is None) == (self.capacity_minutes is None):
+            raise ValueError("expected exactly one of capacity_reads and capacity_minutes")
+        return self
+
+
+class ReaderSeed(Settings):
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    name: str = Field(min_length=1)
+    registration: Registration
+    employer: OdsCode
+    modalities: tuple[Modality, ...]
+    subspecialties: tuple[str, ...]
+    workstation: WorkstationSeed
+    credentials: tuple[CredentialSeed, ...] = ()
+    sessions: tuple[SessionSeed, ...] = ()
+
+
+class ReadersFile(Settings):
+    readers: tuple[ReaderSeed, ...] = ()
+
+
+class ExamRule(Settings):
+    """What an exam is: found by procedure code, or by all its image modalities and (if given) the body part."""
+
+    code: str | None = None
+    scheme: str | None = None
+    modalities: tuple[Modality, ...] = ()
+    body_part: str | None = None
+    subspecialty: str = Field(min_length=1)
+    minutes: float = Field(gt=0)
+    priority: str
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> "ExamRule":
+        if (self.code is None) == (not self.modalities):
+            raise ValueError("expected exactly one of code and modalities")
+        if self.code is not None and self.body_part is not None:
+            raise ValueError("body_part: goes with modalities, not with code")
+        return self
+
+
+class RoutingFile(Settings):
+    """The exam table. A code the table does not hold goes to a person unless `unknown_code` says otherwise."""
+
+    readable_modalities: tuple[Modality, ...]
+    ignored_modalities: tuple[Modality, ...] = ("SR", "PR", "KO", "DOC")
+    unknown_code: Literal["human_queue", "by_modality"] = "human_queue"
+    priorities: dict[str, float] = Field(description="hours from the examination to the verified report")
+    exams: tuple[ExamRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSettings:
+    """The router's file with its seeds, checked against each other."""
+
+    file: Path
+    router: Router
+    network: NetworkFile
+    readers: ReadersFile
+    routing: RoutingFile
+
+
+def load_router_settings(file: Path) -> RouterSettings:
+    """Read the router's file and its seeds.
+
+    Raises:
+        SettingsError: every problem of the first file that has any, with file, key and what was expected.
+    """
+    router = load_settings(file, RouterFile).router
+    settings = RouterSettings(
+        file=file,
+        router=router,
+        network=load_settings(router.seeds.network, NetworkFile),
+        readers=load_settings(router.seeds.readers, ReadersFile),
+        routing=load_settings(router.seeds.routing, RoutingFile),
+    )
+    for seed, problems in (
+        (router.seeds.network, list(_network_problems(settings.network))),
+        (router.seeds.readers, list(_reader_problems(settings))),
+        (router.seeds.routing, list(_routing_problems(settings.routing))),
+    ):
+        if problems:
+            raise SettingsError(seed, problems)
+    return settings
+
+
+def check_router_files(file: Path) -> list[str]:
+    """Every problem of the router's file and its seeds as `file: key: reason`; empty when they can be used."""
+    try:
+        router = load_settings(file, RouterFile).router
+    except SettingsError as error:
+        return str(error).splitlines()
+    problems: list[str] = []
+    for seed, model in (
+        (router.seeds.network, NetworkFile),
+        (router.seeds.readers, ReadersFile),
+        (router.seeds.routing, RoutingFile),
+    ):
+        try:
+            load_settings(seed, model)
+        except SettingsError as error:
+            problems += str(error).splitlines()
+    if not problems:
+        try:
+            load_router_settings(file)
+        except SettingsError as error:
+            problems += str(error).splitlines()
+    return problems
+
+
+def _twice(values: Sequence[str], key: str, field: str) -> Iterator[tuple[str, str]]:
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            yield f"{key}[{number}].{field}", f"{value!r} is used twice"
+
+
+def _network_problems(network: NetworkFile) -> Iterator[tuple[str, str]]:
+    known = [trust.ods_code for trust in network.trusts]
+    yield from _twice(known, "trusts", "ods_code")
+    yield from _twice([node.ods_code for node in network.nodes], "nodes", "ods_code")
+    yield from _twice([node.ae_title for node in network.nodes], "nodes", "ae_title")
+    for number, node in enumerate(network.nodes):
+        if node.ods_code not in known:
+            yield f"nodes[{number}].ods_code", f"expected one of the trusts in this file, got {node.ods_code!r}"
+
+
+def _reader_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
+    trusts = {trust.ods_code for trust in settings.network.trusts}
+    nodes = {node.ods_code for node in settings.network.nodes}
+    subspecialties = {rule.subspecialty for rule in settings.routing.exams}
+    network = settings.router.seeds.network.name
+    readers = settings.readers.readers
+    yield from _twice([reader.id for reader in readers], "readers", "id")
+    yield from _twice([reader.registration for reader in readers], "readers", "registration")
+    for number, reader in enumerate(readers):
+        key = f"readers[{number}]"
+        if reader.employer not in trusts:
+            yield f"{key}.employer", f"expected a trust of {network}, got {reader.employer!r}"
+        if reader.workstation.node not in nodes:
+            yield f"{key}.workstation.node", f"expected a node of {network}, got {reader.workstation.node!r}"
+        for place, credential in enumerate(reader.credentials):
+            if credential.trust not in trusts:
+                yield f"{key}.credentials[{place}].trust", f"expected a trust of {network}, got {credential.trust!r}"
+        for place, name in enumerate(reader.subspecialties):
+            if name not in subspecialties:
+                yield (
+                    f"{key}.subspecialties[{place}]",
+                    f"expected a subspecialty of {settings.router.seeds.routing.name}, got {name!r}",
+                )
+
+
+def _routing_problems(routing: RoutingFile) -> Iterator[tuple[str, str]]:
+    seen: set[tuple[object, ...]] = set()
+    for number, rule in enumerate(routing.exams):
+        key = f"exams[{number}]"
+        if rule.priority not in routing.priorities:
+            yield f"{key}.priority", f"expected one of {sorted(routing.priorities)}, got {rule.priority!r}"
+        for modality in rule.modalities:
+            if modality not in routing.readable_modalities:
+                yield f"{key}.modalities", f"expected readable modalities only, got {modality!r}"
+        name = (rule.code, rule.scheme, frozenset(rule.modalities), (rule.body_part or "").upper())
+        if name in seen:
+            yield key, "the same exam is listed twice"
+        seen.add(name)
+    for modality in set(routing.readable_modalities) & set(routing.ignored_modalities):
+        yield "ignored_modalities", f"{modality!r} is also readable"

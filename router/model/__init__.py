@@ -1,0 +1,1 @@
+"""What the router thinks in: trusts, readers, sessions, studies, reads, reports. Standard library only."""

@@ -1,0 +1,63 @@
+"""Everything the router answers no to, as one tree; each carries the HTTP status to answer with.
+
+    RouterError
+    ├── NotFound            404
+    ├── NotAllowed          403: the caller may not do that, or no longer
+    ├── Conflict            409
+    │   ├── TransitionRefused   the read is not in a state that allows it
+    │   ├── StaleLease          the fencing token is not the live one
+    │   ├── ReportHeld          the report was kept, but waits for a person
+    │   └── FactGap             facts are missing before the first one sent
+    └── Invalid             422: the request contradicts itself
+
+Messages are for people and hold no patient data.
+"""
+
+
+class RouterError(Exception):
+    """Base of the tree."""
+
+    status = 500
+    code = "error"
+
+
+class NotFound(RouterError):
+    status = 404
+    code = "not_found"
+
+
+class NotAllowed(RouterError):
+    status = 403
+    code = "not_allowed"
+
+
+class Conflict(RouterError):
+    status = 409
+    code = "conflict"
+
+
+class TransitionRefused(Conflict):
+    code = "transition_refused"
+
+
+class StaleLease(Conflict):
+    code = "stale_lease"
+
+
+class ReportHeld(Conflict):
+    code = "report_held"
+
+
+class FactGap(Conflict):
+    """`expected_seq` is the next one this outbox owes."""
+
+    code = "fact_gap"
+
+    def __init__(self, expected_seq: int) -> None:
+        self.expected_seq = expected_seq
+        super().__init__(f"facts must be consecutive: expected seq {expected_seq}")
+
+
+class Invalid(RouterError):
+    status = 422
+    code = "invalid"

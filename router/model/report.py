@@ -1,0 +1,62 @@
+"""A report as it came in, and what became of it."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from router.model.study import PatientKey
+
+
+class Disposition(enum.StrEnum):
+    """ACCEPTED goes on; WAITING lies in a human queue."""
+
+    ACCEPTED = "ACCEPTED"
+    WAITING = "WAITING"
+
+
+class DeliveryState(enum.StrEnum):
+    """One channel of a report's return to its origin."""
+
+    QUEUED = "QUEUED"
+    SENT = "SENT"
+    ACKED = "ACKED"
+    FILED = "FILED"
+    REJECTED = "REJECTED"
+    PARKED = "PARKED"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`transaction_uid` is set only where the reader's system presented its fencing token."""
+
+    id: str
+    node: str | None
+    channel: str
+    study_instance_uid: str | None
+    accession_number: str | None
+    accession_issuer: str | None
+    patient: PatientKey
+    status: str
+    text: str
+    registration: str | None
+    author_name: str | None
+    authored_at: datetime
+    received_at: datetime
+    original_reference: str | None = None
+    original_digest: str | None = None
+    transaction_uid: str | None = None
+    disposition: Disposition = Disposition.WAITING
+    read_id: str | None = None
+    version: int | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    report_id: str
+    channel: str
+    order_id: str
+    state: DeliveryState
+    updated_at: datetime
+    code: str | None = None
+    reference: str | None = None

@@ -1,0 +1,24 @@
+"""Trusts of the network, and the node that stands in front of each."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    ods_code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node's DICOM address, and when it last spoke; `health` is what it last said of itself."""
+
+    ods_code: str
+    ae_title: str
+    host: str
+    port: int
+    last_traffic_at: datetime | None = None
+    health: dict[str, Any] | None = None
+    health_at: datetime | None = None

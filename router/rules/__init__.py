@@ -1,0 +1,1 @@
+"""What decides: pure functions of (facts, policy, now). No database, no clock, no network."""
