@@ -37,27 +37,32 @@ class ObjectMeta:
 def file_meta(
     sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, provenance: Provenance, notes: dict[str, Any]
 ) -> bytes:
-    """Everything that stands before the data set: preamble, prefix and file meta information."""
+    """Everything that stands before the data set in the spool: preamble, prefix and file meta with provenance."""
     private = {
         "origin": provenance.origin,
         "channel": provenance.channel.value,
         "received_at": provenance.received_at.isoformat(),
         **notes,
     }
-    elements = b"".join(
-        (
-            _element(0x0001, b"OB", b"\0\1"),
-            _element(0x0002, b"UI", _uid(sop_class_uid)),
-            _element(0x0003, b"UI", _uid(sop_instance_uid)),
-            _element(0x0010, b"UI", _uid(transfer_syntax_uid)),
-            _element(0x0012, b"UI", _uid(IMPLEMENTATION_CLASS_UID)),
-            _element(0x0013, b"SH", _padded(IMPLEMENTATION_VERSION_NAME.encode(), b" ")),
-            _element(0x0016, b"AE", _padded(provenance.sending_ae_title.encode("ascii", "replace"), b" ")),
-            _element(0x0100, b"UI", _uid(PRIVATE_CREATOR_UID)),
-            _element(0x0102, b"OB", _padded(json.dumps(private).encode(), b" ")),
-        )
+    return _assembled(
+        _common_elements(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+        + _element(0x0016, b"AE", _padded(provenance.sending_ae_title.encode("ascii", "replace"), b" "))
+        + _element(0x0100, b"UI", _uid(PRIVATE_CREATOR_UID))
+        + _element(0x0102, b"OB", _padded(json.dumps(private).encode(), b" "))
     )
-    return _PREAMBLE + _element(0x0000, b"UL", struct.pack("<I", len(elements))) + elements
+
+
+def plain_file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
+    """The same for others, who need not know our provenance; the same instance always gives the same bytes."""
+    return _assembled(_common_elements(sop_class_uid, sop_instance_uid, transfer_syntax_uid))
+
+
+def data_set_of(file: bytes) -> bytes:
+    """What follows the file meta information in anybody's Part 10 file; empty when it is none."""
+    if file[128:132] != b"DICM" or len(file) < 144:
+        return b""
+    (group_length,) = struct.unpack_from("<I", file, 140)
+    return file[144 + group_length :]
 
 
 def read_meta(head: bytes, place: str) -> ObjectMeta:
@@ -96,6 +101,23 @@ def read_meta(head: bytes, place: str) -> ObjectMeta:
         return ObjectMeta(sop_class, sop_instance, syntax, provenance, private, end)
     except (ValueError, KeyError, struct.error, IndexError) as error:
         raise CrashConsistency(f"{place}: not an object of this spool ({type(error).__name__})") from None
+
+
+def _common_elements(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
+    return b"".join(
+        (
+            _element(0x0001, b"OB", b"\0\1"),
+            _element(0x0002, b"UI", _uid(sop_class_uid)),
+            _element(0x0003, b"UI", _uid(sop_instance_uid)),
+            _element(0x0010, b"UI", _uid(transfer_syntax_uid)),
+            _element(0x0012, b"UI", _uid(IMPLEMENTATION_CLASS_UID)),
+            _element(0x0013, b"SH", _padded(IMPLEMENTATION_VERSION_NAME.encode(), b" ")),
+        )
+    )
+
+
+def _assembled(elements: bytes) -> bytes:
+    return _PREAMBLE + _element(0x0000, b"UL", struct.pack("<I", len(elements))) + elements
 
 
 def _element(number: int, vr: bytes, value: bytes) -> bytes:

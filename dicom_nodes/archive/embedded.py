@@ -1,0 +1,75 @@
+"""A folder of Part 10 files, `STUDY/SERIES/INSTANCE.dcm`, for demonstrations and small sites.
+
+It answers 0000 only for what is synced, and never overwrites: the same UID with other bytes is refused.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dicom_nodes.encoding.header import read_header
+from dicom_nodes.encoding.part10 import plain_file_meta
+from dicom_nodes.encoding.walk import DamagedDataSetError
+from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
+from dicom_nodes.model.dimse_status import Status
+
+
+class EmbeddedArchive:
+    """Implements `Archive`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def name(self) -> str:
+        return "embedded"
+
+    def store(self, instances: Sequence[OutgoingInstance]) -> Iterator[StoreResult]:
+        for instance in instances:
+            yield self._store_one(instance)
+
+    def _store_one(self, instance: OutgoingInstance) -> StoreResult:
+        data_set = instance.read_data_set()
+        try:
+            header = read_header(data_set, instance.transfer_syntax_uid)
+        except DamagedDataSetError as error:
+            return StoreResult(instance.sop_instance_uid, Status.CANNOT_UNDERSTAND, str(error))
+        content = (
+            plain_file_meta(instance.sop_class_uid, instance.sop_instance_uid, instance.transfer_syntax_uid) + data_set
+        )
+        series = self._folder / header.study_instance_uid / header.series_instance_uid
+        file = series / f"{instance.sop_instance_uid}.dcm"
+        if file.exists():
+            if file.read_bytes() == content:
+                return StoreResult(instance.sop_instance_uid, Status.SUCCESS)
+            return StoreResult(
+                instance.sop_instance_uid, Status.CANNOT_UNDERSTAND, "the archive holds other content under this UID"
+            )
+        try:
+            _write_synced(series, file, content)
+        except OSError as error:
+            return StoreResult(instance.sop_instance_uid, Status.OUT_OF_RESOURCES, error.strerror or "cannot write")
+        return StoreResult(instance.sop_instance_uid, Status.SUCCESS)
+
+
+def _write_synced(folder: Path, file: Path, content: bytes) -> None:
+    """Write under another name, sync, rename, and sync every folder that gained an entry."""
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{uuid.uuid4().hex}"
+    try:
+        with unfinished.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.rename(file)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+    for place in (folder, folder.parent, folder.parent.parent):
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

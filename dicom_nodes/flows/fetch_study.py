@@ -1,0 +1,104 @@
+"""Bring a revision from the node of the trust that made it into this node's spool."""
+
+import hashlib
+from datetime import datetime
+
+from dicom_nodes.contract import FetchStudy as FetchOrder
+from dicom_nodes.contract import Manifest, ManifestEntry, OrderCompleted
+from dicom_nodes.flows.ingest import Ingest, Issuers
+from dicom_nodes.flows.ports import Catalogue, Checkpoint, OrderStore, RetrieveScu, no_checkpoint
+from dicom_nodes.foundation.clock import Clock
+from dicom_nodes.foundation.jobs import Job
+from dicom_nodes.model.delivery import ApplicationEntity, RetrievedInstance
+from dicom_nodes.model.dimse_status import Status
+from dicom_nodes.model.errors import PeerRefused, PeerUnavailable, Refused
+from dicom_nodes.model.instance import Channel, IncomingInstance, Provenance
+
+
+class FetchStudy:
+    """Handler of the job `fetch`, whose key is the order's id."""
+
+    def __init__(
+        self,
+        orders: OrderStore,
+        catalogue: Catalogue,
+        scu: RetrieveScu,
+        ingest: Ingest,
+        clock: Clock,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        self._orders, self._catalogue, self._scu, self._ingest = orders, catalogue, scu, ingest
+        self._clock, self._checkpoint = clock, checkpoint
+
+    def __call__(self, job: Job) -> None:
+        """Raises PeerUnavailable or PeerRefused until every instance of the manifest is here with its digest."""
+        body = self._orders.order(job.key).body
+        assert isinstance(body, FetchOrder)
+        if self._missing(body.manifest):
+            self._retrieve(body, job.key)
+        missing = self._missing(body.manifest)
+        if missing:
+            raise PeerUnavailable(
+                f"node {body.source.ods_code} sent {len(body.manifest.entries) - len(missing)} "
+                f"of {len(body.manifest.entries)} instances"
+            )
+        self._checkpoint("fetch.complete")
+        self._orders.complete(
+            job,
+            OrderCompleted(
+                order_id=job.key,
+                instance_count=len(body.manifest.entries),
+                manifest_digest=body.manifest.digest,
+            ),
+        )
+
+    def _missing(self, manifest: Manifest) -> list[ManifestEntry]:
+        missing = []
+        for entry in manifest.entries:
+            stored = self._catalogue.find_instance(entry.sop_instance_uid)
+            if stored is None:
+                missing.append(entry)
+            elif stored.digest != entry.digest:
+                raise PeerRefused("this node holds the same SOP Instance UID with other content; a person must decide")
+        return missing
+
+    def _retrieve(self, body: FetchOrder, order_id: str) -> None:
+        source = ApplicationEntity(body.source.ae_title, body.source.host, body.source.port)
+        contexts = sorted({(e.sop_class_uid, e.transfer_syntax_uid) for e in body.manifest.entries})
+        refused: list[Refused] = []
+
+        def receive(instance: RetrievedInstance) -> int:
+            try:
+                self._take(body, instance, order_id, self._clock())
+            except Refused as refusal:
+                refused.append(refusal)
+                return refusal.status
+            self._checkpoint("fetch.kept")
+            return Status.SUCCESS
+
+        summary = self._scu.get_study(source, body.study.study_instance_uid, contexts, receive)
+        if refused:
+            raise (PeerUnavailable if refused[0].retryable else PeerRefused)(
+                f"{len(refused)} instances from node {body.source.ods_code} could not be taken: {refused[0]}"
+            )
+        if summary.status != Status.SUCCESS:
+            raise PeerUnavailable(
+                f"node {body.source.ods_code} answered {summary.status:04X}: {summary.completed} instances sent, "
+                f"{summary.failed} failed. {summary.comment}".rstrip(". ")
+            )
+
+    def _take(self, body: FetchOrder, instance: RetrievedInstance, order_id: str, now: datetime) -> None:
+        known = self._catalogue.find_instance(instance.sop_instance_uid)
+        if known is not None and known.digest == hashlib.sha256(instance.data_set).hexdigest():
+            return
+        self._ingest(
+            IncomingInstance(
+                sop_class_uid=instance.sop_class_uid,
+                sop_instance_uid=instance.sop_instance_uid,
+                transfer_syntax_uid=instance.transfer_syntax_uid,
+                data_set=instance.data_set,
+                provenance=Provenance(body.study.origin, Channel.FETCHED, body.source.ae_title, now),
+                association_id=f"order {order_id}",
+            ),
+            Issuers(body.study.patient.issuer, body.study.accession_issuer),
+        )

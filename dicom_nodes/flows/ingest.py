@@ -1,0 +1,129 @@
+"""Take an instance in: checked, durable, then answered; forwarded and settled later by others.
+
+Returning means durable. Whatever cannot be taken is quarantined first and refused then, so no bytes are lost.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import NoReturn
+
+from dicom_nodes.encoding.header import read_header
+from dicom_nodes.encoding.walk import DamagedDataSetError
+from dicom_nodes.flows.associations import OpenAssociations
+from dicom_nodes.flows.ports import Catalogue, Checkpoint, ReportDocuments, Spool, no_checkpoint
+from dicom_nodes.model.errors import CannotUnderstand, OutOfResources, Refused
+from dicom_nodes.model.instance import Channel, IncomingInstance, InstanceHeader
+from dicom_nodes.model.report import IncomingReport
+from dicom_nodes.rules.ingest import KeepAside, Known, judge_header, judge_identity
+
+TakeReport = Callable[[IncomingReport], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Issuers:
+    """Who issued identifiers that do not say so themselves: the trust the images come from."""
+
+    patient_id: str | None
+    accession: str | None
+
+
+class Ingest:
+    """One instance after the other, from any number of threads."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        catalogue: Catalogue,
+        associations: OpenAssociations,
+        documents: ReportDocuments,
+        take_report: TakeReport,
+        issuers: Issuers,
+        reserve_bytes: int,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        self._spool, self._catalogue, self._associations = spool, catalogue, associations
+        self._documents, self._take_report = documents, take_report
+        self._issuers, self._reserve_bytes = issuers, reserve_bytes
+        self._checkpoint = checkpoint
+        self._locks = [threading.Lock() for _ in range(256)]
+
+    def __call__(self, incoming: IncomingInstance, issuers: Issuers | None = None) -> None:
+        """Take `incoming`; `issuers` are given for instances of another trust.
+
+        Raises:
+            Refused: carries the DIMSE status; the bytes are in quarantine unless there was no room for them.
+        """
+        self._check_room(len(incoming.data_set))
+        digest = hashlib.sha256(incoming.data_set).hexdigest()
+        header = self._read(incoming, digest)
+        mismatch = judge_header(header, incoming.sop_class_uid, incoming.sop_instance_uid)
+        if mismatch is not None:
+            self._keep_aside(incoming, digest, header.study_instance_uid or None, mismatch.refusal)
+        if incoming.provenance.channel is Channel.REPORT:
+            self._take_document(incoming, digest, header)
+            return
+        default = issuers or self._issuers
+        self._take_image(incoming, digest, header.qualified(default.patient_id, default.accession))
+
+    def reserve_reached(self) -> bool:
+        """Whether the node refuses instances for want of disk."""
+        return self._spool.free_bytes() < self._reserve_bytes
+
+    def _check_room(self, size_bytes: int) -> None:
+        if self._spool.free_bytes() - size_bytes < self._reserve_bytes:
+            raise OutOfResources("disk reserve reached, try again later")
+
+    def _read(self, incoming: IncomingInstance, digest: str) -> InstanceHeader:
+        try:
+            return read_header(incoming.data_set, incoming.transfer_syntax_uid)
+        except DamagedDataSetError as error:
+            refusal = CannotUnderstand(f"damaged data set: {error}")
+            return self._keep_aside(incoming, digest, None, refusal)
+
+    def _take_image(self, incoming: IncomingInstance, digest: str, header: InstanceHeader) -> None:
+        with self._only_one_at_a_time(header):
+            verdict = judge_identity(
+                header,
+                digest,
+                incoming.provenance.origin,
+                self._catalogue.find_instance(header.sop_instance_uid),
+                self._catalogue.study_identity(header.study_instance_uid),
+            )
+            if isinstance(verdict, KeepAside):
+                self._keep_aside(incoming, digest, header.study_instance_uid, verdict.refusal)
+            if isinstance(verdict, Known):
+                return
+            self._associations.touched(
+                incoming.association_id, header.study_instance_uid, incoming.provenance.received_at
+            )
+            spooled = self._spool.keep(incoming, header, digest)
+            self._checkpoint("ingest.kept")
+            self._catalogue.note_instance(spooled)
+            self._checkpoint("ingest.noted")
+
+    def _take_document(self, incoming: IncomingInstance, digest: str, header: InstanceHeader) -> None:
+        try:
+            report = self._documents.read(incoming.data_set, incoming.transfer_syntax_uid)
+        except Refused as refusal:
+            self._keep_aside(incoming, digest, header.study_instance_uid, refusal)
+        self._take_report(report)
+
+    def _keep_aside(
+        self, incoming: IncomingInstance, digest: str, study_instance_uid: str | None, refusal: Refused
+    ) -> NoReturn:
+        if not self._catalogue.is_quarantined(incoming.sop_instance_uid, digest):
+            aside = self._spool.quarantine(incoming, digest, study_instance_uid, str(refusal))
+            self._checkpoint("ingest.quarantined")
+            self._catalogue.note_quarantined(aside)
+        raise refusal
+
+    def _only_one_at_a_time(self, header: InstanceHeader) -> ExitStack:
+        """Hold the locks of the instance and of its study, always in the same order."""
+        names = (header.sop_instance_uid, header.study_instance_uid)
+        stack = ExitStack()
+        for number in sorted({hash(name) % len(self._locks) for name in names}):
+            stack.enter_context(self._locks[number])
+        return stack

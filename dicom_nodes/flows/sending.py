@@ -1,0 +1,27 @@
+"""What archiving and delivering share: sending stored objects and reading a partner's answers."""
+
+from dicom_nodes.flows.ports import Spool
+from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
+from dicom_nodes.model.errors import PeerFailed, PeerRefused, PeerUnavailable
+from dicom_nodes.model.instance import StoredObject
+
+
+def outgoing(spool: Spool, stored: StoredObject) -> OutgoingInstance:
+    """The stored object as it is sent: its bytes are read when its turn comes, and are checked then."""
+    return OutgoingInstance(
+        sop_instance_uid=stored.sop_instance_uid,
+        sop_class_uid=stored.sop_class_uid,
+        transfer_syntax_uid=stored.transfer_syntax_uid,
+        read_data_set=lambda: spool.read_data_set(stored.location),
+    )
+
+
+def failure_of(partner: str, failures: list[StoreResult], total: int) -> PeerFailed:
+    """What to raise when `partner` did not take every instance: worth another try, or not."""
+    first = failures[0]
+    answer = "gave no answer" if first.status is None else f"answered {first.status:04X}"
+    words = f"{partner} did not take {len(failures)} of {total} instances; the first: {answer}"
+    if first.comment:
+        words += f" ({first.comment})"
+    retryable = any(failure.status is None or failure.status & 0xFF00 == 0xA700 for failure in failures)
+    return PeerUnavailable(words) if retryable else PeerRefused(words)

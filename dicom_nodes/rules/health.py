@@ -1,0 +1,47 @@
+"""How a node is, in sentences: shown to administrators by the router and by the node's own page."""
+
+from dataclasses import dataclass
+
+from dicom_nodes.contract import NodeHealth
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What health is judged by."""
+
+    free_bytes: int
+    reserve_bytes: int
+    catalogue_failing: bool
+    parked_jobs: int
+    quarantined: int
+    outbox_depth: int
+    outbox_oldest_s: float
+
+
+OUTBOX_ALARM_S = 300.0
+
+
+def judge(vitals: Vitals) -> NodeHealth:
+    """State and reasons; `refusing` means instances are answered with A700."""
+    refusing = vitals.free_bytes < vitals.reserve_bytes
+    reasons = []
+    if refusing:
+        free_mib, reserve_mib = vitals.free_bytes >> 20, vitals.reserve_bytes >> 20
+        reasons.append(f"Disk reserve reached: {free_mib} MiB free, {reserve_mib} MiB kept; images are refused (A700).")
+    if vitals.catalogue_failing:
+        reasons.append("The catalogue cannot be written; images are safe in the spool but wait to be archived.")
+    if vitals.parked_jobs:
+        reasons.append(f"{vitals.parked_jobs} jobs are parked and wait for a person.")
+    if vitals.quarantined:
+        reasons.append(f"{vitals.quarantined} instances are in quarantine and wait for a person.")
+    if vitals.outbox_oldest_s > OUTBOX_ALARM_S:
+        reasons.append(f"Facts have been waiting for the router for {vitals.outbox_oldest_s:.0f} s.")
+    return NodeHealth(
+        state="refusing" if refusing else "degraded" if reasons else "ok",
+        reasons=tuple(reasons),
+        free_bytes=vitals.free_bytes,
+        parked_jobs=vitals.parked_jobs,
+        quarantined=vitals.quarantined,
+        outbox_depth=vitals.outbox_depth,
+        outbox_oldest_s=vitals.outbox_oldest_s,
+    )
