@@ -1,0 +1,30 @@
+"""Take a report in: keep its original and tell the router, before anybody is told that it was accepted."""
+
+import hashlib
+from uuid import UUID, uuid5
+
+from dicom_nodes.flows.ports import Checkpoint, ReportStore, no_checkpoint
+from dicom_nodes.model.report import IncomingReport
+
+_NAMESPACE = UUID("7a0f4b52-5f0d-4f44-9c53-2b1f6c7f4f10")
+
+
+def report_id_of(report: IncomingReport) -> str:
+    """The same original by the same channel always has the same id, so a repeated sending is one report."""
+    digest = hashlib.sha256(report.original).hexdigest()
+    return str(uuid5(_NAMESPACE, f"{report.channel}\n{report.original_reference}\n{digest}"))
+
+
+class TakeReport:
+    """Keeps reports; a return means durable."""
+
+    def __init__(self, store: ReportStore, checkpoint: Checkpoint = no_checkpoint) -> None:
+        self._store = store
+        self._checkpoint = checkpoint
+
+    def __call__(self, report: IncomingReport) -> str:
+        """Keep the report and return its id; whatever the store raises passes through, and nothing was accepted."""
+        report_id = report_id_of(report)
+        self._store.take(report_id, report)
+        self._checkpoint("report.taken")
+        return report_id

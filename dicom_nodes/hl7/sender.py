@@ -1,0 +1,77 @@
+"""Send a report to the trust's RIS by MLLP and wait for its application acknowledgement.
+
+One connection a report: a RIS that is slow or dead is found by this report's own time limit, never by a later one's.
+"""
+
+import socket
+import time
+
+from dicom_nodes.config import Ris, Trust
+from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.hl7.ack import read_ack
+from dicom_nodes.hl7.faults import Hl7Fault
+from dicom_nodes.hl7.mllp import Deframer, Message, frame
+from dicom_nodes.hl7.outgoing_oru import build_oru, control_id
+from dicom_nodes.model.errors import PeerUnavailable
+from dicom_nodes.model.report import Acknowledgement, OutgoingReport
+
+_LONGEST_ANSWER = 262_144
+
+
+class MllpRisSender:
+    """The RIS as `flows.ports.RisSender`; safe to use from several threads."""
+
+    def __init__(self, ris: Ris, trust: Trust) -> None:
+        self._ris = ris
+        self._ods_code = trust.ods_code
+
+    def send(self, report: OutgoingReport) -> Acknowledgement:
+        """Send the report and return the RIS's answer, whichever of AA, AE and AR it is.
+
+        Raises:
+            PeerUnavailable: no connection, no answer in time, or none that answers this message.
+            PeerRefused: the report cannot be carried without loss; nothing was sent.
+        """
+        message = build_oru(report, self._ris, self._ods_code)
+        answer = self._exchange(message)
+        try:
+            acknowledgement = read_ack(answer)
+        except Hl7Fault as fault:
+            raise PeerUnavailable(f"{self._where} gave an answer that is no acknowledgement: {fault}") from None
+        if acknowledgement.control_id != control_id(report):
+            raise PeerUnavailable(f"{self._where} acknowledged another message (MSA-2 is not our control id)")
+        return acknowledgement
+
+    @property
+    def _where(self) -> str:
+        return f"the RIS at {self._ris.address}"
+
+    def _exchange(self, message: bytes) -> bytes:
+        deadline = time.monotonic() + self._ris.timeout_s
+        try:
+            with socket.create_connection(split_host_port(self._ris.address), self._ris.timeout_s) as connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.sendall(frame(message))
+                return self._answer(connection, deadline)
+        except TimeoutError:
+            raise PeerUnavailable(f"{self._where} gave no answer within {self._ris.timeout_s:g} s") from None
+        except ConnectionRefusedError:
+            raise PeerUnavailable(f"{self._where} refuses the connection: nothing listens there") from None
+        except OSError as error:
+            raise PeerUnavailable(f"the connection to {self._where} failed: {error.strerror or error}") from None
+
+    def _answer(self, connection: socket.socket, deadline: float) -> bytes:
+        deframer = Deframer(_LONGEST_ANSWER)
+        while True:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            connection.settimeout(left_s)
+            received = connection.recv(65536)
+            for event in deframer.receive(received):
+                if isinstance(event, Message):
+                    return event.data
+                raise PeerUnavailable(f"{self._where} answered with bytes that are no MLLP message")
+            if not received:
+                half = "in the middle of its answer" if deframer.in_message else "without an answer"
+                raise PeerUnavailable(f"{self._where} closed the connection {half}")
