@@ -9,7 +9,7 @@ from datetime import datetime
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.hl7.escapes import escape
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
-from dicom_nodes.hl7.message import Message, Segment
+from dicom_nodes.hl7.message import Message, Segment, read_header
 from dicom_nodes.hl7.timestamps import write_moment
 from dicom_nodes.model.report import AckCode, Acknowledgement
 
@@ -37,7 +37,7 @@ def read_ack(raw: bytes) -> Acknowledgement:
     if not found:
         raise Hl7Fault(Place("MSA"), "the answer has no MSA segment", ErrorCode.SEGMENT_SEQUENCE)
     code = found[0].value(1)
-    if code not in AckCode:
+    if code not in {known.value for known in AckCode}:
         words = "expected AA, AE or AR; a commit acknowledgement says nothing about the report"
         raise found[0].fault(1, words if code in {"CA", "CE", "CR"} else "expected AA, AE or AR", ErrorCode.TABLE_VALUE)
     return Acknowledgement(AckCode(code), found[0].value(2), _words(found[0], message))
@@ -53,8 +53,7 @@ def _words(msa: Segment, message: Message) -> str:
 
 def _header_of(raw: bytes) -> Segment | None:
     try:
-        first_line = raw.replace(b"\n", b"\r").split(b"\r", 1)[0]
-        return Message(first_line).header
+        return read_header(raw)
     except Hl7Fault:
         return None
 

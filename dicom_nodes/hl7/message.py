@@ -106,9 +106,7 @@ class Message:
         self.delimiters = _delimiters(raw)
         lines = _LINE if b"\r" in raw else _LINE_OF_LF
         self._lines = [(match[1], match[2]) for match in lines.finditer(raw) if match[0]]
-        self.charset = ""
-        header = Segment(self._lines[0][0], 1, self.delimiters, "ASCII")
-        self.charset = _charset(header)
+        self.charset = _charset(read_header(raw))
         self.segments = tuple(self._segments())
 
     def __bytes__(self) -> bytes:
@@ -144,6 +142,16 @@ class Message:
                 raise Hl7Fault(place, words, ErrorCode.SEGMENT_SEQUENCE)
             counts[name] = counts.get(name, 0) + 1
             yield Segment(line, counts[name], self.delimiters, self.charset)
+
+
+def read_header(raw: bytes) -> Segment:
+    """The MSH segment alone, its values as ASCII: enough to answer a message that is otherwise unreadable.
+
+    Raises:
+        Hl7Fault: there is no MSH segment.
+    """
+    delimiters = _delimiters(raw)
+    return Segment(re.split(rb"[\r\n]", raw, maxsplit=1)[0], 1, delimiters, "ASCII")
 
 
 def _split(raw: bytes, delimiter: bytes) -> list[bytes]:
