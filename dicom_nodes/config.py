@@ -182,11 +182,24 @@ def load_node_settings(file: Path) -> NodeSettings:
         SettingsError: every problem with file, key and what was expected.
     """
     settings = load_settings(file, NodeSettings)
-    if not settings.router.token_file.is_file():
-        raise SettingsError(file, [("router.token_file", f"no such file: {settings.router.token_file}")])
+    missing = [
+        (key, f"no such file: {path}")
+        for key, path in (
+            ("router.token_file", settings.router.token_file),
+            ("archive.password_file", getattr(settings.archive, "password_file", None)),
+        )
+        if path is not None and not path.is_file()
+    ]
+    if missing:
+        raise SettingsError(file, missing)
     return settings
 
 
 def read_token(settings: NodeSettings) -> str:
     """The node's secret for the router."""
     return settings.router.token_file.read_text(encoding="ascii").strip()
+
+
+def read_password(archive: OrthancArchive) -> str | None:
+    """Orthanc's password, where one is configured."""
+    return archive.password_file.read_text(encoding="utf-8").strip() if archive.password_file else None

@@ -1,23 +1,42 @@
 """Facts up, orders down. Each call does one exchange; a router that is away is an exception, and nothing is lost."""
 
+from datetime import datetime, timedelta
+
 from dicom_nodes.contract import Fact, FactBatch
 from dicom_nodes.flows.ports import HealthProbe, OrderStore, Outbox, RouterLink
+from dicom_nodes.foundation.clock import Clock
 
 _BATCH = 200
+_SIGN_OF_LIFE = timedelta(seconds=5)
 
 
-def send_facts(outbox: Outbox, router: RouterLink, health: HealthProbe) -> bool:
-    """Post the oldest facts with the node's health; True when more are waiting.
+class SendFacts:
+    """Call it every so often: it posts the facts that wait, or at least the node's health every few seconds."""
 
-    Raises:
-        PeerUnavailable, PeerRefused: nothing was marked as sent; the same facts go again, in the same order.
-    """
-    outbox_id, waiting = outbox.pending(_BATCH)
-    facts = tuple(Fact(seq=seq, occurred_at=at, body=body) for seq, at, body in waiting)
-    receipt = router.post_facts(FactBatch(outbox_id=outbox_id, facts=facts, health=health()))
-    if facts:
-        outbox.mark_sent(outbox_id, receipt.accepted_through)
-    return len(facts) == _BATCH
+    def __init__(self, outbox: Outbox, router: RouterLink, health: HealthProbe, clock: Clock) -> None:
+        self._outbox, self._router, self._health, self._clock = outbox, router, health, clock
+        self._posted_at: datetime | None = None
+
+    def __call__(self) -> None:
+        """Post until nothing waits.
+
+        Raises:
+            PeerUnavailable, PeerRefused: nothing was marked as sent; the same facts go again, in the same order.
+        """
+        while self._post():
+            pass
+
+    def _post(self) -> bool:
+        outbox_id, waiting = self._outbox.pending(_BATCH)
+        now = self._clock()
+        if not waiting and self._posted_at is not None and now - self._posted_at < _SIGN_OF_LIFE:
+            return False
+        facts = tuple(Fact(seq=seq, occurred_at=at, body=body) for seq, at, body in waiting)
+        receipt = self._router.post_facts(FactBatch(outbox_id=outbox_id, facts=facts, health=self._health()))
+        self._posted_at = now
+        if facts:
+            self._outbox.mark_sent(outbox_id, receipt.accepted_through)
+        return bool(facts)
 
 
 def take_orders(orders: OrderStore, router: RouterLink, wait_s: float) -> int:

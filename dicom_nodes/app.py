@@ -1,0 +1,273 @@
+"""The composition root of a node: the only place where its parts are made and wired."""
+
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from dicom_nodes.archive.dimse import DimseArchive
+from dicom_nodes.archive.embedded import EmbeddedArchive
+from dicom_nodes.archive.orthanc import OrthancArchive
+from dicom_nodes.config import DimseArchive as DimseArchiveSettings
+from dicom_nodes.config import EmbeddedArchive as EmbeddedArchiveSettings
+from dicom_nodes.config import NodeSettings, read_password, read_token
+from dicom_nodes.contract import NodeHealth
+from dicom_nodes.dimse.listener import DicomListener
+from dicom_nodes.dimse.retrieve_scu import PynetdicomRetrieveScu
+from dicom_nodes.dimse.services import DimseServices
+from dicom_nodes.dimse.store_scu import PynetdicomStoreScu
+from dicom_nodes.documents.structured_report import StructuredReports
+from dicom_nodes.flows.archive_study import ArchiveStudy
+from dicom_nodes.flows.associations import OpenAssociations
+from dicom_nodes.flows.deliver_study import DeliverStudy
+from dicom_nodes.flows.fetch_study import FetchStudy
+from dicom_nodes.flows.ingest import Ingest, Issuers
+from dicom_nodes.flows.ports import Archive, Checkpoint, StoreScu, no_checkpoint
+from dicom_nodes.flows.query import QueryFlow
+from dicom_nodes.flows.retrieve import RetrieveFlow
+from dicom_nodes.flows.return_report import ReturnReport
+from dicom_nodes.flows.settle import SettleStudies
+from dicom_nodes.flows.take_report import TakeReport
+from dicom_nodes.flows.talk_to_router import SendFacts, take_orders
+from dicom_nodes.flows.ticker import Ticker
+from dicom_nodes.flows.work import Workers
+from dicom_nodes.foundation.backoff import RetryPolicy
+from dicom_nodes.foundation.clock import Clock, utc_now
+from dicom_nodes.foundation.event_log import UidHash, event_log
+from dicom_nodes.foundation.jobs import JobState
+from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.hl7.listener import MllpListener
+from dicom_nodes.hl7.report_intake import OruIntake
+from dicom_nodes.hl7.sender import MllpRisSender
+from dicom_nodes.model.delivery import ApplicationEntity
+from dicom_nodes.model.errors import CrashConsistency
+from dicom_nodes.rules.health import Vitals, judge
+from dicom_nodes.spool.catalogue import ARCHIVE_JOB
+from dicom_nodes.spool.objects import FileSpool
+from dicom_nodes.spool.store import NodeStore, open_store
+from dicom_nodes.spool.study_query import StudyQuery
+from dicom_nodes.uplink.health_page import HealthPage
+from dicom_nodes.uplink.link import HttpRouterLink
+
+_ORDER_WAIT_S = 20.0
+_FACT_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 30.0
+
+
+class NodeApp:
+    """One node. `start()` returns when it listens; `stop()` when everything in hand is finished or handed back."""
+
+    def __init__(self, settings: NodeSettings, clock: Clock = utc_now, checkpoint: Checkpoint = no_checkpoint) -> None:
+        """Open the data directory and wire the parts; nothing listens yet.
+
+        Raises:
+            CrashConsistency: another node runs on this data directory, or its content is not this version's.
+        """
+        self._settings, self._clock = settings, clock
+        node, trust = settings.node, settings.trust
+        node.data_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = _sole_user_of(node.data_dir)
+        self._uid_hash = UidHash.from_file(node.data_dir / "log.key")
+        store_scu = PynetdicomStoreScu(node.ae_title)
+        archive = _archive(settings, store_scu)
+        self.store = open_node_store(settings, clock, archive.name, checkpoint)
+        self._spool = FileSpool(node.data_dir / "spool", checkpoint)
+        associations = OpenAssociations()
+        documents = StructuredReports()
+        take_report = TakeReport(self.store.orders, checkpoint)
+        self._ingest = Ingest(
+            self._spool,
+            self.store.catalogue,
+            associations,
+            documents,
+            take_report,
+            Issuers(trust.patient_id_issuer, trust.accession_issuer),
+            node.disk_reserve_mib << 20,
+            checkpoint,
+        )
+        queries = StudyQuery(self.store.database)
+        self._listener = DicomListener(
+            settings,
+            DimseServices(
+                settings=settings,
+                ingest=self._ingest,
+                query=QueryFlow(queries),
+                retrieve=RetrieveFlow(queries, self._spool),
+                move_scu=store_scu,
+                clock=clock,
+                log=event_log(),
+                uid_hash=self._uid_hash,
+                association_opened=associations.opened,
+                association_closed=associations.closed,
+            ),
+        )
+        self._hl7 = MllpListener(settings.hl7, OruIntake(take_report)) if settings.hl7 else None
+        self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
+        orders, catalogue = self.store.orders, self.store.catalogue
+        ris = MllpRisSender(settings.ris, trust, clock) if settings.ris else None
+        self._workers = Workers(
+            self.store.jobs,
+            orders,
+            {
+                ARCHIVE_JOB: ArchiveStudy(self.store.studies, self._spool, archive, checkpoint),
+                "fetch": FetchStudy(
+                    orders, catalogue, PynetdicomRetrieveScu(node.ae_title), self._ingest, clock, checkpoint
+                ),
+                "deliver": DeliverStudy(orders, catalogue, self._spool, store_scu, self._workstation, checkpoint),
+                "return": ReturnReport(orders, catalogue, ris, archive, documents, trust.ods_code, checkpoint),
+            },
+            RetryPolicy(
+                attempts=settings.delivery.attempts,
+                first_s=settings.delivery.first_retry_s,
+                longest_s=settings.delivery.longest_retry_s,
+            ),
+            clock,
+            node.workers,
+        )
+        settle = SettleStudies(
+            self.store.studies, associations, node.settle_quiet_s, clock, self._say_settled, checkpoint
+        )
+        self._router = HttpRouterLink(settings.router.url, read_token(settings))
+        send_facts = SendFacts(self.store.outbox, self._router, self.health, clock)
+        self._tickers = (
+            Ticker("settle", settle, pause_s=min(1.0, node.settle_quiet_s / 4), longest_pause_s=_LONGEST_PAUSE_S),
+            Ticker("facts", send_facts, pause_s=_FACT_PAUSE_S, longest_pause_s=_LONGEST_PAUSE_S),
+            Ticker("orders", self._take_orders, pause_s=0.0, longest_pause_s=_LONGEST_PAUSE_S, patience_s=1.0),
+        )
+
+    @property
+    def dicom_port(self) -> int:
+        return self._listener.port
+
+    @property
+    def hl7_port(self) -> int:
+        """0 where no HL7 listener is configured."""
+        return self._hl7.port if self._hl7 else 0
+
+    @property
+    def health_port(self) -> int:
+        """0 where no health page is configured."""
+        return self._health_page.port if self._health_page else 0
+
+    def start(self) -> None:
+        """Recover what a crash left behind, then work and listen.
+
+        Raises:
+            OSError: an address cannot be bound.
+        """
+        if self._settings.node.database_url is None:
+            self.store.jobs.release_all()
+        recovered = self.store.catalogue.recover(self._spool)
+        event_log().info("node.recovered", objects=recovered)
+        self.store.catalogue.start()
+        self._workers.start()
+        for ticker in self._tickers:
+            ticker.start()
+        self._listener.start()
+        if self._hl7:
+            self._hl7.start()
+        if self._health_page:
+            self._health_page.start()
+        event_log().info(
+            "node.started", ods=self._settings.trust.ods_code, dicom_port=self.dicom_port, hl7_port=self.hl7_port
+        )
+
+    def stop(self) -> None:
+        """Take nothing new, finish or hand back what is in hand, make it durable, let go."""
+        self._listener.stop()
+        if self._hl7:
+            self._hl7.stop()
+        self._workers.stop()
+        for ticker in self._tickers:
+            ticker.stop()
+        if self._health_page:
+            self._health_page.stop()
+        self.store.catalogue.stop()
+        self._router.close()
+        self.store.database.dispose()
+        self._lock.close()
+        event_log().info("node.stopped", ods=self._settings.trust.ods_code)
+
+    def health(self) -> NodeHealth:
+        """How the node is now."""
+        depth, oldest_s = self.store.outbox.depth()
+        return judge(
+            Vitals(
+                free_bytes=self._spool.free_bytes(),
+                reserve_bytes=self._settings.node.disk_reserve_mib << 20,
+                catalogue_failing=self.store.catalogue.failing,
+                parked_jobs=len(self.store.jobs.listing([JobState.PARKED])),
+                quarantined=self.store.catalogue.quarantined_count(),
+                outbox_depth=depth,
+                outbox_oldest_s=oldest_s,
+            )
+        )
+
+    def _take_orders(self) -> None:
+        take_orders(self.store.orders, self._router, _ORDER_WAIT_S)
+
+    def _say_settled(self, study_instance_uid: str, revision: int) -> None:
+        event_log().info("study.settled", study=self._uid_hash(study_instance_uid), revision=revision)
+
+    def _workstation(self, ae_title: str) -> ApplicationEntity | None:
+        peer = self._settings.peer(ae_title)
+        if peer is None or peer.role != "workstation" or peer.address is None:
+            return None
+        return ApplicationEntity(peer.ae_title, *split_host_port(peer.address))
+
+
+def open_node_store(
+    settings: NodeSettings, clock: Clock = utc_now, archive: str = "", checkpoint: Checkpoint = no_checkpoint
+) -> NodeStore:
+    """Open a node's database, by default in its data directory; also for looking at parked jobs beside the node."""
+    url = settings.node.database_url or f"sqlite:///{settings.node.data_dir / 'node.db'}"
+    return open_store(url, clock, archive, checkpoint)
+
+
+def run(
+    settings: NodeSettings,
+    checkpoint: Checkpoint = no_checkpoint,
+    on_started: Callable[[NodeApp], None] = lambda _app: None,
+) -> int:
+    """Run a node until SIGTERM or SIGINT; return the exit code of the process."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    app = NodeApp(settings, checkpoint=checkpoint)
+    try:
+        app.start()
+    except OSError as error:
+        event_log().error("node.cannot_listen", reason=error.strerror)
+        app.stop()
+        return 1
+    on_started(app)
+    ended.wait()
+    app.stop()
+    return 0
+
+
+def _archive(settings: NodeSettings, scu: StoreScu) -> Archive:
+    match settings.archive:
+        case DimseArchiveSettings() as pacs:
+            return DimseArchive(scu, ApplicationEntity(pacs.ae_title, *split_host_port(pacs.address)))
+        case EmbeddedArchiveSettings() as folder:
+            return EmbeddedArchive(folder.directory)
+        case orthanc:
+            return OrthancArchive(orthanc.url, orthanc.username, read_password(orthanc))
+
+
+def _sole_user_of(data_dir: Path) -> IO[str]:
+    """Lock the data directory for the life of the returned file."""
+    lock = (data_dir / "node.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise CrashConsistency(f"another node runs on data directory {data_dir}") from None
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
