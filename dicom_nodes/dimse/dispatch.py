@@ -1,0 +1,128 @@
+"""Takes one request to its handler, and every refusal or failure to an answer that is never success."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from dicom_nodes.dimse.echo_scp import echo
+from dicom_nodes.dimse.find_scp import find
+from dicom_nodes.dimse.get_scp import get
+from dicom_nodes.dimse.messages import (
+    EchoRequest,
+    FindRequest,
+    GetRequest,
+    MoveRequest,
+    PresentationContext,
+    Request,
+    Response,
+    StoreRequest,
+)
+from dicom_nodes.dimse.move_scp import move
+from dicom_nodes.dimse.services import Caller, DimseServices
+from dicom_nodes.dimse.sop_classes import Service, service_of
+from dicom_nodes.dimse.store_scp import store
+from dicom_nodes.model.dimse_status import Status
+from dicom_nodes.model.errors import Refused
+
+_SERVICE_OF_REQUEST: dict[type, Service] = {
+    EchoRequest: Service.ECHO,
+    StoreRequest: Service.STORE,
+    FindRequest: Service.FIND,
+    GetRequest: Service.GET,
+    MoveRequest: Service.MOVE,
+}
+
+
+class AssociationGoneError(Exception):
+    """The caller released, aborted or lost the association while we worked for it."""
+
+
+class Exchange(Protocol):
+    """The association as a handler sees it, while one request is served."""
+
+    @property
+    def contexts(self) -> tuple[PresentationContext, ...]:
+        """Accepted contexts on which we may send C-STORE sub-operations."""
+
+    def respond(self, request: Request, response: Response) -> None:
+        """Raises AssociationGoneError."""
+
+    def store(self, request: StoreRequest) -> Response:
+        """Send a sub-operation on this association and wait for its answer; raises AssociationGoneError."""
+
+    def is_cancelled(self, message_id: int) -> bool:
+        """Whether a C-CANCEL for this message came in; raises AssociationGoneError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Serves requests one after another; the acceptor calls it and knows nothing of what is served."""
+
+    services: DimseServices
+
+    def serve(self, request: Request, caller: Caller, exchange: Exchange) -> None:
+        """Answer the request, whatever happens short of the association's end.
+
+        Raises:
+            AssociationGoneError: there is nobody left to answer.
+        """
+        try:
+            self._serve(request, caller, exchange)
+        except Refused as refusal:
+            self._note("dimse.refused", request, caller, refusal)
+            exchange.respond(request, Response(refusal.status, str(refusal)))
+        except AssociationGoneError:
+            raise
+        except Exception as error:
+            self.services.log.error("dimse.failed", **_who(request, caller), exc_info=error)
+            exchange.respond(request, Response(_failure_status(request), "internal failure, try again"))
+
+    def _serve(self, request: Request, caller: Caller, exchange: Exchange) -> None:
+        _require_same_service(request)
+        match request:
+            case EchoRequest():
+                exchange.respond(request, echo(caller))
+            case StoreRequest():
+                exchange.respond(request, store(request, caller, self.services))
+            case FindRequest():
+                is_cancelled: Callable[[], bool] = lambda: exchange.is_cancelled(request.message_id)  # noqa: E731
+                for response in find(request, caller, self.services, is_cancelled):
+                    exchange.respond(request, response)
+            case GetRequest():
+                for response in get(request, caller, self.services, exchange):
+                    exchange.respond(request, response)
+            case MoveRequest():
+                for response in move(request, caller, self.services, exchange):
+                    exchange.respond(request, response)
+
+    def _note(self, event: str, request: Request, caller: Caller, refusal: Refused) -> None:
+        self.services.log.warning(event, **_who(request, caller), status=f"{refusal.status:04X}", why=str(refusal))
+
+
+def _require_same_service(request: Request) -> None:
+    context = request.context.abstract_syntax
+    if request.sop_class_uid != context or service_of(context) is not _SERVICE_OF_REQUEST[type(request)]:
+        raise SopClassNotSupported("the request is not of its presentation context")
+
+
+class SopClassNotSupported(Refused):
+    """0122: the SOP class of the request was not negotiated for it (DICOM PS3.7 annex C.5.6)."""
+
+    status = Status.SOP_CLASS_NOT_SUPPORTED
+
+
+def _failure_status(request: Request) -> int:
+    match request:
+        case StoreRequest():
+            return Status.OUT_OF_RESOURCES
+        case GetRequest() | MoveRequest():
+            return Status.CANNOT_PERFORM_SUB_OPERATIONS
+    return Status.CANNOT_UNDERSTAND
+
+
+def _who(request: Request, caller: Caller) -> dict[str, object]:
+    return {
+        "peer": caller.peer.ae_title,
+        "association": caller.association_id,
+        "request": type(request).__name__.removesuffix("Request").lower(),
+    }

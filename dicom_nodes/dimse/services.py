@@ -1,0 +1,71 @@
+"""What the handlers need from the node, and what they know of the caller."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dicom_nodes.config import NodeSettings, Peer
+from dicom_nodes.dimse.messages import MoveOriginator
+from dicom_nodes.flows.query import QueryFlow
+from dicom_nodes.flows.retrieve import RetrieveFlow
+from dicom_nodes.foundation.clock import Clock
+from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
+from dicom_nodes.model.instance import IncomingInstance
+
+
+class EventLog(Protocol):
+    """Takes events with a fixed name and fields that hold no patient data."""
+
+    def info(self, event: str, **fields: object) -> object: ...
+
+    def warning(self, event: str, **fields: object) -> object: ...
+
+    def error(self, event: str, **fields: object) -> object: ...
+
+
+class MoveScu(Protocol):
+    """Sends the sub-operations of a C-MOVE."""
+
+    def send(
+        self,
+        to: ApplicationEntity,
+        instances: Sequence[OutgoingInstance],
+        *,
+        originator: MoveOriginator | None = None,
+        is_cancelled: Callable[[], bool] = ...,
+    ) -> Iterator[StoreResult]:
+        """As `ports.StoreScu.send`; stops before the next instance once `is_cancelled` says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class DimseServices:
+    """The node behind the wire.
+
+    `ingest` returns once the instance is durable; it raises `Refused` with the status to answer. The association
+    callbacks take an id that is unique for the life of the node.
+    """
+
+    settings: NodeSettings
+    ingest: Callable[[IncomingInstance], None]
+    query: QueryFlow
+    retrieve: RetrieveFlow
+    move_scu: MoveScu
+    clock: Clock
+    log: EventLog
+    uid_hash: Callable[[str], str]
+    association_opened: Callable[[str], None] = lambda _id: None
+    association_closed: Callable[[str], None] = lambda _id: None
+
+    @property
+    def own_ods(self) -> str:
+        return self.settings.trust.ods_code
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The peer on the other end of an accepted association."""
+
+    peer: Peer
+    association_id: str
+    relational_queries: frozenset[str] = frozenset()
+    """SOP classes for which relational queries were negotiated."""

@@ -1,0 +1,36 @@
+"""Answers C-STORE: success only once the node has the bytes for good (DICOM PS3.4 B.2.3)."""
+
+from dicom_nodes.dimse.messages import Response, StoreRequest
+from dicom_nodes.dimse.services import Caller, DimseServices
+from dicom_nodes.model.dimse_status import Status
+from dicom_nodes.model.errors import CannotUnderstand
+from dicom_nodes.model.instance import IncomingInstance, Provenance
+from dicom_nodes.rules.acceptance import channel_of, require_action
+
+
+def store(request: StoreRequest, caller: Caller, services: DimseServices) -> Response:
+    """Hand the instance to ingest, byte for byte as received.
+
+    Raises:
+        Refused: the caller may not store, there is no data set, or ingest refuses it.
+    """
+    require_action(caller.peer, "store")
+    if not request.data_set:
+        raise CannotUnderstand("the request has no data set")
+    provenance = Provenance(
+        origin=services.own_ods,
+        channel=channel_of(caller.peer, request.sop_class_uid),
+        sending_ae_title=caller.peer.ae_title,
+        received_at=services.clock(),
+    )
+    services.ingest(
+        IncomingInstance(
+            sop_class_uid=request.sop_class_uid,
+            sop_instance_uid=request.sop_instance_uid,
+            transfer_syntax_uid=request.context.transfer_syntax,
+            data_set=request.data_set,
+            provenance=provenance,
+            association_id=caller.association_id,
+        )
+    )
+    return Response(Status.SUCCESS)

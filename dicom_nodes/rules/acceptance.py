@@ -1,0 +1,64 @@
+"""Who may call this node, and what for: what is not listed is refused."""
+
+from dataclasses import dataclass
+
+from dicom_nodes.config import Action, NodeSettings, Peer
+from dicom_nodes.model.errors import NotAuthorised
+from dicom_nodes.model.instance import Channel
+
+_REPORT_SOP_CLASSES = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.88.11",  # Basic Text SR
+        "1.2.840.10008.5.1.4.1.1.88.22",  # Enhanced SR
+        "1.2.840.10008.5.1.4.1.1.88.33",  # Comprehensive SR
+        "1.2.840.10008.5.1.4.1.1.88.34",  # Comprehensive 3D SR
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An A-ASSOCIATE-RJ (DICOM PS3.8 table 9-21): the numbers for the caller, `words` for our log.
+
+    The standard has no reason of its own for a host: it is answered as an unknown calling AE title.
+    """
+
+    result: int
+    source: int
+    reason: int
+    words: str
+
+
+_CALLED_NOT_RECOGNISED = Rejection(1, 1, 7, "the called AE title is not ours")
+_CALLING_NOT_RECOGNISED = Rejection(1, 1, 3, "the calling AE title is not a listed peer")
+_HOST_NOT_ALLOWED = Rejection(1, 1, 3, "the peer may not call from this host")
+LOCAL_LIMIT_EXCEEDED = Rejection(2, 3, 2, "all associations are taken")
+
+
+def decide_association(settings: NodeSettings, *, called: str, calling: str, host: str) -> Peer | Rejection:
+    """The peer that calls, or why it is rejected (DICOM PS3.8 table 9-21: called 7, calling 3)."""
+    if called != settings.node.ae_title:
+        return _CALLED_NOT_RECOGNISED
+    peer = settings.peer(calling)
+    if peer is None:
+        return _CALLING_NOT_RECOGNISED
+    return peer if peer.allows_host(host) else _HOST_NOT_ALLOWED
+
+
+def require_action(peer: Peer, action: Action) -> None:
+    """Let the peer's request pass.
+
+    Raises:
+        NotAuthorised: the action is not listed for it, or a node tries to store (nodes are asked, never told).
+    """
+    if action not in peer.may:
+        raise NotAuthorised(f"{peer.ae_title} may not {action} here")
+    if action == "store" and peer.role == "node":
+        raise NotAuthorised("a node may not store here")
+
+
+def channel_of(peer: Peer, sop_class_uid: str) -> Channel:
+    """How an instance stored by this peer is taken: a workstation's report document is a report."""
+    if peer.role == "workstation" and sop_class_uid in _REPORT_SOP_CLASSES:
+        return Channel.REPORT
+    return Channel.ACQUIRED

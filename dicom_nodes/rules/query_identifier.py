@@ -1,0 +1,163 @@
+"""Is this identifier one that its information model allows, and which of its keys do we support (PS3.4 C.4, C.6)?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dicom_nodes.model.errors import IdentifierMismatch
+from dicom_nodes.model.query import LEVELS, Query, QueryLevel, QueryRoot
+from dicom_nodes.rules.query_matching import Matching, date_range, has_wildcard, is_universal, time_range
+
+_UID, _TEXT, _NAME, _DATE, _TIME = Matching.UID, Matching.TEXT, Matching.NAME, Matching.DATE, Matching.TIME
+_NUMBER, _RETURN = Matching.NUMBER, Matching.RETURN_ONLY
+
+SUPPORTED_KEYS: Mapping[QueryLevel, Mapping[str, Matching]] = {
+    QueryLevel.PATIENT: {
+        "PatientID": _TEXT, "IssuerOfPatientID": _TEXT, "PatientName": _NAME, "PatientBirthDate": _DATE,
+        "PatientBirthTime": _TIME, "PatientSex": _TEXT, "PatientComments": _TEXT,
+        "NumberOfPatientRelatedStudies": _RETURN, "NumberOfPatientRelatedSeries": _RETURN,
+        "NumberOfPatientRelatedInstances": _RETURN,
+    },
+    QueryLevel.STUDY: {
+        "StudyInstanceUID": _UID, "StudyDate": _DATE, "StudyTime": _TIME, "AccessionNumber": _TEXT, "StudyID": _TEXT,
+        "StudyDescription": _TEXT, "ReferringPhysicianName": _NAME, "NameOfPhysiciansReadingStudy": _NAME,
+        "PatientAge": _TEXT, "PatientSize": _NUMBER, "PatientWeight": _NUMBER, "ModalitiesInStudy": _TEXT,
+        "SOPClassesInStudy": _UID, "NumberOfStudyRelatedSeries": _RETURN, "NumberOfStudyRelatedInstances": _RETURN,
+    },
+    QueryLevel.SERIES: {
+        "SeriesInstanceUID": _UID, "Modality": _TEXT, "SeriesNumber": _NUMBER, "SeriesDescription": _TEXT,
+        "BodyPartExamined": _TEXT, "Laterality": _TEXT, "SeriesDate": _DATE, "SeriesTime": _TIME,
+        "ProtocolName": _TEXT, "OperatorsName": _NAME, "PerformingPhysicianName": _NAME, "Manufacturer": _TEXT,
+        "ManufacturerModelName": _TEXT, "InstitutionName": _TEXT, "StationName": _TEXT,
+        "PerformedProcedureStepStartDate": _DATE, "PerformedProcedureStepStartTime": _TIME,
+        "NumberOfSeriesRelatedInstances": _RETURN,
+    },
+    QueryLevel.IMAGE: {
+        "SOPInstanceUID": _UID, "SOPClassUID": _UID, "InstanceNumber": _NUMBER, "ImageType": _TEXT,
+        "AcquisitionNumber": _NUMBER, "AcquisitionDate": _DATE, "ContentDate": _DATE, "ContentTime": _TIME,
+        "NumberOfFrames": _NUMBER, "Rows": _NUMBER, "Columns": _NUMBER, "BitsAllocated": _NUMBER,
+        "CompletionFlag": _TEXT, "VerificationFlag": _TEXT,
+    },
+}  # fmt: skip
+"""Keys by the level they belong to, with how each is matched."""
+
+UNIQUE_KEY: Mapping[QueryLevel, str] = {
+    QueryLevel.PATIENT: "PatientID",
+    QueryLevel.STUDY: "StudyInstanceUID",
+    QueryLevel.SERIES: "SeriesInstanceUID",
+    QueryLevel.IMAGE: "SOPInstanceUID",
+}
+
+_ALWAYS_ANSWERED = frozenset({"RetrieveAETitle", "InstanceAvailability", "TimezoneOffsetFromUTC"})
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedQuery:
+    """A query that may be run. `keys` holds every supported key with the level it belongs to and its text.
+
+    `complete` is False when an optional key is not supported: answers then carry FF01.
+    """
+
+    root: QueryRoot
+    level: QueryLevel
+    keys: Mapping[str, tuple[QueryLevel, str]]
+    complete: bool
+
+    def matching(self, keyword: str) -> Matching:
+        return SUPPORTED_KEYS[self.keys[keyword][0]][keyword]
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveSelection:
+    """Unique keys that select what to retrieve; an empty tuple or None does not restrict."""
+
+    patient_id: str | None = None
+    patient_id_issuer: str | None = None
+    study_instance_uids: tuple[str, ...] = ()
+    series_instance_uids: tuple[str, ...] = ()
+    sop_instance_uids: tuple[str, ...] = ()
+
+
+def check_query(query: Query) -> CheckedQuery:
+    """Check a C-FIND identifier (DICOM PS3.4 C.4.1.2): levels, unique keys above, the form of dates and times.
+
+    Keys of a level above are matched and answered too; keys of a level below, and unknown ones, are unsupported.
+
+    Raises:
+        IdentifierMismatch: says which rule it breaks.
+    """
+    _require_level(query)
+    if not query.relational:
+        for level in _levels_above(query):
+            _require_single(query, UNIQUE_KEY[level])
+    keys: dict[str, tuple[QueryLevel, str]] = {}
+    complete = query.other_keys == 0
+    for keyword, text in query.keys.items():
+        level_of_key = _level_of(keyword, query.level)
+        if level_of_key is None:
+            complete = complete and keyword in _ALWAYS_ANSWERED
+            continue
+        _require_form(SUPPORTED_KEYS[level_of_key][keyword], text)
+        keys[keyword] = (level_of_key, text)
+    return CheckedQuery(query.root, query.level, keys, complete)
+
+
+def check_retrieve(query: Query) -> RetrieveSelection:
+    """Check a C-MOVE or C-GET identifier (DICOM PS3.4 C.4.2.2.1, C.4.3.2.1): unique keys only, lists only of UIDs.
+
+    Raises:
+        IdentifierMismatch: says which rule it breaks.
+    """
+    _require_level(query)
+    for level in _levels_above(query):
+        if not query.relational or query.keys.get(UNIQUE_KEY[level]):
+            _require_single(query, UNIQUE_KEY[level])
+    wanted = query.keys.get(UNIQUE_KEY[query.level], "").strip()
+    if not wanted or has_wildcard(wanted):
+        raise IdentifierMismatch(f"{UNIQUE_KEY[query.level]} must be given in full")
+    if query.level is QueryLevel.PATIENT:
+        _require_single(query, "PatientID")
+    patient_root = query.root is QueryRoot.PATIENT
+    return RetrieveSelection(
+        patient_id=query.keys.get("PatientID") or None if patient_root else None,
+        patient_id_issuer=query.keys.get("IssuerOfPatientID") or None if patient_root else None,
+        study_instance_uids=_uids(query, QueryLevel.STUDY),
+        series_instance_uids=_uids(query, QueryLevel.SERIES),
+        sop_instance_uids=_uids(query, QueryLevel.IMAGE),
+    )
+
+
+def _require_level(query: Query) -> None:
+    if query.root is QueryRoot.STUDY and query.level is QueryLevel.PATIENT:
+        raise IdentifierMismatch("Study Root has no PATIENT level")
+
+
+def _levels_above(query: Query) -> tuple[QueryLevel, ...]:
+    top = 0 if query.root is QueryRoot.PATIENT else 1
+    return LEVELS[top : LEVELS.index(query.level)]
+
+
+def _require_single(query: Query, keyword: str) -> None:
+    text = query.keys.get(keyword, "").strip()
+    if not text or "\\" in text or has_wildcard(text):
+        raise IdentifierMismatch(f"{query.level} level needs one value for {keyword}")
+
+
+def _level_of(keyword: str, lowest: QueryLevel) -> QueryLevel | None:
+    levels = LEVELS[: LEVELS.index(lowest) + 1]
+    return next((level for level in levels if keyword in SUPPORTED_KEYS[level]), None)
+
+
+def _require_form(matching: Matching, text: str) -> None:
+    if is_universal(matching, text):
+        return
+    if matching is Matching.DATE:
+        date_range(text)
+    elif matching is Matching.TIME:
+        time_range(text)
+
+
+def _uids(query: Query, level: QueryLevel) -> tuple[str, ...]:
+    if LEVELS.index(level) > LEVELS.index(query.level):
+        return ()
+    text = query.keys.get(UNIQUE_KEY[level], "")
+    return tuple(part for value in text.split("\\") if (part := value.strip("\0 ")))
