@@ -1,11 +1,11 @@
 """From a header to catalogue rows and back."""
 
-import unicodedata
 from typing import Any
 
 from sqlalchemy import Row
 
 from dicom_nodes.model.instance import InstanceHeader, SpooledInstance, StoredObject
+from dicom_nodes.rules.person_name import fold
 
 _STUDY_ATTRIBUTES = {
     "SpecificCharacterSet", "PatientBirthTime", "PatientAge", "PatientSize", "PatientWeight", "PatientComments",
@@ -23,10 +23,7 @@ _IMAGE_ATTRIBUTES = {
 
 def folded(text: str | None) -> str | None:
     """The text as names are compared: case-folded and without diacritics (DICOM PS3.4 C.2.2.2.1)."""
-    if text is None:
-        return None
-    plain = unicodedata.normalize("NFKD", text.replace("Ł", "L").replace("ł", "l").replace("Ø", "O").replace("ø", "o"))
-    return "".join(character for character in plain if not unicodedata.combining(character)).casefold()
+    return None if text is None else fold(text)
 
 
 def study_row(spooled: SpooledInstance) -> dict[str, Any]:
