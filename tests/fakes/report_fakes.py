@@ -1,0 +1,110 @@
+"""In-memory ports of the report flows: real enough to keep what they were given, and to refuse when told to."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from dicom_nodes.contract import FactBody, Order, OrderBatch
+from dicom_nodes.foundation.jobs import Job, JobState
+from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
+from dicom_nodes.model.errors import PeerFailed
+from dicom_nodes.model.report import AckCode, Acknowledgement, IncomingReport, OutgoingReport
+from dicom_nodes.model.study import StudyRecord
+
+
+@dataclass
+class MemoryReportStore:
+    """Keeps reports by id; raises `failure` instead while it is set."""
+
+    failure: Exception | None = None
+    taken: dict[str, IncomingReport] = field(default_factory=dict)
+    facts: list[str] = field(default_factory=list)
+
+    def take(self, report_id: str, report: IncomingReport) -> None:
+        if self.failure is not None:
+            raise self.failure
+        if report_id not in self.taken:
+            self.taken[report_id] = report
+            self.facts.append(report_id)
+
+
+@dataclass
+class MemoryOrderStore:
+    """Orders, and what came of them."""
+
+    orders: dict[str, Order]
+    acknowledged: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    completed: list[tuple[str, tuple[FactBody, ...]]] = field(default_factory=list)
+
+    def position(self) -> tuple[str | None, int]:
+        return None, 0
+
+    def accept(self, batch: OrderBatch) -> None:
+        self.orders.update({order.order_id: order for order in batch.orders})
+
+    def order(self, order_id: str) -> Order:
+        return self.orders[order_id]
+
+    def delivered(self, order_id: str) -> dict[str, str]:
+        return {}
+
+    def record_delivered(self, order_id: str, sop_instance_uid: str, digest: str, status: int) -> None:
+        raise AssertionError("a report's return delivers no instances")
+
+    def returned(self, order_id: str) -> frozenset[str]:
+        return frozenset(self.acknowledged.get(order_id, {}))
+
+    def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
+        self.acknowledged.setdefault(order_id, {}).setdefault(channel, (code, reference))
+
+    def complete(self, job: Job, *facts: FactBody) -> None:
+        self.completed.append((job.key, facts))
+
+
+@dataclass
+class MemoryCatalogue:
+    """Studies by UID; only `study` is asked by the report flows."""
+
+    studies: dict[str, StudyRecord]
+
+    def study(self, study_instance_uid: str) -> StudyRecord | None:
+        return self.studies.get(study_instance_uid)
+
+
+@dataclass
+class MemoryRis:
+    """Remembers reports and answers `answer`, or raises `failure` while it is set."""
+
+    answer: Acknowledgement = Acknowledgement(AckCode.AA, "CONTROL-1")
+    failure: PeerFailed | None = None
+    received: list[OutgoingReport] = field(default_factory=list)
+
+    def send(self, report: OutgoingReport) -> Acknowledgement:
+        if self.failure is not None:
+            raise self.failure
+        self.received.append(report)
+        return self.answer
+
+
+@dataclass
+class MemoryArchive:
+    """Keeps instances by UID and answers `status`, or raises `failure` while it is set."""
+
+    status: int | None = 0
+    comment: str = ""
+    failure: PeerFailed | None = None
+    kept: dict[str, bytes] = field(default_factory=dict)
+    name: str = "PACS of the test"
+
+    def store(self, instances: Sequence[OutgoingInstance]) -> Iterator[StoreResult]:
+        if self.failure is not None:
+            raise self.failure
+        for instance in instances:
+            self.kept[instance.sop_instance_uid] = instance.read_data_set()
+            yield StoreResult(instance.sop_instance_uid, self.status, self.comment)
+
+
+def leased_job(key: str) -> Job:
+    """A job as its worker holds it."""
+    now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    return Job(1, "return", key, "ris", {}, JobState.RUNNING, 1, now, "token", now, None)
