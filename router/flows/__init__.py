@@ -1,0 +1,1 @@
+"""What happens, in terms of ports: each flow works inside one transaction that its caller opened."""

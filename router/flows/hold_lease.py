@@ -1,0 +1,194 @@
+"""What a reader, or a coordinator, does with a read: claim, heartbeat, hold, decline, take back, end.
+
+Whoever loses a race, or comes with a stale token, gets a `RouterError` and changes nothing.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from router.config import RoutingFile
+from router.flows.assign_reads import explanation_json, grant, need_of, new_lease
+from router.flows.ports import Transaction
+from router.flows.read_life import change_read
+from router.model.errors import Invalid, NotAllowed, NotFound, StaleLease, TransitionRefused
+from router.model.read import Lease, Read, ReadState
+from router.model.reader import Reader
+from router.rules.eligibility import entitlement_problems
+from router.rules.planning import RULE, Explanation, weigh
+from router.rules.read_states import Actor, Event
+from router.rules.study_routing import due_at
+
+
+def claim(tx: Transaction, read_id: str, reader_id: str, now: datetime, heartbeat_timeout_s: float) -> Read | str:
+    """Claim an offered read, or pick a READY one; exactly one caller wins.
+
+    Returns the read, or the reason why the caller is no longer entitled: then the lease has been withdrawn, and the
+    caller commits that before refusing.
+
+    Raises:
+        NotFound, NotAllowed, TransitionRefused.
+    """
+    read, reader = _read(tx, read_id), _reader(tx, reader_id)
+    if read.state is ReadState.READY:
+        return _pick(tx, read, reader, now, heartbeat_timeout_s)
+    lease = read.live_lease
+    if lease is not None and lease.reader_id != reader_id:
+        raise NotAllowed("this read is assigned to another reader")
+    problems = entitlement_problems(reader, read.origin, now)
+    if problems and read.state is ReadState.ASSIGNED:
+        return withdraw(tx, read, Actor.ROUTER, "router", "; ".join(problems), now)
+    claimed = None if lease is None else _extend(lease, now, heartbeat_timeout_s, claimed_at=now)
+    changes = {"lease": claimed}
+    return change_read(
+        tx,
+        read,
+        Event.CLAIM,
+        Actor.READER,
+        now,
+        by=f"reader {reader_id}",
+        detail={"reader": reader_id},
+        changes=changes,
+    )
+
+
+def heartbeat(
+    tx: Transaction, read_id: str, reader_id: str, token: str, now: datetime, heartbeat_timeout_s: float
+) -> Read:
+    """Keep the lease of a read that is being read.
+
+    Raises:
+        StaleLease: the token is not the live one: stop working on it.
+    """
+    read, lease = _held(tx, read_id, reader_id, token)
+    if read.state is ReadState.ON_HOLD or read.state is ReadState.PRELIMINARY:
+        return read
+    changes = {"lease": _extend(lease, now, heartbeat_timeout_s)}
+    return change_read(tx, read, Event.HEARTBEAT, Actor.READER, now, by=f"reader {reader_id}", changes=changes)
+
+
+def hold(tx: Transaction, read_id: str, reader_id: str, token: str, reason: str, now: datetime) -> Read:
+    """Put the read aside while a question is open; heartbeats are not needed meanwhile."""
+    read, _ = _held(tx, read_id, reader_id, token)
+    return change_read(tx, read, Event.HOLD, Actor.READER, now, by=f"reader {reader_id}", detail={"reason": reason})
+
+
+def resume(
+    tx: Transaction, read_id: str, reader_id: str, token: str, now: datetime, heartbeat_timeout_s: float
+) -> Read:
+    """Go on reading."""
+    read, lease = _held(tx, read_id, reader_id, token)
+    changes = {"lease": _extend(lease, now, heartbeat_timeout_s)}
+    return change_read(tx, read, Event.RESUME, Actor.READER, now, by=f"reader {reader_id}", changes=changes)
+
+
+def decline(tx: Transaction, read_id: str, reader_id: str, token: str | None, reason: str, now: datetime) -> Read:
+    """Hand the read back for good: this reader is not asked again. An unclaimed offer needs no token."""
+    read = _read(tx, read_id)
+    lease = read.live_lease
+    if lease is None or lease.reader_id != reader_id:
+        raise NotAllowed("this read is not yours")
+    if read.state is not ReadState.ASSIGNED and token != lease.transaction_uid:
+        raise StaleLease("the fencing token is not the live one")
+    by = f"reader {reader_id}"
+    detail = {"reader": reader_id, "reason": reason}
+    handed_back = change_read(tx, read, Event.DECLINE, Actor.READER, now, by=by, detail=detail)
+    changes = {"lease": None, "images_delivered_at": None}
+    return change_read(
+        tx,
+        handed_back,
+        Event.OFFER_AGAIN,
+        Actor.ROUTER,
+        now,
+        by="router",
+        detail={"excluded": reader_id},
+        changes=changes,
+    )
+
+
+def withdraw(tx: Transaction, read: Read, actor: Actor, by: str, reason: str, now: datetime) -> str:
+    """Take the read back from its holder and offer it again; returns the reason."""
+    holder = read.lease.reader_id if read.lease is not None else "nobody"
+    detail = {"reader": holder, "reason": reason}
+    changes = {"lease": None, "images_delivered_at": None}
+    change_read(tx, read, Event.WITHDRAW, actor, now, by=by, detail=detail, changes=changes)
+    return reason
+
+
+def end_read(tx: Transaction, read_id: str, event: Event, by: str, reason: str, now: datetime) -> Read:
+    """Cancel or fail a read that is not signed yet."""
+    detail = {"reason": reason}
+    return change_read(tx, _read(tx, read_id), event, Actor.COORDINATOR, now, by=by, detail=detail)
+
+
+def take_back(tx: Transaction, read_id: str, by: str, reason: str, now: datetime) -> Read:
+    """A coordinator takes the read from its holder."""
+    withdraw(tx, _read(tx, read_id), Actor.COORDINATOR, by, reason, now)
+    return _read(tx, read_id)
+
+
+def route_by_hand(
+    tx: Transaction,
+    read_id: str,
+    by: str,
+    subspecialty: str,
+    expected_minutes: float,
+    priority: str,
+    routing: RoutingFile,
+    now: datetime,
+) -> Read:
+    """A coordinator says what an unmapped exam is."""
+    read = _read(tx, read_id)
+    study = tx.studies.get(read.study_instance_uid)
+    if study is None:
+        raise NotFound("the read's study is gone")
+    if priority not in routing.priorities:
+        raise Invalid(f"priority: expected one of {', '.join(sorted(routing.priorities))}")
+    due = due_at(study, priority, routing, now)
+    changes = {
+        "subspecialty": subspecialty,
+        "expected_minutes": expected_minutes,
+        "priority": priority,
+        "due_at": due,
+    }
+    detail = {"subspecialty": subspecialty, "priority": priority, "due": due.isoformat()}
+    return change_read(tx, read, Event.ROUTE, Actor.COORDINATOR, now, by=by, detail=detail, changes=changes)
+
+
+def _pick(tx: Transaction, read: Read, reader: Reader, now: datetime, heartbeat_timeout_s: float) -> Read:
+    need = need_of(tx, read)
+    if need is None:
+        raise TransitionRefused("claim: nobody has said what exam it is")
+    candidates, excluded = weigh(need, [r for r in tx.readers.on_duty(now) if r.reader.id == reader.id], now)
+    if not candidates:
+        raise NotAllowed("; ".join(reason for exclusion in excluded for reason in exclusion.reasons))
+    choice = f"{reader.id} picked it"
+    why = Explanation(RULE, now, read.due_at or read.created_at, candidates, excluded, choice)
+    lease = new_lease(reader.id, candidates[0].session_id, now, heartbeat_timeout_s)
+    lease = _extend(lease, now, heartbeat_timeout_s, claimed_at=now)
+    return grant(tx, read, reader, lease, Event.CLAIM, Actor.READER, now, explanation_json(why))
+
+
+def _extend(lease: Lease, now: datetime, timeout_s: float, claimed_at: datetime | None = None) -> Lease:
+    return replace(lease, until=now + timedelta(seconds=timeout_s), claimed_at=claimed_at or lease.claimed_at)
+
+
+def _held(tx: Transaction, read_id: str, reader_id: str, token: str) -> tuple[Read, Lease]:
+    read = _read(tx, read_id)
+    lease = read.live_lease
+    if lease is None or lease.reader_id != reader_id or lease.transaction_uid != token:
+        raise StaleLease(f"the fencing token is not the live one (the read is {read.state.value})")
+    return read, lease
+
+
+def _read(tx: Transaction, read_id: str) -> Read:
+    read = tx.reads.get(read_id, lock=True)
+    if read is None:
+        raise NotFound("no such read")
+    return read
+
+
+def _reader(tx: Transaction, reader_id: str) -> Reader:
+    reader = tx.readers.get(reader_id)
+    if reader is None:
+        raise NotAllowed("the token is of a reader the network does not know")
+    return reader

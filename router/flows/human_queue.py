@@ -1,0 +1,92 @@
+"""What machines cannot settle waits here for a named person; nothing in it is ever dropped."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from dicom_nodes.contract import ResendJob
+from router.flows.ports import Transaction
+from router.model.errors import Conflict, NotFound
+from router.model.record import Entry, QueueItem
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an item is about; every field may be missing."""
+
+    study_instance_uid: str | None = None
+    read_id: str | None = None
+    report_id: str | None = None
+    order_id: str | None = None
+    node: str | None = None
+    resend_kind: str | None = None
+    resend_key: str | None = None
+
+
+def ask_a_person(tx: Transaction, kind: str, reason: str, key: str, now: datetime, about: About) -> None:
+    """Open an item once per `key`; the ledger remembers that somebody was asked."""
+    item = QueueItem(
+        id=str(uuid4()),
+        kind=kind,
+        reason=reason,
+        dedupe_key=f"{kind}:{key}",
+        opened_at=now,
+        study_instance_uid=about.study_instance_uid,
+        read_id=about.read_id,
+        report_id=about.report_id,
+        order_id=about.order_id,
+        node=about.node,
+        resend_kind=about.resend_kind,
+        resend_key=about.resend_key,
+    )
+    if tx.queue.open(item):
+        tx.ledger.append(_entry("queue.opened", item, now, "router", {"kind": kind, "reason": reason, "item": item.id}))
+
+
+def resolve_item(tx: Transaction, item_id: str, by: str, note: str, now: datetime) -> QueueItem:
+    """Close an item with what was done about it.
+
+    Raises:
+        NotFound, Conflict: no such item, or somebody closed it before.
+    """
+    item = tx.queue.get(item_id)
+    if item is None:
+        raise NotFound("no such item in the human queue")
+    if not tx.queue.resolve(item_id, by, now, note):
+        raise Conflict(f"already resolved by {item.resolved_by}")
+    tx.ledger.append(_entry("queue.resolved", item, now, by, {"kind": item.kind, "item": item.id, "note": note}))
+    resolved = tx.queue.get(item_id)
+    assert resolved is not None
+    return resolved
+
+
+def resend(tx: Transaction, item_id: str, by: str, note: str, now: datetime) -> QueueItem:
+    """Ask the node to try parked work again, and close the item.
+
+    Raises:
+        Conflict: the item is not about parked work, or is closed.
+    """
+    item = tx.queue.get(item_id)
+    if item is None:
+        raise NotFound("no such item in the human queue")
+    if item.node is None or item.resend_kind is None or item.resend_key is None:
+        raise Conflict("this item is not about parked work, so there is nothing to send again")
+    resolved = resolve_item(tx, item_id, by, note, now)
+    body = ResendJob(job_kind=item.resend_kind, job_key=item.resend_key)
+    tx.orders.issue(item.node, body, now, read_id=item.read_id, report_id=item.report_id)
+    tx.ledger.append(_entry("order.resent", item, now, by, {"kind": item.resend_kind}))
+    return resolved
+
+
+def _entry(event: str, item: QueueItem, now: datetime, by: str, detail: dict[str, object]) -> Entry:
+    return Entry(
+        event=event,
+        at=now,
+        actor=by,
+        study_instance_uid=item.study_instance_uid,
+        read_id=item.read_id,
+        report_id=item.report_id,
+        order_id=item.order_id,
+        node=item.node,
+        detail=detail,
+    )

@@ -1,0 +1,129 @@
+"""What became of an order: proof is compared, the next order follows, and what is parked waits for a person."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from dicom_nodes.contract import DeliverStudy, FetchStudy, JobParked, OrderCompleted, OrderParked, ReturnReport
+from router.flows.human_queue import About, ask_a_person
+from router.flows.images import deliver_images
+from router.flows.ports import IssuedOrder, Transaction
+from router.flows.return_report import park_return, take_return_completed
+from router.model.read import LEASED, Read, ReadState
+from router.model.record import Entry
+
+
+def own_order(tx: Transaction, node: str, order_id: str, now: datetime) -> IssuedOrder | None:
+    """The order, if it was issued to this node; otherwise a person is asked and None returned."""
+    issued = tx.orders.get(order_id)
+    if issued is not None and issued.node == node:
+        return issued
+    reason = f"node {node} spoke of an order that was never issued to it"
+    ask_a_person(tx, "unknown_order", reason, f"{node}:{order_id}", now, About(node=node))
+    return None
+
+
+def take_completed(
+    tx: Transaction, node: str, completed: OrderCompleted, now: datetime, claim_timeout_s: float
+) -> None:
+    """An order was carried out; a fetch or delivery counts only with the manifest's digest as proof."""
+    issued = own_order(tx, node, completed.order_id, now)
+    if issued is None or issued.outcome == "COMPLETED":
+        return
+    body = issued.order.body
+    if isinstance(body, FetchStudy | DeliverStudy):
+        if completed.manifest_digest != body.manifest.digest:
+            reason = f"node {node} completed a {body.kind}, but not with the content that was ordered"
+            _ask(tx, "incomplete_images", reason, completed.order_id, issued, now)
+            return
+        tx.orders.conclude(completed.order_id, "COMPLETED", now)
+        _images_arrived(tx, issued, body, completed, now, claim_timeout_s)
+    else:
+        tx.orders.conclude(completed.order_id, "COMPLETED", now)
+        if isinstance(body, ReturnReport):
+            _log(tx, "report.filed", issued, now, {})
+            take_return_completed(tx, issued, now)
+
+
+def take_parked(tx: Transaction, node: str, parked: OrderParked, key: str, now: datetime) -> None:
+    """An order ran out of attempts: a person sees it and can send it again. `key` names this occurrence."""
+    issued = own_order(tx, node, parked.order_id, now)
+    if issued is None or issued.outcome == "COMPLETED":
+        return
+    tx.orders.conclude(parked.order_id, "PARKED", now, parked.reason)
+    if isinstance(issued.order.body, ReturnReport):
+        park_return(tx, issued, now)
+    detail = {"kind": issued.order.body.kind, "reason": parked.reason, "attempts": parked.attempts}
+    _log(tx, "order.parked", issued, now, detail)
+    reason = f"{issued.order.body.kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
+    _ask(tx, "order", reason, key, issued, now)
+
+
+def take_parked_job(tx: Transaction, node: str, parked: JobParked, key: str, now: datetime) -> None:
+    """Work of the node's own ran out of attempts."""
+    about = About(node=node, resend_kind=parked.job_kind, resend_key=parked.job_key)
+    reason = f"{parked.job_kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
+    ask_a_person(tx, "job", reason, key, now, about)
+
+
+def _images_arrived(
+    tx: Transaction,
+    issued: IssuedOrder,
+    body: FetchStudy | DeliverStudy,
+    completed: OrderCompleted,
+    now: datetime,
+    claim_timeout_s: float,
+) -> None:
+    event = "images.fetched" if isinstance(body, FetchStudy) else "images.delivered"
+    detail = {"revision": body.revision, "instances": completed.instance_count}
+    _log(tx, event, issued, now, {**detail, "manifest_sha256": body.manifest.digest})
+    read = tx.reads.get(body.read_id, lock=True)
+    if read is None or read.state not in LEASED or read.epoch != issued.epoch or read.revision != body.revision:
+        return
+    if isinstance(body, DeliverStudy):
+        _mark_delivered(tx, read, now, claim_timeout_s)
+        return
+    reader = tx.readers.get(read.lease.reader_id) if read.lease is not None else None
+    if reader is not None and reader.workstation.node == issued.node:
+        deliver_images(tx, read, reader, now)
+
+
+def _mark_delivered(tx: Transaction, read: Read, now: datetime, claim_timeout_s: float) -> None:
+    """Images are there: an unclaimed offer has its full time from now on."""
+    lease = read.lease
+    if lease is not None and read.state is ReadState.ASSIGNED:
+        until = max(lease.until, now + timedelta(seconds=claim_timeout_s))
+        lease = replace(lease, until=until)
+    tx.reads.replace(read, replace(read, lease=lease, images_delivered_at=now))
+
+
+def _log(tx: Transaction, event: str, issued: IssuedOrder, now: datetime, detail: dict[str, object]) -> None:
+    body = issued.order.body
+    uid = body.study.study_instance_uid if isinstance(body, FetchStudy | DeliverStudy | ReturnReport) else None
+    tx.ledger.append(
+        Entry(
+            event=event,
+            at=now,
+            actor=f"node {issued.node}",
+            study_instance_uid=uid,
+            read_id=issued.read_id,
+            report_id=issued.report_id,
+            order_id=issued.order.order_id,
+            node=issued.node,
+            detail=detail,
+        )
+    )
+
+
+def _ask(tx: Transaction, kind: str, reason: str, key: str, issued: IssuedOrder, now: datetime) -> None:
+    body = issued.order.body
+    uid = body.study.study_instance_uid if isinstance(body, FetchStudy | DeliverStudy | ReturnReport) else None
+    about = About(
+        study_instance_uid=uid,
+        read_id=issued.read_id,
+        report_id=issued.report_id,
+        order_id=issued.order.order_id,
+        node=issued.node,
+        resend_kind=body.kind,
+        resend_key=issued.order.order_id,
+    )
+    ask_a_person(tx, kind, reason, key, now, about)

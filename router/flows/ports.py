@@ -1,0 +1,229 @@
+"""What the flows need from the outside. One `Transaction` is one commit: a change, its ledger line and its order."""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from dicom_nodes.contract import Fact, Manifest, NodeHealth, Order, OrderBody, StudySettled
+from router.model.read import Assignment, Read, ReadState
+from router.model.reader import Credential, Reader, ReaderOnDuty
+from router.model.record import Entry, QueueItem
+from router.model.report import Delivery, DeliveryState, Report
+from router.model.session import Session
+from router.model.study import Study, StudyRevision
+from router.model.trust import Node, Trust
+
+
+class Network(Protocol):
+    """Trusts and their nodes."""
+
+    def trusts(self) -> Sequence[Trust]: ...
+
+    def nodes(self) -> Sequence[Node]: ...
+
+    def node(self, ods_code: str) -> Node | None: ...
+
+    def put_trust(self, trust: Trust) -> None: ...
+
+    def put_node(self, node: Node) -> None:
+        """Insert, or change the address; traffic and health stay."""
+
+    def record_traffic(self, ods_code: str, at: datetime, health: NodeHealth | None) -> None: ...
+
+
+class Readers(Protocol):
+    """Readers with their credentials and sessions."""
+
+    def all(self) -> Sequence[Reader]: ...
+
+    def get(self, reader_id: str) -> Reader | None: ...
+
+    def by_registration(self, registration: str) -> Reader | None: ...
+
+    def put(self, reader: Reader) -> None:
+        """Insert or replace, credentials and all."""
+
+    def revoke(self, reader_id: str, credential_id: str, at: datetime) -> bool: ...
+
+    def add_credential(self, reader_id: str, credential: Credential) -> None: ...
+
+    def sessions(self, reader_id: str | None = None, open_at: datetime | None = None) -> Sequence[Session]: ...
+
+    def put_session(self, session: Session) -> None: ...
+
+    def remove_session(self, session_id: str) -> bool:
+        """False when there is none. One that has been used is ended rather than removed."""
+
+    def on_duty(self, now: datetime) -> Sequence[ReaderOnDuty]:
+        """Every reader, with the load of each session open at `now`."""
+
+
+class Studies(Protocol):
+    def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None: ...
+
+    def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]: ...
+
+    def put(self, study: Study) -> None: ...
+
+    def add_revision(self, settled: StudySettled, at: datetime) -> None: ...
+
+    def revision(self, study_instance_uid: str, revision: int) -> StudyRevision | None: ...
+
+    def manifest(self, study_instance_uid: str, revision: int) -> Manifest: ...
+
+
+class Reads(Protocol):
+    def get(self, read_id: str, *, lock: bool = False) -> Read | None: ...
+
+    def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
+        """Oldest first; the last one is the current one."""
+
+    def add(self, read: Read) -> None: ...
+
+    def replace(self, before: Read, after: Read) -> bool:
+        """Write `after` only where state, epoch and token are still as in `before`; False when somebody was first."""
+
+    def explain_waiting(self, read_id: str, explanation: dict[str, Any]) -> None: ...
+
+    def listing(
+        self,
+        states: Collection[ReadState] = (),
+        origin: str | None = None,
+        reader_id: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Read]:
+        """By id, which ascends with time; `after` pages on."""
+
+    def open_assignment(self, assignment: Assignment) -> None: ...
+
+    def close_assignment(self, read_id: str, epoch: int, at: datetime, outcome: str, reason: str | None) -> None: ...
+
+    def assignments(self, read_id: str) -> Sequence[Assignment]: ...
+
+
+class Reports(Protocol):
+    def get(self, report_id: str) -> Report | None: ...
+
+    def add(self, report: Report) -> bool:
+        """False when a report with this id is already there."""
+
+    def settle(self, report: Report) -> None:
+        """Write disposition, read, version and reasons."""
+
+    def of_study(self, study_instance_uid: str) -> Sequence[Report]: ...
+
+    def put_delivery(self, delivery: Delivery) -> None: ...
+
+    def deliveries(self, report_id: str) -> Sequence[Delivery]: ...
+
+    def mark_deliveries(self, order_id: str, states: Collection[DeliveryState], to: DeliveryState, at: datetime) -> int:
+        """Move the order's deliveries that are in one of `states`; returns how many."""
+
+
+class Facts(Protocol):
+    """What nodes said, each fact once."""
+
+    def last_seq(self, node: str, outbox_id: str) -> int:
+        """The last seq taken, 0 before the first; holds a lock on this outbox until the transaction ends."""
+
+    def add(self, node: str, outbox_id: str, fact: Fact, at: datetime, failure: str | None) -> None: ...
+
+
+class IssuedOrder(Protocol):
+    """An order as the router remembers it."""
+
+    @property
+    def order(self) -> Order: ...
+    @property
+    def node(self) -> str: ...
+    @property
+    def read_id(self) -> str | None: ...
+    @property
+    def report_id(self) -> str | None: ...
+    @property
+    def epoch(self) -> int | None: ...
+    @property
+    def outcome(self) -> str | None:
+        """None while open, then COMPLETED or PARKED."""
+
+
+class Orders(Protocol):
+    """The ordered, immutable log of each node."""
+
+    def log_id(self) -> str: ...
+
+    def issue(
+        self,
+        node: str,
+        body: OrderBody,
+        at: datetime,
+        *,
+        read_id: str | None = None,
+        report_id: str | None = None,
+        epoch: int | None = None,
+    ) -> Order: ...
+
+    def after(self, node: str, seq: int, limit: int) -> Sequence[Order]: ...
+
+    def get(self, order_id: str) -> IssuedOrder | None: ...
+
+    def of_read(self, read_id: str) -> Sequence[IssuedOrder]: ...
+
+    def conclude(self, order_id: str, outcome: str, at: datetime, reason: str | None = None) -> None: ...
+
+
+class Ledger(Protocol):
+    """Append-only; the database itself refuses changes."""
+
+    def append(self, entry: Entry) -> None: ...
+
+    def of_study(self, study_instance_uid: str) -> Sequence[Entry]: ...
+
+
+class HumanQueue(Protocol):
+    def open(self, item: QueueItem) -> bool:
+        """False when an item with this dedupe key was opened before."""
+
+    def get(self, item_id: str) -> QueueItem | None: ...
+
+    def listing(self, *, kind: str | None, resolved: bool) -> Sequence[QueueItem]: ...
+
+    def resolve(self, item_id: str, by: str, at: datetime, note: str) -> bool:
+        """False when it is resolved already."""
+
+
+class Transaction(Protocol):
+    """One commit."""
+
+    @property
+    def network(self) -> Network: ...
+    @property
+    def readers(self) -> Readers: ...
+    @property
+    def studies(self) -> Studies: ...
+    @property
+    def reads(self) -> Reads: ...
+    @property
+    def reports(self) -> Reports: ...
+    @property
+    def facts(self) -> Facts: ...
+    @property
+    def orders(self) -> Orders: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def queue(self) -> HumanQueue: ...
+
+    def attempt(self, effect: Callable[[], None]) -> Exception | None:
+        """Run `effect` so that its failure undoes only itself; a failure of the database itself is raised."""
+
+
+class Store(Protocol):
+    def write(self) -> AbstractContextManager[Transaction]: ...
+
+    def read(self) -> AbstractContextManager[Transaction]: ...
+
+    def planner_lock(self) -> AbstractContextManager[bool]:
+        """True for one planner at a time, over all replicas; False at once for the others."""

@@ -1,0 +1,58 @@
+"""The only place where a read changes state: by a row of the transition table, conditionally, with its ledger line."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from router.flows.ports import Transaction
+from router.model.errors import TransitionRefused
+from router.model.read import LEASED, Read
+from router.model.record import Entry
+from router.rules.read_states import Actor, Event, transition
+
+
+def change_read(
+    tx: Transaction,
+    read: Read,
+    event: Event,
+    actor: Actor,
+    now: datetime,
+    *,
+    by: str,
+    detail: dict[str, Any] | None = None,
+    report_id: str | None = None,
+    changes: dict[str, Any] | None = None,
+) -> Read:
+    """Take `read` through `event`; `changes` are fields of the read that change with it.
+
+    Leaving the leased states for READY drops the lease. `by` names the actor for people ("node RXN", "reader x").
+
+    Raises:
+        TransitionRefused: no such transition, or somebody else changed the read first.
+    """
+    row = transition(read.state, event, actor)
+    after = replace(read, state=row.target, **(changes or {}))
+    if row.target is not read.state:
+        after = replace(after, entered_at=now)
+    if not tx.reads.replace(read, after):
+        raise TransitionRefused(f"{event.value}: somebody else changed the read first")
+    if read.state in LEASED and row.target not in LEASED:
+        _close_assignment(tx, read, event, now, detail)
+    if row.records is not None:
+        tx.ledger.append(
+            Entry(
+                event=row.records,
+                at=now,
+                actor=by,
+                study_instance_uid=read.study_instance_uid,
+                read_id=read.id,
+                report_id=report_id,
+                detail={"from": read.state.value, "to": row.target.value, **(detail or {})},
+            )
+        )
+    return after
+
+
+def _close_assignment(tx: Transaction, read: Read, event: Event, now: datetime, detail: dict[str, Any] | None) -> None:
+    reason = (detail or {}).get("reason")
+    tx.reads.close_assignment(read.id, read.epoch, now, event.value, None if reason is None else str(reason))

@@ -1,0 +1,172 @@
+"""A settled study becomes a read, or a new revision of one; what cannot be routed waits for a person."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import uuid4
+
+from dicom_nodes.contract import StudyArchived, StudySettled
+from router.config import RoutingFile
+from router.flows.human_queue import About, ask_a_person
+from router.flows.images import send_images
+from router.flows.ports import Transaction
+from router.flows.read_life import change_read
+from router.model.read import SIGNED, Read, ReadState
+from router.model.record import Entry
+from router.model.study import PatientKey, Study
+from router.rules.read_states import Actor, Event
+from router.rules.study_routing import NotForReading, Routed, Unmapped, route
+
+
+def study_of(settled: StudySettled) -> Study:
+    """The study as the fact tells it."""
+    identity, code = settled.study, settled.exam_code
+    patient = identity.patient
+    return Study(
+        study_instance_uid=identity.study_instance_uid,
+        origin=identity.origin,
+        accession_number=identity.accession_number,
+        accession_issuer=identity.accession_issuer,
+        patient=PatientKey(patient.issuer, patient.patient_id, patient.nhs_number, patient.birth_date),
+        revision=settled.revision,
+        modalities=settled.modalities,
+        description=settled.description,
+        exam_code=None if code is None else (code.value, code.scheme, code.meaning),
+        body_part=settled.body_part,
+        study_time=settled.study_time,
+    )
+
+
+def take_settled_study(tx: Transaction, node: str, settled: StudySettled, routing: RoutingFile, now: datetime) -> None:
+    """Record the revision and move or make its read. The same fact twice changes nothing."""
+    study = study_of(settled)
+    uid = study.study_instance_uid
+    if study.origin != node:
+        reason = f"node {node} reported a study whose origin it says is {study.origin}; it was not routed"
+        ask_a_person(tx, "origin_mismatch", reason, f"{node}:{uid}", now, About(study_instance_uid=uid, node=node))
+        return
+    known = tx.studies.get(uid, lock=True)
+    problem = None if known is None else _contradiction(tx, known, settled)
+    if problem is not None:
+        about = About(study_instance_uid=uid, node=node)
+        ask_a_person(tx, "study_conflict", problem, f"{node}:{uid}:{settled.manifest.digest}", now, about)
+        return
+    if tx.studies.revision(uid, settled.revision) is not None:
+        return
+    if known is not None and known.revision > settled.revision:
+        reason = f"revision {settled.revision} arrived after revision {known.revision}; it was not routed"
+        about = About(study_instance_uid=uid, node=node)
+        ask_a_person(tx, "study_conflict", reason, f"{node}:{uid}:{settled.revision}", now, about)
+        return
+    tx.studies.put(study)
+    tx.studies.add_revision(settled, now)
+    detail = {"revision": settled.revision, "instances": len(settled.manifest.entries)}
+    tx.ledger.append(Entry("study.settled", now, f"node {node}", study_instance_uid=uid, node=node, detail=detail))
+    reads = tx.reads.of_study(uid, lock=True)
+    if reads:
+        _revise(tx, reads[-1], study, routing, now)
+    else:
+        receive(tx, study, routing, now)
+
+
+def take_archived_study(tx: Transaction, node: str, archived: StudyArchived, now: datetime) -> None:
+    """Write down that the origin's archive holds the whole revision."""
+    detail = {"revision": archived.revision, "instances": archived.instance_count, "archive": archived.archive}
+    uid = archived.study_instance_uid
+    tx.ledger.append(Entry("study.archived", now, f"node {node}", study_instance_uid=uid, node=node, detail=detail))
+
+
+def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, replaces: str | None = None) -> None:
+    """Make a fresh read of the study's present revision, READY where the exam is mapped."""
+    outcome = route(study, routing, now)
+    uid = study.study_instance_uid
+    if isinstance(outcome, NotForReading):
+        tx.ledger.append(
+            Entry("study.not_for_reading", now, "router", study_instance_uid=uid, detail={"reason": outcome.reason})
+        )
+        return
+    read = Read(
+        id=f"{now:%Y%m%d%H%M%S%f}-{uuid4().hex[:12]}",
+        study_instance_uid=uid,
+        origin=study.origin,
+        revision=study.revision,
+        state=ReadState.RECEIVED,
+        entered_at=now,
+        created_at=now,
+        modalities=outcome.modalities,
+        replaces=replaces,
+    )
+    tx.reads.add(read)
+    detail: dict[str, object] = {"to": read.state.value, "revision": read.revision}
+    if replaces is not None:
+        detail["replaces"] = replaces
+    tx.ledger.append(
+        Entry("read.received", now, "router", study_instance_uid=uid, read_id=read.id, node=study.origin, detail=detail)
+    )
+    _make_ready(tx, read, outcome, now)
+
+
+def _make_ready(tx: Transaction, read: Read, outcome: Routed | Unmapped, now: datetime) -> None:
+    if isinstance(outcome, Unmapped):
+        about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
+        ask_a_person(tx, "unmapped_exam", outcome.reason, f"{read.id}:{read.revision}", now, about)
+        return
+    detail = {"subspecialty": outcome.subspecialty, "priority": outcome.priority, "due": outcome.due_at.isoformat()}
+    change_read(tx, read, Event.ROUTE, Actor.ROUTER, now, by="router", detail=detail, changes=_routed(outcome))
+
+
+def _routed(outcome: Routed) -> dict[str, object]:
+    return {
+        "modalities": outcome.modalities,
+        "subspecialty": outcome.subspecialty,
+        "expected_minutes": outcome.expected_minutes,
+        "priority": outcome.priority,
+        "due_at": outcome.due_at,
+    }
+
+
+def _contradiction(tx: Transaction, known: Study, settled: StudySettled) -> str | None:
+    told = study_of(settled)
+    if known.origin != told.origin:
+        return f"Study Instance UID is claimed by {told.origin}, but {known.origin} made it"
+    if known.patient != told.patient:
+        return "one Study Instance UID, two patients: a revision names another patient than the one before"
+    if (known.accession_number, known.accession_issuer) != (told.accession_number, told.accession_issuer):
+        return "a revision names another accession number than the one before"
+    recorded = tx.studies.revision(told.study_instance_uid, settled.revision)
+    if recorded is not None and recorded.manifest_digest != settled.manifest.digest:
+        return f"revision {settled.revision} was reported twice with different content"
+    return None
+
+
+def _revise(tx: Transaction, read: Read, study: Study, routing: RoutingFile, now: datetime) -> None:
+    by, detail = f"node {study.origin}", {"revision": study.revision}
+    about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
+    if read.state in {ReadState.RECEIVED, ReadState.READY, ReadState.ASSIGNED}:
+        changes: dict[str, object] = {"revision": study.revision, "images_delivered_at": None}
+        revised = change_read(tx, read, Event.REVISE, Actor.NODE, now, by=by, detail=detail, changes=changes)
+        _after_revision(tx, revised, study, routing, now)
+    elif read.state in {ReadState.READING, ReadState.ON_HOLD, ReadState.PRELIMINARY}:
+        change_read(tx, read, Event.SUPERSEDE, Actor.NODE, now, by=by, detail=detail)
+        receive(tx, study, routing, now, replaces=read.id)
+    else:
+        receive(tx, study, routing, now, replaces=read.id)
+        what = "a final report stands for the revision before" if read.state in SIGNED else f"it was {read.state.value}"
+        reason = f"revision {study.revision} arrived after the read had ended ({what}); a fresh read was made"
+        ask_a_person(tx, "late_images", reason, f"{read.id}:{study.revision}", now, about)
+
+
+def _after_revision(tx: Transaction, read: Read, study: Study, routing: RoutingFile, now: datetime) -> None:
+    if read.state is ReadState.ASSIGNED and read.lease is not None:
+        reader = tx.readers.get(read.lease.reader_id)
+        if reader is not None:
+            send_images(tx, read, reader, now)
+        return
+    outcome = route(study, routing, now)
+    if read.state is ReadState.RECEIVED and not isinstance(outcome, NotForReading):
+        _make_ready(tx, read, outcome, now)
+    elif isinstance(outcome, Routed):
+        tx.reads.replace(read, replace(read, **_routed(outcome)))  # type: ignore[arg-type]
+    else:
+        about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
+        reason = f"revision {study.revision} changed what the study holds: {outcome.reason}"
+        ask_a_person(tx, "unmapped_exam", reason, f"{read.id}:{study.revision}", now, about)

@@ -1,0 +1,132 @@
+"""A report came in: keep it first, then match it; only a sure match by the entitled holder goes on.
+
+Whatever does not go on stays WAITING with its reasons, as an item of the human queue. Nothing is lost.
+"""
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime
+
+from dicom_nodes.contract import ReportReceived
+from router.flows.human_queue import About, ask_a_person
+from router.flows.ports import Transaction
+from router.flows.read_life import change_read
+from router.flows.return_report import return_report
+from router.model.read import Read
+from router.model.record import Entry
+from router.model.report import Disposition, Report
+from router.model.study import PatientKey, Study
+from router.rules.read_states import Actor, Event
+from router.rules.report_acceptance import Accept, accept_report
+from router.rules.report_matching import Ambiguous, Matched, ReportIdentity, Unmatched, match_report
+
+
+def report_of(node: str, received: ReportReceived, occurred_at: datetime, now: datetime) -> Report:
+    """The report as the fact tells it; without a time of its own it counts as authored when it came in."""
+    patient = received.patient
+    return Report(
+        id=received.report_id,
+        node=node,
+        channel=received.channel,
+        study_instance_uid=received.study_instance_uid,
+        accession_number=received.accession_number,
+        accession_issuer=received.accession_issuer,
+        patient=PatientKey(patient.issuer, patient.patient_id, patient.nhs_number, patient.birth_date),
+        status=received.status,
+        text=received.text,
+        registration=received.author.registration,
+        author_name=received.author.name,
+        authored_at=received.authored_at or occurred_at,
+        received_at=now,
+        original_reference=received.original_reference,
+        original_digest=received.original_digest,
+    )
+
+
+def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
+    """Keep the report and decide on it; the same report id twice changes nothing."""
+    if not tx.reports.add(report):
+        return tx.reports.get(report.id) or report
+    by = f"node {report.node}" if report.node else f"reader with registration {report.registration}"
+    detail = {"channel": report.channel, "status": report.status, "text_sha256": text_digest(report.text)}
+    match = match_report(_identity(report), candidates(tx, report))
+    uid = match.study.study_instance_uid if isinstance(match, Matched) else None
+    tx.ledger.append(
+        Entry("report.received", now, by, study_instance_uid=uid, report_id=report.id, node=report.node, detail=detail)
+    )
+    if isinstance(match, Matched):
+        return decide(tx, report, match.study, match.reasons, now)
+    return hold(tx, report, type(match).__name__.lower(), match.reasons, _hint(match), None, now)
+
+
+def candidates(tx: Transaction, report: Report) -> list[Study]:
+    """Studies with the report's Study Instance UID, or with its accession number of its issuer."""
+    found: dict[str, Study] = {}
+    if report.study_instance_uid:
+        study = tx.studies.get(report.study_instance_uid)
+        if study is not None:
+            found[study.study_instance_uid] = study
+    if report.accession_number and report.accession_issuer:
+        for study in tx.studies.by_accession(report.accession_number, report.accession_issuer):
+            found[study.study_instance_uid] = study
+    return list(found.values())
+
+
+def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...], now: datetime) -> Report:
+    """Let a report of a known study go on, or hold it for a person."""
+    uid = study.study_instance_uid
+    reads = tx.reads.of_study(uid, lock=True)
+    read = reads[-1] if reads else None
+    author = tx.readers.by_registration(report.registration) if report.registration else None
+    accepted = [other for other in tx.reports.of_study(uid) if other.disposition is Disposition.ACCEPTED]
+    newest = max((o.authored_at for o in accepted if read and o.read_id == read.id), default=None)
+    verdict = accept_report(report, read, author, newest, now)
+    if not isinstance(verdict, Accept) or read is None or author is None:
+        reason = "the study has no read" if isinstance(verdict, Accept) else verdict.reason
+        return hold(tx, report, "report_not_accepted", (reason,), uid, read, now)
+    version = max((other.version or 0 for other in accepted), default=0) + 1
+    taken = replace(report, disposition=Disposition.ACCEPTED, read_id=read.id, version=version, reasons=proofs)
+    tx.reports.settle(replace(taken, study_instance_uid=uid))
+    detail = {"reader": author.id, "version": version, "match": list(proofs)}
+    signed = change_read(
+        tx, read, verdict.event, Actor.READER, now, by=f"reader {author.id}", detail=detail, report_id=report.id
+    )
+    if verdict.event is Event.VERIFY:
+        return_report(tx, taken, signed, study, now)
+    return taken
+
+
+def hold(
+    tx: Transaction,
+    report: Report,
+    kind: str,
+    reasons: tuple[str, ...],
+    study_instance_uid: str | None,
+    read: Read | None,
+    now: datetime,
+) -> Report:
+    """Keep the report waiting, and ask a person."""
+    held = replace(report, reasons=reasons)
+    tx.reports.settle(held)
+    about = About(
+        study_instance_uid=study_instance_uid,
+        read_id=read.id if read is not None else None,
+        report_id=report.id,
+        node=report.node,
+    )
+    kinds = {"unmatched": "report_unmatched", "ambiguous": "report_ambiguous"}
+    ask_a_person(tx, kinds.get(kind, kind), "; ".join(reasons), report.id, now, about)
+    return held
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 (hex) of the report's text, which every hop can compare."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _identity(report: Report) -> ReportIdentity:
+    return ReportIdentity(report.study_instance_uid, report.accession_number, report.accession_issuer, report.patient)
+
+
+def _hint(match: Ambiguous | Unmatched) -> str | None:
+    return match.study_instance_uids[0] if isinstance(match, Ambiguous) else None

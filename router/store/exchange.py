@@ -1,0 +1,129 @@
+"""What nodes and router exchange, in the database: each fact once, and each node's ordered log of orders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Row, Select, insert, select, update
+
+from dicom_nodes.contract import Fact, Order, OrderBody
+from router.store import tables as t
+from router.store.statements import insert_if_new, upsert
+
+_BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
+
+
+class SqlFacts:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def last_seq(self, node: str, outbox_id: str) -> int:
+        insert_if_new(self._connection, t.fact_source, {"node": node, "outbox_id": outbox_id, "last_seq": 0})
+        source = (t.fact_source.c.node == node, t.fact_source.c.outbox_id == outbox_id)
+        query = select(t.fact_source.c.last_seq).where(*source).with_for_update()
+        return int(self._connection.execute(query).scalar_one())
+
+    def add(self, node: str, outbox_id: str, fact: Fact, at: datetime, failure: str | None) -> None:
+        values = {
+            "node": node,
+            "outbox_id": outbox_id,
+            "seq": fact.seq,
+            "occurred_at": fact.occurred_at,
+            "received_at": at,
+            "body": fact.body.model_dump(mode="json"),
+            "failure": failure,
+        }
+        self._connection.execute(insert(t.fact).values(**values))
+        source = (t.fact_source.c.node == node, t.fact_source.c.outbox_id == outbox_id)
+        self._connection.execute(update(t.fact_source).where(*source).values(last_seq=fact.seq))
+
+
+@dataclass(frozen=True, slots=True)
+class SqlIssuedOrder:
+    """An order with what it belongs to and what became of it."""
+
+    order: Order
+    node: str
+    read_id: str | None
+    report_id: str | None
+    epoch: int | None
+    outcome: str | None
+
+
+class SqlOrders:
+    """Remembers in `issued_to` which nodes got an order in this transaction, so that their polls can be woken."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.issued_to: set[str] = set()
+
+    def log_id(self) -> str:
+        query = select(t.order_log.c.log_id).where(t.order_log.c.id == 1)
+        return str(self._connection.execute(query).scalar_one())
+
+    def issue(
+        self,
+        node: str,
+        body: OrderBody,
+        at: datetime,
+        *,
+        read_id: str | None = None,
+        report_id: str | None = None,
+        epoch: int | None = None,
+    ) -> Order:
+        order = Order(seq=self._next_seq(node), order_id=str(uuid4()), issued_at=at, body=body)
+        values = {
+            "order_id": order.order_id,
+            "node": node,
+            "seq": order.seq,
+            "issued_at": at,
+            "body": body.model_dump(mode="json"),
+            "read_id": read_id,
+            "report_id": report_id,
+            "epoch": epoch,
+        }
+        self._connection.execute(insert(t.node_order).values(**values))
+        self.issued_to.add(node)
+        return order
+
+    def after(self, node: str, seq: int, limit: int) -> Sequence[Order]:
+        o = t.node_order
+        query = select(o).where(o.c.node == node, o.c.seq > seq).order_by(o.c.seq).limit(limit)
+        return [_order(row) for row in self._connection.execute(query)]
+
+    def get(self, order_id: str) -> SqlIssuedOrder | None:
+        row = self._connection.execute(_with_outcome().where(t.node_order.c.order_id == order_id)).one_or_none()
+        return None if row is None else _issued(row)
+
+    def of_read(self, read_id: str) -> Sequence[SqlIssuedOrder]:
+        query = _with_outcome().where(t.node_order.c.read_id == read_id)
+        return [_issued(row) for row in self._connection.execute(query.order_by(t.node_order.c.issued_at))]
+
+    def conclude(self, order_id: str, outcome: str, at: datetime, reason: str | None = None) -> None:
+        values = {"order_id": order_id, "outcome": outcome, "at": at, "reason": reason}
+        upsert(self._connection, t.order_outcome, ["order_id"], values)
+
+    def _next_seq(self, node: str) -> int:
+        """The head's row lock is held until commit, so seqs become visible without gaps and in order."""
+        insert_if_new(self._connection, t.order_head, {"node": node, "last_seq": 0})
+        head = t.order_head
+        bump = update(head).where(head.c.node == node).values(last_seq=head.c.last_seq + 1)
+        return int(self._connection.execute(bump.returning(head.c.last_seq)).scalar_one())
+
+
+def _with_outcome() -> Select[Any]:
+    joined = t.node_order.outerjoin(t.order_outcome, t.order_outcome.c.order_id == t.node_order.c.order_id)
+    return select(t.node_order, t.order_outcome.c.outcome).select_from(joined)
+
+
+def _order(row: Row[Any]) -> Order:
+    return Order(
+        seq=row.seq, order_id=row.order_id, issued_at=row.issued_at, body=_BODY.validate_python(row.body, strict=False)
+    )
+
+
+def _issued(row: Row[Any]) -> SqlIssuedOrder:
+    return SqlIssuedOrder(_order(row), row.node, row.read_id, row.report_id, row.epoch, row.outcome)

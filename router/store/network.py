@@ -1,0 +1,53 @@
+"""Trusts and nodes in the database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from dicom_nodes.contract import NodeHealth
+from router.model.trust import Node, Trust
+from router.store import tables as t
+from router.store.statements import upsert
+
+
+class SqlNetwork:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def trusts(self) -> Sequence[Trust]:
+        rows = self._connection.execute(select(t.trust).order_by(t.trust.c.ods_code))
+        return [Trust(row.ods_code, row.name) for row in rows]
+
+    def nodes(self) -> Sequence[Node]:
+        return [_node(row) for row in self._connection.execute(select(t.node).order_by(t.node.c.ods_code))]
+
+    def node(self, ods_code: str) -> Node | None:
+        row = self._connection.execute(select(t.node).where(t.node.c.ods_code == ods_code)).one_or_none()
+        return None if row is None else _node(row)
+
+    def put_trust(self, trust: Trust) -> None:
+        upsert(self._connection, t.trust, ["ods_code"], {"ods_code": trust.ods_code, "name": trust.name})
+
+    def put_node(self, node: Node) -> None:
+        values = {"ods_code": node.ods_code, "ae_title": node.ae_title, "host": node.host, "port": node.port}
+        upsert(self._connection, t.node, ["ods_code"], values)
+
+    def record_traffic(self, ods_code: str, at: datetime, health: NodeHealth | None) -> None:
+        values: dict[str, Any] = {"last_traffic_at": at}
+        if health is not None:
+            values |= {"health": health.model_dump(mode="json"), "health_at": at}
+        self._connection.execute(update(t.node).where(t.node.c.ods_code == ods_code).values(**values))
+
+
+def _node(row: Row[Any]) -> Node:
+    return Node(
+        ods_code=row.ods_code,
+        ae_title=row.ae_title,
+        host=row.host,
+        port=row.port,
+        last_traffic_at=row.last_traffic_at,
+        health=row.health,
+        health_at=row.health_at,
+    )

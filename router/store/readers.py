@@ -1,0 +1,141 @@
+"""Readers, credentials and sessions in the database, with the load of each session."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+
+from router.model.reader import Credential, Reader, ReaderOnDuty, Workstation
+from router.model.session import Session, SessionLoad
+from router.store import tables as t
+from router.store.statements import upsert
+
+_HANDED_BACK = ("decline", "lapse", "lose", "withdraw", "supersede", "cancel", "fail")
+"""Outcomes of an assignment that give its place in the session back."""
+
+
+class SqlReaders:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all(self) -> Sequence[Reader]:
+        credentials: dict[str, list[Credential]] = defaultdict(list)
+        for row in self._connection.execute(select(t.credential).order_by(t.credential.c.id)):
+            credentials[row.reader_id].append(_credential(row))
+        rows = self._connection.execute(select(t.reader).order_by(t.reader.c.id))
+        return [_reader(row, credentials[row.id]) for row in rows]
+
+    def get(self, reader_id: str) -> Reader | None:
+        return self._one(t.reader.c.id == reader_id)
+
+    def by_registration(self, registration: str) -> Reader | None:
+        return self._one(t.reader.c.registration == registration)
+
+    def _one(self, condition: Any) -> Reader | None:
+        row = self._connection.execute(select(t.reader).where(condition)).one_or_none()
+        if row is None:
+            return None
+        held = select(t.credential).where(t.credential.c.reader_id == row.id).order_by(t.credential.c.id)
+        return _reader(row, [_credential(credential) for credential in self._connection.execute(held)])
+
+    def put(self, reader: Reader) -> None:
+        values = {
+            "id": reader.id,
+            "name": reader.name,
+            "registration": reader.registration,
+            "employer": reader.employer,
+            "modalities": sorted(reader.modalities),
+            "subspecialties": sorted(reader.subspecialties),
+            "workstation_node": reader.workstation.node,
+            "workstation_ae_title": reader.workstation.ae_title,
+            "active": reader.active,
+        }
+        upsert(self._connection, t.reader, ["id"], values)
+        self._connection.execute(delete(t.credential).where(t.credential.c.reader_id == reader.id))
+        for credential in reader.credentials:
+            self.add_credential(reader.id, credential)
+
+    def revoke(self, reader_id: str, credential_id: str, at: datetime) -> bool:
+        held = and_(t.credential.c.id == credential_id, t.credential.c.reader_id == reader_id)
+        values = {"revoked_at": func.coalesce(t.credential.c.revoked_at, at)}
+        return self._connection.execute(update(t.credential).where(held).values(**values)).rowcount == 1
+
+    def add_credential(self, reader_id: str, credential: Credential) -> None:
+        values = {
+            "id": credential.id,
+            "reader_id": reader_id,
+            "trust": credential.trust,
+            "valid_from": credential.valid_from,
+            "valid_until": credential.valid_until,
+            "revoked_at": credential.revoked_at,
+        }
+        self._connection.execute(insert(t.credential).values(**values))
+
+    def sessions(self, reader_id: str | None = None, open_at: datetime | None = None) -> Sequence[Session]:
+        query = select(t.session).order_by(t.session.c.starts_at, t.session.c.id)
+        if reader_id is not None:
+            query = query.where(t.session.c.reader_id == reader_id)
+        if open_at is not None:
+            query = query.where(t.session.c.starts_at <= open_at, t.session.c.ends_at > open_at)
+        return [_session(row) for row in self._connection.execute(query)]
+
+    def put_session(self, session: Session) -> None:
+        values = {
+            "id": session.id,
+            "reader_id": session.reader_id,
+            "starts_at": session.starts_at,
+            "ends_at": session.ends_at,
+            "capacity_reads": session.capacity_reads,
+            "capacity_minutes": session.capacity_minutes,
+        }
+        upsert(self._connection, t.session, ["id"], values)
+
+    def remove_session(self, session_id: str) -> bool:
+        used = exists().where(t.assignment.c.session_id == session_id)
+        this = t.session.c.id == session_id
+        if self._connection.execute(delete(t.session).where(this, ~used)).rowcount == 1:
+            return True
+        ended = update(t.session).where(this).values(ends_at=t.session.c.starts_at)
+        return self._connection.execute(ended).rowcount == 1
+
+    def on_duty(self, now: datetime) -> Sequence[ReaderOnDuty]:
+        open_sessions = self.sessions(open_at=now)
+        loads = self._loads([session.id for session in open_sessions])
+        of_reader: dict[str, list[SessionLoad]] = defaultdict(list)
+        for session in open_sessions:
+            reads, minutes = loads.get(session.id, (0, 0.0))
+            of_reader[session.reader_id].append(SessionLoad(session, reads, minutes))
+        return [ReaderOnDuty(reader, tuple(of_reader[reader.id])) for reader in self.all()]
+
+    def _loads(self, session_ids: Sequence[str]) -> dict[str, tuple[int, float]]:
+        kept = or_(t.assignment.c.outcome.is_(None), t.assignment.c.outcome.not_in(_HANDED_BACK))
+        query = (
+            select(t.assignment.c.session_id, func.count(), func.sum(t.assignment.c.expected_minutes))
+            .where(t.assignment.c.session_id.in_(list(session_ids)), kept)
+            .group_by(t.assignment.c.session_id)
+        )
+        return {row[0]: (row[1], float(row[2])) for row in self._connection.execute(query)}
+
+
+def _credential(row: Row[Any]) -> Credential:
+    return Credential(row.id, row.trust, row.valid_from, row.valid_until, row.revoked_at)
+
+
+def _session(row: Row[Any]) -> Session:
+    return Session(row.id, row.reader_id, row.starts_at, row.ends_at, row.capacity_reads, row.capacity_minutes)
+
+
+def _reader(row: Row[Any], credentials: Sequence[Credential]) -> Reader:
+    return Reader(
+        id=row.id,
+        name=row.name,
+        registration=row.registration,
+        employer=row.employer,
+        modalities=frozenset(row.modalities),
+        subspecialties=frozenset(row.subspecialties),
+        workstation=Workstation(row.workstation_node, row.workstation_ae_title),
+        credentials=tuple(credentials),
+        active=row.active,
+    )

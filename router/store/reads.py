@@ -1,0 +1,158 @@
+"""Reads and their leases in the database. A read is changed only where it is still as the caller saw it."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from router.model.read import Assignment, Lease, Read, ReadState
+from router.store import tables as t
+
+
+class SqlReads:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, read_id: str, *, lock: bool = False) -> Read | None:
+        query = select(t.read).where(t.read.c.id == read_id)
+        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        return None if row is None else _read(row)
+
+    def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
+        query = select(t.read).where(t.read.c.study_instance_uid == study_instance_uid).order_by(t.read.c.id)
+        return [_read(row) for row in self._connection.execute(query.with_for_update() if lock else query)]
+
+    def add(self, read: Read) -> None:
+        self._connection.execute(insert(t.read).values(**_values(read)))
+
+    def replace(self, before: Read, after: Read) -> bool:
+        token = before.lease.transaction_uid if before.lease is not None else None
+        unchanged = (
+            t.read.c.id == before.id,
+            t.read.c.state == before.state,
+            t.read.c.epoch == before.epoch,
+            t.read.c.transaction_uid.is_not_distinct_from(token),
+        )
+        return self._connection.execute(update(t.read).where(*unchanged).values(**_values(after))).rowcount == 1
+
+    def explain_waiting(self, read_id: str, explanation: dict[str, Any]) -> None:
+        read = self.get(read_id)
+        if read is None or read.state is not ReadState.READY or _gist(read.waiting) == _gist(explanation):
+            return
+        still_ready = (t.read.c.id == read_id, t.read.c.state == ReadState.READY)
+        self._connection.execute(update(t.read).where(*still_ready).values(waiting=explanation))
+
+    def listing(
+        self,
+        states: Collection[ReadState] = (),
+        origin: str | None = None,
+        reader_id: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Read]:
+        query = select(t.read).order_by(t.read.c.id)
+        if states:
+            query = query.where(t.read.c.state.in_(list(states)))
+        if origin is not None:
+            query = query.where(t.read.c.origin == origin)
+        if reader_id is not None:
+            query = query.where(t.read.c.reader_id == reader_id)
+        if after is not None:
+            query = query.where(t.read.c.id > after)
+        if limit is not None:
+            query = query.limit(limit)
+        return [_read(row) for row in self._connection.execute(query)]
+
+    def open_assignment(self, assignment: Assignment) -> None:
+        values = {
+            "read_id": assignment.read_id,
+            "epoch": assignment.epoch,
+            "reader_id": assignment.reader_id,
+            "session_id": assignment.session_id,
+            "transaction_uid": assignment.transaction_uid,
+            "expected_minutes": assignment.expected_minutes,
+            "assigned_at": assignment.assigned_at,
+            "explanation": assignment.explanation,
+        }
+        self._connection.execute(insert(t.assignment).values(**values))
+
+    def close_assignment(self, read_id: str, epoch: int, at: datetime, outcome: str, reason: str | None) -> None:
+        this = (t.assignment.c.read_id == read_id, t.assignment.c.epoch == epoch)
+        values = {"ended_at": at, "outcome": outcome, "reason": reason}
+        self._connection.execute(update(t.assignment).where(*this).values(**values))
+
+    def assignments(self, read_id: str) -> Sequence[Assignment]:
+        query = select(t.assignment).where(t.assignment.c.read_id == read_id).order_by(t.assignment.c.epoch)
+        return [Assignment(**row._mapping) for row in self._connection.execute(query)]
+
+
+def _gist(explanation: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The explanation without its time: what tells whether it says anything new."""
+    return None if explanation is None else {k: v for k, v in _as_json(explanation).items() if k != "considered_at"}
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _values(read: Read) -> dict[str, Any]:
+    lease = read.lease
+    return {
+        "id": read.id,
+        "study_instance_uid": read.study_instance_uid,
+        "origin": read.origin,
+        "revision": read.revision,
+        "state": read.state,
+        "entered_at": read.entered_at,
+        "created_at": read.created_at,
+        "modalities": list(read.modalities),
+        "subspecialty": read.subspecialty,
+        "expected_minutes": read.expected_minutes,
+        "priority": read.priority,
+        "due_at": read.due_at,
+        "epoch": read.epoch,
+        "reader_id": lease.reader_id if lease else None,
+        "session_id": lease.session_id if lease else None,
+        "transaction_uid": lease.transaction_uid if lease else None,
+        "assigned_at": lease.assigned_at if lease else None,
+        "lease_until": lease.until if lease else None,
+        "claimed_at": lease.claimed_at if lease else None,
+        "images_delivered_at": read.images_delivered_at,
+        "replaces": read.replaces,
+        "waiting": read.waiting,
+    }
+
+
+def _read(row: Row[Any]) -> Read:
+    lease = None
+    if row.transaction_uid is not None:
+        lease = Lease(
+            reader_id=row.reader_id,
+            session_id=row.session_id,
+            transaction_uid=row.transaction_uid,
+            assigned_at=row.assigned_at,
+            until=row.lease_until,
+            claimed_at=row.claimed_at,
+        )
+    return Read(
+        id=row.id,
+        study_instance_uid=row.study_instance_uid,
+        origin=row.origin,
+        revision=row.revision,
+        state=ReadState(row.state),
+        entered_at=row.entered_at,
+        created_at=row.created_at,
+        modalities=tuple(row.modalities),
+        subspecialty=row.subspecialty,
+        expected_minutes=row.expected_minutes,
+        priority=row.priority,
+        due_at=row.due_at,
+        epoch=row.epoch,
+        lease=lease,
+        images_delivered_at=row.images_delivered_at,
+        replaces=row.replaces,
+        waiting=row.waiting,
+    )

@@ -1,0 +1,120 @@
+"""Reports and their deliveries in the database; a report's text is never changed."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from router.model.report import Delivery, DeliveryState, Disposition, Report
+from router.model.study import PatientKey
+from router.store import tables as t
+from router.store.statements import insert_if_new, upsert
+
+
+class SqlReports:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, report_id: str) -> Report | None:
+        row = self._connection.execute(select(t.report).where(t.report.c.id == report_id)).one_or_none()
+        return None if row is None else _report(row)
+
+    def add(self, report: Report) -> bool:
+        patient = report.patient
+        values = {
+            "id": report.id,
+            "node": report.node,
+            "channel": report.channel,
+            "study_instance_uid": report.study_instance_uid,
+            "accession_number": report.accession_number,
+            "accession_issuer": report.accession_issuer,
+            "patient_issuer": patient.issuer,
+            "patient_id": patient.patient_id,
+            "nhs_number": patient.nhs_number,
+            "birth_date": patient.birth_date,
+            "status": report.status,
+            "text": report.text,
+            "registration": report.registration,
+            "author_name": report.author_name,
+            "authored_at": report.authored_at,
+            "received_at": report.received_at,
+            "original_reference": report.original_reference,
+            "original_digest": report.original_digest,
+            "transaction_uid": report.transaction_uid,
+            "disposition": report.disposition,
+            "read_id": report.read_id,
+            "version": report.version,
+            "reasons": list(report.reasons),
+        }
+        return insert_if_new(self._connection, t.report, values)
+
+    def settle(self, report: Report) -> None:
+        values = {
+            "disposition": report.disposition,
+            "study_instance_uid": report.study_instance_uid,
+            "read_id": report.read_id,
+            "version": report.version,
+            "reasons": list(report.reasons),
+        }
+        self._connection.execute(update(t.report).where(t.report.c.id == report.id).values(**values))
+
+    def of_study(self, study_instance_uid: str) -> Sequence[Report]:
+        query = select(t.report).where(t.report.c.study_instance_uid == study_instance_uid)
+        return [_report(row) for row in self._connection.execute(query.order_by(t.report.c.received_at))]
+
+    def put_delivery(self, delivery: Delivery) -> None:
+        values = {
+            "report_id": delivery.report_id,
+            "channel": delivery.channel,
+            "order_id": delivery.order_id,
+            "state": delivery.state,
+            "updated_at": delivery.updated_at,
+            "code": delivery.code,
+            "reference": delivery.reference,
+        }
+        upsert(self._connection, t.delivery, ["report_id", "channel"], values)
+
+    def deliveries(self, report_id: str) -> Sequence[Delivery]:
+        query = select(t.delivery).where(t.delivery.c.report_id == report_id).order_by(t.delivery.c.channel)
+        return [
+            Delivery(
+                row.report_id,
+                row.channel,
+                row.order_id,
+                DeliveryState(row.state),
+                row.updated_at,
+                row.code,
+                row.reference,
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def mark_deliveries(self, order_id: str, states: Collection[DeliveryState], to: DeliveryState, at: datetime) -> int:
+        these = (t.delivery.c.order_id == order_id, t.delivery.c.state.in_(list(states)))
+        return self._connection.execute(update(t.delivery).where(*these).values(state=to, updated_at=at)).rowcount
+
+
+def _report(row: Row[Any]) -> Report:
+    return Report(
+        id=row.id,
+        node=row.node,
+        channel=row.channel,
+        study_instance_uid=row.study_instance_uid,
+        accession_number=row.accession_number,
+        accession_issuer=row.accession_issuer,
+        patient=PatientKey(row.patient_issuer, row.patient_id, row.nhs_number, row.birth_date),
+        status=row.status,
+        text=row.text,
+        registration=row.registration,
+        author_name=row.author_name,
+        authored_at=row.authored_at,
+        received_at=row.received_at,
+        original_reference=row.original_reference,
+        original_digest=row.original_digest,
+        transaction_uid=row.transaction_uid,
+        disposition=Disposition(row.disposition),
+        read_id=row.read_id,
+        version=row.version,
+        reasons=tuple(row.reasons),
+    )

@@ -1,0 +1,99 @@
+"""Studies and their revisions in the database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from dicom_nodes.contract import Manifest, StudySettled
+from router.model.errors import NotFound
+from router.model.study import PatientKey, Study, StudyRevision
+from router.store import tables as t
+from router.store.statements import upsert
+
+
+class SqlStudies:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None:
+        query = select(t.study).where(t.study.c.study_instance_uid == study_instance_uid)
+        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        return None if row is None else _study(row)
+
+    def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]:
+        query = select(t.study).where(t.study.c.accession_number == accession_number)
+        if issuer is not None:
+            query = query.where(t.study.c.accession_issuer == issuer)
+        rows = self._connection.execute(query.order_by(t.study.c.origin, t.study.c.study_instance_uid))
+        return [_study(row) for row in rows]
+
+    def put(self, study: Study) -> None:
+        patient = study.patient
+        values = {
+            "study_instance_uid": study.study_instance_uid,
+            "origin": study.origin,
+            "accession_number": study.accession_number,
+            "accession_issuer": study.accession_issuer,
+            "patient_issuer": patient.issuer,
+            "patient_id": patient.patient_id,
+            "nhs_number": patient.nhs_number,
+            "birth_date": patient.birth_date,
+            "revision": study.revision,
+            "modalities": list(study.modalities),
+            "description": study.description,
+            "exam_code": None if study.exam_code is None else list(study.exam_code),
+            "body_part": study.body_part,
+            "study_time": study.study_time,
+        }
+        upsert(self._connection, t.study, ["study_instance_uid"], values)
+
+    def add_revision(self, settled: StudySettled, at: datetime) -> None:
+        values = {
+            "study_instance_uid": settled.study.study_instance_uid,
+            "revision": settled.revision,
+            "manifest": settled.manifest.model_dump(mode="json"),
+            "manifest_digest": settled.manifest.digest,
+            "instance_count": len(settled.manifest.entries),
+            "settled_at": at,
+        }
+        self._connection.execute(insert(t.study_revision).values(**values))
+
+    def revision(self, study_instance_uid: str, revision: int) -> StudyRevision | None:
+        r = t.study_revision
+        query = select(r).where(r.c.study_instance_uid == study_instance_uid, r.c.revision == revision)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return StudyRevision(
+            row.study_instance_uid,
+            row.revision,
+            row.manifest,
+            row.manifest_digest,
+            row.instance_count,
+            row.settled_at,
+        )
+
+    def manifest(self, study_instance_uid: str, revision: int) -> Manifest:
+        found = self.revision(study_instance_uid, revision)
+        if found is None:
+            raise NotFound(f"revision {revision} of the study is not known")
+        return Manifest.model_validate(found.manifest)
+
+
+def _study(row: Row[Any]) -> Study:
+    code = row.exam_code
+    return Study(
+        study_instance_uid=row.study_instance_uid,
+        origin=row.origin,
+        accession_number=row.accession_number,
+        accession_issuer=row.accession_issuer,
+        patient=PatientKey(row.patient_issuer, row.patient_id, row.nhs_number, row.birth_date),
+        revision=row.revision,
+        modalities=tuple(row.modalities),
+        description=row.description,
+        exam_code=None if code is None else (code[0], code[1], code[2]),
+        body_part=row.body_part,
+        study_time=row.study_time,
+    )

@@ -1,0 +1,308 @@
+"""The router's tables. `ledger`, `fact` and `node_order` only grow: triggers in the database refuse anything else.
+
+`study.origin` never changes. Times are aware UTC. A change here needs a migration (a test compares the two).
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from dicom_nodes.foundation.database import UtcDateTime
+
+metadata = MetaData()
+
+APPEND_ONLY = ("ledger", "fact", "node_order")
+"""Tables in which the database refuses UPDATE, DELETE and TRUNCATE."""
+
+_COUNTER = BigInteger().with_variant(Integer, "sqlite")
+_UID = String(64)
+_ODS = String(6)
+_ID = String(64)
+
+trust = Table("trust", metadata, Column("ods_code", _ODS, primary_key=True), Column("name", Text, nullable=False))
+
+node = Table(
+    "node",
+    metadata,
+    Column("ods_code", _ODS, ForeignKey("trust.ods_code"), primary_key=True),
+    Column("ae_title", String(16), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("last_traffic_at", UtcDateTime),
+    Column("health", JSON),
+    Column("health_at", UtcDateTime),
+)
+
+reader = Table(
+    "reader",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("registration", String(20), nullable=False, unique=True),
+    Column("employer", _ODS, ForeignKey("trust.ods_code"), nullable=False),
+    Column("modalities", JSON, nullable=False),
+    Column("subspecialties", JSON, nullable=False),
+    Column("workstation_node", _ODS, ForeignKey("node.ods_code"), nullable=False),
+    Column("workstation_ae_title", String(16), nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("reader_id", _ID, ForeignKey("reader.id"), nullable=False, index=True),
+    Column("trust", _ODS, ForeignKey("trust.ods_code"), nullable=False),
+    Column("valid_from", UtcDateTime, nullable=False),
+    Column("valid_until", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("reader_id", _ID, ForeignKey("reader.id"), nullable=False, index=True),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("capacity_reads", Integer),
+    Column("capacity_minutes", Float),
+)
+
+seed = Table(
+    "seed",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("key", String(100), primary_key=True),
+    Column("digest", String(64), nullable=False),
+)
+
+study = Table(
+    "study",
+    metadata,
+    Column("study_instance_uid", _UID, primary_key=True),
+    Column("origin", _ODS, nullable=False),
+    Column("accession_number", Text),
+    Column("accession_issuer", Text),
+    Column("patient_issuer", Text),
+    Column("patient_id", Text),
+    Column("nhs_number", Text),
+    Column("birth_date", Date),
+    Column("revision", Integer, nullable=False),
+    Column("modalities", JSON, nullable=False),
+    Column("description", Text),
+    Column("exam_code", JSON),
+    Column("body_part", Text),
+    Column("study_time", UtcDateTime),
+    Index("ix_study_accession", "accession_number", "accession_issuer"),
+)
+
+study_revision = Table(
+    "study_revision",
+    metadata,
+    Column("study_instance_uid", _UID, ForeignKey("study.study_instance_uid"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("manifest", JSON, nullable=False),
+    Column("manifest_digest", String(64), nullable=False),
+    Column("instance_count", Integer, nullable=False),
+    Column("settled_at", UtcDateTime, nullable=False),
+)
+
+read = Table(
+    "read",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("study_instance_uid", _UID, ForeignKey("study.study_instance_uid"), nullable=False, index=True),
+    Column("origin", _ODS, nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("state", String(12), nullable=False, index=True),
+    Column("entered_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("modalities", JSON, nullable=False),
+    Column("subspecialty", Text),
+    Column("expected_minutes", Float),
+    Column("priority", Text),
+    Column("due_at", UtcDateTime),
+    Column("epoch", Integer, nullable=False),
+    Column("reader_id", _ID, ForeignKey("reader.id"), index=True),
+    Column("session_id", _ID),
+    Column("transaction_uid", _UID),
+    Column("assigned_at", UtcDateTime),
+    Column("lease_until", UtcDateTime),
+    Column("claimed_at", UtcDateTime),
+    Column("images_delivered_at", UtcDateTime),
+    Column("replaces", _ID),
+    Column("waiting", JSON),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("read_id", _ID, ForeignKey("read.id"), primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("reader_id", _ID, ForeignKey("reader.id"), nullable=False),
+    Column("session_id", _ID, nullable=False, index=True),
+    Column("transaction_uid", _UID, nullable=False, unique=True),
+    Column("expected_minutes", Float, nullable=False),
+    Column("assigned_at", UtcDateTime, nullable=False),
+    Column("explanation", JSON, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("outcome", String(20)),
+    Column("reason", Text),
+)
+
+report = Table(
+    "report",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("node", _ODS),
+    Column("channel", String(20), nullable=False),
+    Column("study_instance_uid", _UID, index=True, comment="as the report gives it, or as it was matched"),
+    Column("accession_number", Text),
+    Column("accession_issuer", Text),
+    Column("patient_issuer", Text),
+    Column("patient_id", Text),
+    Column("nhs_number", Text),
+    Column("birth_date", Date),
+    Column("status", String(1), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("registration", Text),
+    Column("author_name", Text),
+    Column("authored_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("original_reference", Text),
+    Column("original_digest", String(64)),
+    Column("transaction_uid", _UID),
+    Column("disposition", String(10), nullable=False),
+    Column("read_id", _ID, ForeignKey("read.id")),
+    Column("version", Integer),
+    Column("reasons", JSON, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("report_id", _ID, ForeignKey("report.id"), primary_key=True),
+    Column("channel", String(10), primary_key=True),
+    Column("order_id", _ID, nullable=False, index=True),
+    Column("state", String(10), nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("code", String(10)),
+    Column("reference", Text),
+)
+
+order_log = Table(
+    "order_log",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("log_id", _ID, nullable=False),
+)
+
+order_head = Table(
+    "order_head",
+    metadata,
+    Column("node", _ODS, primary_key=True),
+    Column("last_seq", _COUNTER, nullable=False),
+)
+
+node_order = Table(
+    "node_order",
+    metadata,
+    Column("order_id", _ID, primary_key=True),
+    Column("node", _ODS, nullable=False),
+    Column("seq", _COUNTER, nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("read_id", _ID, index=True),
+    Column("report_id", _ID),
+    Column("epoch", Integer),
+    UniqueConstraint("node", "seq", name="uq_node_order_node_seq"),
+)
+
+order_outcome = Table(
+    "order_outcome",
+    metadata,
+    Column("order_id", _ID, ForeignKey("node_order.order_id"), primary_key=True),
+    Column("outcome", String(10), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("reason", Text),
+)
+
+fact_source = Table(
+    "fact_source",
+    metadata,
+    Column("node", _ODS, primary_key=True),
+    Column("outbox_id", _ID, primary_key=True),
+    Column("last_seq", _COUNTER, nullable=False),
+)
+
+fact = Table(
+    "fact",
+    metadata,
+    Column("node", _ODS, primary_key=True),
+    Column("outbox_id", _ID, primary_key=True),
+    Column("seq", _COUNTER, primary_key=True, autoincrement=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("failure", Text, comment="why its effects were not carried out"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", _COUNTER, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("event", String(40), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("study_instance_uid", _UID, index=True),
+    Column("read_id", _ID),
+    Column("report_id", _ID),
+    Column("order_id", _ID),
+    Column("node", _ODS),
+    Column("detail", JSON, nullable=False),
+)
+
+human_queue = Table(
+    "human_queue",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("kind", String(40), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("dedupe_key", String(255), nullable=False, unique=True),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("study_instance_uid", _UID),
+    Column("read_id", _ID),
+    Column("report_id", _ID),
+    Column("order_id", _ID),
+    Column("node", _ODS),
+    Column("resend_kind", String(40)),
+    Column("resend_key", String(200)),
+    Column("resolved_by", Text),
+    Column("resolved_at", UtcDateTime),
+    Column("note", Text),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("role", String(12), nullable=False),
+    Column("subject", String(100), nullable=False, comment="reader id, ODS code, or a person's name"),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)

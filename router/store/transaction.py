@@ -1,0 +1,88 @@
+"""One commit over all tables, and the store that opens it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from dicom_nodes.foundation.database import Database
+from router.store.exchange import SqlFacts, SqlOrders
+from router.store.network import SqlNetwork
+from router.store.readers import SqlReaders
+from router.store.reads import SqlReads
+from router.store.records import SqlHumanQueue, SqlLedger
+from router.store.reports import SqlReports
+from router.store.studies import SqlStudies
+
+_PLANNER_LOCK = 0x52656164
+"""Key of PostgreSQL's advisory lock for planning."""
+
+
+class SqlTransaction:
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.network = SqlNetwork(connection)
+        self.readers = SqlReaders(connection)
+        self.studies = SqlStudies(connection)
+        self.reads = SqlReads(connection)
+        self.reports = SqlReports(connection)
+        self.facts = SqlFacts(connection)
+        self.orders = SqlOrders(connection)
+        self.ledger = SqlLedger(connection)
+        self.queue = SqlHumanQueue(connection)
+
+    def attempt(self, effect: Callable[[], None]) -> Exception | None:
+        savepoint = self.connection.begin_nested()
+        try:
+            effect()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as failure:  # noqa: BLE001 - the boundary at which a fact's failure is recorded
+            savepoint.rollback()
+            return failure
+        savepoint.commit()
+        return None
+
+
+class SqlStore:
+    """Opens transactions; `on_orders` is told, after the commit, which nodes got new orders."""
+
+    def __init__(self, database: Database, on_orders: Callable[[set[str]], None]) -> None:
+        self.database = database
+        self._on_orders = on_orders
+        self._planning = threading.Lock()
+
+    @contextmanager
+    def write(self) -> Iterator[SqlTransaction]:
+        with self.database.write() as connection:
+            transaction = SqlTransaction(connection)
+            yield transaction
+        if transaction.orders.issued_to:
+            self._on_orders(transaction.orders.issued_to)
+
+    @contextmanager
+    def read(self) -> Iterator[SqlTransaction]:
+        with self.database.read() as connection:
+            yield SqlTransaction(connection)
+
+    @contextmanager
+    def planner_lock(self) -> Iterator[bool]:
+        if not self._planning.acquire(blocking=False):
+            yield False
+            return
+        try:
+            if self.database.engine.dialect.name == "postgresql":
+                with self._advisory_lock() as mine:
+                    yield mine
+            else:
+                yield True
+        finally:
+            self._planning.release()
+
+    @contextmanager
+    def _advisory_lock(self) -> Iterator[bool]:
+        with self.database.engine.connect() as connection, connection.begin():
+            key = {"key": _PLANNER_LOCK}
+            yield bool(connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), key).scalar_one())
