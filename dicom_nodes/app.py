@@ -16,9 +16,9 @@ from dicom_nodes.config import EmbeddedArchive as EmbeddedArchiveSettings
 from dicom_nodes.config import NodeSettings, read_password, read_token
 from dicom_nodes.contract import NodeHealth
 from dicom_nodes.dimse.listener import DicomListener
-from dicom_nodes.dimse.retrieve_scu import PynetdicomRetrieveScu
+from dicom_nodes.dimse.retrieve_scu import DicomRetrieveScu
 from dicom_nodes.dimse.services import DimseServices
-from dicom_nodes.dimse.store_scu import PynetdicomStoreScu
+from dicom_nodes.dimse.store_scu import DicomStoreScu
 from dicom_nodes.documents.structured_report import StructuredReports
 from dicom_nodes.flows.archive_study import ArchiveStudy
 from dicom_nodes.flows.associations import OpenAssociations
@@ -71,7 +71,7 @@ class NodeApp:
         node.data_dir.mkdir(parents=True, exist_ok=True)
         self._lock = _sole_user_of(node.data_dir)
         self._uid_hash = UidHash.from_file(node.data_dir / "log.key")
-        store_scu = PynetdicomStoreScu(node.ae_title)
+        store_scu = DicomStoreScu(node.ae_title)
         archive = _archive(settings, store_scu)
         self.store = open_node_store(settings, clock, archive.name, checkpoint)
         self._spool = FileSpool(node.data_dir / "spool", checkpoint)
@@ -107,14 +107,14 @@ class NodeApp:
         self._hl7 = MllpListener(settings.hl7, OruIntake(take_report)) if settings.hl7 else None
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
         orders, catalogue = self.store.orders, self.store.catalogue
-        ris = MllpRisSender(settings.ris, trust, clock) if settings.ris else None
+        ris = MllpRisSender(settings.ris, trust) if settings.ris else None
         self._workers = Workers(
             self.store.jobs,
             orders,
             {
                 ARCHIVE_JOB: ArchiveStudy(self.store.studies, self._spool, archive, checkpoint),
                 "fetch": FetchStudy(
-                    orders, catalogue, PynetdicomRetrieveScu(node.ae_title), self._ingest, clock, checkpoint
+                    orders, catalogue, DicomRetrieveScu(node.ae_title), self._ingest, clock, checkpoint
                 ),
                 "deliver": DeliverStudy(orders, catalogue, self._spool, store_scu, self._workstation, checkpoint),
                 "return": ReturnReport(orders, catalogue, ris, archive, documents, trust.ods_code, checkpoint),
