@@ -169,6 +169,8 @@ class PynetdicomAssociation:
                 if time.monotonic() > deadline:
                     raise self._broken(f"gave no answer within {self._response_s:g} s") from None
             else:
+                if primitive is None:  # the library's sign that the association was released or aborted
+                    raise self._broken("ended the association before it answered")
                 return int(context_id or 0), primitive
 
     def _broken(self, words: str) -> NoResponse:

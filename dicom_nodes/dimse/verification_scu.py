@@ -43,7 +43,7 @@ class DicomProbe:
         try:
             response = association.request(_request(association.contexts[0]))
         except NoResponse as loss:
-            return str(loss)
+            return f"{refuses}: {loss}; is our AE title '{self._own_ae_title}' listed for it there?"
         finally:
             association.release()
         if response.status == Status.SUCCESS:
