@@ -1,0 +1,86 @@
+"""Read the files of a check, each by its own kind, and go on where one is wrong: every problem shows at once."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_nodes.config import NodeSettings, OrthancArchive
+from dicom_nodes.foundation.settings_file import SettingsError, load_settings
+from router.config import RouterSettings, check_router_files, load_router_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not fit: where it stands, and what was expected. Holds no secrets and no patient data."""
+
+    file: Path
+    key: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: {self.words}" if self.key else f"{self.file}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustFile:
+    path: Path
+    settings: NodeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What could be read, and what could not."""
+
+    trusts: tuple[TrustFile, ...]
+    routers: tuple[RouterSettings, ...]
+    findings: tuple[Finding, ...]
+
+
+def load_files(paths: Iterable[Path]) -> Files:
+    """Read trust files and router files, told apart by their tables."""
+    trusts: list[TrustFile] = []
+    routers: list[RouterSettings] = []
+    findings: list[Finding] = []
+    for path in paths:
+        try:
+            if is_router_file(path):
+                findings += [_from_line(path, line) for line in check_router_files(path)]
+                routers.append(load_router_settings(path))
+            else:
+                settings = load_settings(path, NodeSettings)
+                trusts.append(TrustFile(path, settings))
+                findings += _missing_secrets(path, settings)
+        except SettingsError as error:
+            findings += [Finding(error.file, key, words) for key, words in error.problems]
+    return Files(tuple(trusts), tuple(routers), tuple(dict.fromkeys(findings)))
+
+
+def is_router_file(path: Path) -> bool:
+    """Whether this is a router's file: `[router]` without `[trust]` (a trust file's `[router]` says whom to dial).
+
+    Raises:
+        SettingsError: it cannot be read at all.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(path, [("(file)", f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise SettingsError(path, [("(file)", "is not UTF-8 text")]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(path, [("(syntax)", str(error))]) from None
+    return "router" in document and not {"trust", "node"} & set(document)
+
+
+def _missing_secrets(path: Path, settings: NodeSettings) -> list[Finding]:
+    files = {"router.token_file": settings.router.token_file}
+    if isinstance(settings.archive, OrthancArchive) and settings.archive.password_file is not None:
+        files["archive.password_file"] = settings.archive.password_file
+    return [Finding(path, key, f"no such file: {file}") for key, file in files.items() if not file.is_file()]
+
+
+def _from_line(path: Path, line: str) -> Finding:
+    """`file: key: reason` as router.config writes it."""
+    parts = line.split(": ", 2)
+    return Finding(Path(parts[0]), parts[1], parts[2]) if len(parts) == 3 else Finding(path, "", line)

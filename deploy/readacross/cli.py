@@ -1,0 +1,34 @@
+"""The `readacross` command: its subcommands, and how a mistake in a file is told."""
+
+import sys
+
+import typer
+
+from dicom_nodes.foundation.settings_file import SettingsError
+from readacross import node_command, router_command
+from readacross.check.command import check
+from readacross.parked import parked
+
+EXIT_SETTINGS = 2
+
+app = typer.Typer(
+    name="readacross",
+    help="Federated PACS image sharing and report routing.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(node_command.node)
+app.command()(router_command.router)
+app.command()(router_command.token)
+app.command()(check)
+app.command()(parked)
+
+
+def main() -> None:
+    """Run the command; a settings error is its lines on standard error and exit code 2."""
+    try:
+        app()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(EXIT_SETTINGS)

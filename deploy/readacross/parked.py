@@ -1,0 +1,55 @@
+"""`readacross parked`: what a node gave up on by machine, and how a person has it tried again.
+
+Reads and writes the node's own database, beside a running node or without one.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dicom_nodes.config import load_node_settings
+from dicom_nodes.foundation.jobs import Job, JobState
+from dicom_nodes.foundation.settings_file import SettingsError
+
+
+def parked(
+    trust_file: Annotated[Path, typer.Argument(metavar="TRUST.toml", help="The trust's file.")],
+    resend: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="KIND KEY", help="Try this parked job again, from its first attempt."),
+    ] = None,
+) -> None:
+    """Show a node's parked jobs, or send one again."""
+    settings = load_node_settings(trust_file)
+    from dicom_nodes.app import open_node_store
+
+    if settings.node.database_url is None and not settings.node.data_dir.is_dir():
+        reason = f"{settings.node.data_dir} does not exist: no node has run with this file yet"
+        raise SettingsError(trust_file, [("node.data_dir", reason)])
+    store = open_node_store(settings)
+    try:
+        if resend is not None:
+            kind, key = resend
+            with store.database.write() as connection:
+                found = store.jobs.resend(connection, kind=kind, key=key)
+            typer.echo("queued again" if found else f"no parked job of kind {kind!r} with key {key!r}", err=not found)
+            raise typer.Exit(0 if found else 1)
+        _show(store.jobs.listing([JobState.PARKED]))
+    finally:
+        store.database.dispose()
+
+
+def _show(jobs: Sequence[Job]) -> None:
+    console = Console()
+    if not jobs:
+        console.print("Nothing is parked.")
+        return
+    table = Table("kind", "key", "to", "attempts", "why", title="parked jobs")
+    for job in jobs:
+        table.add_row(job.kind, job.key, escape(job.destination), str(job.attempt), escape(job.reason or ""))
+    console.print(table)

@@ -1,0 +1,40 @@
+"""`readacross router` and `readacross token`: run the router, and let somebody in."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from router.config import load_router_settings
+
+Role = Literal["admin", "coordinator", "reader", "node"]
+RouterToml = Annotated[Path, typer.Argument(metavar="ROUTER.toml", help="The router's file.")]
+
+
+def router(router_file: RouterToml) -> None:
+    """Run the router until SIGTERM or Ctrl-C."""
+    settings = load_router_settings(router_file)
+    from router.app import serve  # wires everything: not needed to say what is wrong with a file
+
+    raise typer.Exit(serve(settings))
+
+
+def token(
+    router_file: RouterToml,
+    role: Annotated[Role, typer.Option(help="What the bearer may do.")],
+    subject: Annotated[str, typer.Option(help="Who: a node's ODS code, a reader's id, a person's name.")],
+    out: Annotated[Path | None, typer.Option(help="Write it to this file (mode 0600) instead of the screen.")] = None,
+) -> None:
+    """Issue a token. The router keeps only its hash: what is lost cannot be shown again."""
+    settings = load_router_settings(router_file)
+    from router.app import issue_token
+
+    secret = issue_token(settings, role, subject)
+    if out is None:
+        typer.echo(secret)
+        return
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(secret + "\n")
+    typer.echo(f"wrote the token of {role} {subject} to {out}")
