@@ -1,0 +1,80 @@
+"""Identifiers between bytes and text, against pydicom as second implementation."""
+
+from io import BytesIO
+
+import pytest
+from pydicom import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_dataset
+
+from dicom_nodes.dimse.identifier import decode_query, encode_identifier
+from dicom_nodes.model.errors import CannotUnderstand, IdentifierMismatch
+from dicom_nodes.model.query import QueryLevel, QueryRoot
+
+IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
+SYNTAXES = [IMPLICIT, EXPLICIT, BIG]
+
+
+def encoded(data_set: Dataset, syntax: str) -> bytes:
+    stream = DicomBytesIO()
+    stream.is_implicit_VR, stream.is_little_endian = syntax == IMPLICIT, syntax != BIG
+    write_dataset(stream, data_set)
+    return stream.getvalue()
+
+
+def decoded(identifier: bytes, syntax: str) -> Dataset:
+    return read_dataset(BytesIO(identifier), syntax == IMPLICIT, syntax != BIG)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_keys_written_by_pydicom_are_read(syntax: str) -> None:
+    asked = Dataset()
+    asked.SpecificCharacterSet = "ISO_IR 100"
+    asked.QueryRetrieveLevel = "IMAGE"
+    asked.PatientName = "Siân*"
+    asked.StudyInstanceUID = ["1.2", "1.2.3"]
+    asked.Rows = 512
+    asked.StudyDate = ""
+    asked.ProcedureCodeSequence = []
+
+    query = decode_query(encoded(asked, syntax), syntax, QueryRoot.STUDY)
+
+    assert query.level is QueryLevel.IMAGE
+    assert query.keys == {"PatientName": "Siân*", "StudyInstanceUID": "1.2\\1.2.3", "Rows": "512", "StudyDate": ""}
+    assert query.other_keys == 1
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_answer_is_read_back_by_pydicom(syntax: str) -> None:
+    values = {"PatientName": "Łukasz^Siân", "StudyInstanceUID": "1.2.3", "Rows": "512", "InstanceNumber": ""}
+
+    answer = decoded(encode_identifier(QueryLevel.IMAGE, values, syntax), syntax)
+
+    assert answer.SpecificCharacterSet == "ISO_IR 192"
+    answer.decode()
+    assert str(answer.PatientName) == "Łukasz^Siân"
+    assert answer.QueryRetrieveLevel == "IMAGE"
+    assert answer.StudyInstanceUID == "1.2.3"
+    assert answer.Rows == 512
+    assert answer["InstanceNumber"].is_empty
+
+
+def test_answer_in_plain_ascii_declares_no_character_set() -> None:
+    answer = decoded(encode_identifier(QueryLevel.STUDY, {"PatientName": "Ashdown^Ivy"}, EXPLICIT), EXPLICIT)
+
+    assert "SpecificCharacterSet" not in answer
+
+
+def test_bytes_that_are_no_data_set_are_not_understood() -> None:
+    with pytest.raises(CannotUnderstand):
+        decode_query(b"not a data set at all", EXPLICIT, QueryRoot.STUDY)
+
+
+@pytest.mark.parametrize("level", ["", "PICTURE"])
+def test_missing_or_unknown_level_is_a_mismatch(level: str) -> None:
+    asked = Dataset()
+    asked.QueryRetrieveLevel = level
+
+    with pytest.raises(IdentifierMismatch):
+        decode_query(encoded(asked, EXPLICIT), EXPLICIT, QueryRoot.STUDY)

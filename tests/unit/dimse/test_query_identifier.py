@@ -1,0 +1,96 @@
+"""Which identifiers an information model allows (DICOM PS3.4 C.4.1.2, C.4.2.2.1)."""
+
+import pytest
+
+from dicom_nodes.model.errors import IdentifierMismatch
+from dicom_nodes.model.query import Query, QueryLevel, QueryRoot
+from dicom_nodes.rules.query_identifier import RetrieveSelection, check_query, check_retrieve
+
+PATIENT, STUDY, SERIES, IMAGE = QueryLevel
+
+
+@pytest.mark.parametrize(
+    ("root", "level", "keys"),
+    [
+        (QueryRoot.STUDY, STUDY, {}),
+        (QueryRoot.STUDY, STUDY, {"PatientName": "A*"}),
+        (QueryRoot.STUDY, SERIES, {"StudyInstanceUID": "1.2"}),
+        (QueryRoot.STUDY, IMAGE, {"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.3"}),
+        (QueryRoot.PATIENT, PATIENT, {"PatientID": "*"}),
+        (QueryRoot.PATIENT, STUDY, {"PatientID": "1234"}),
+    ],
+)
+def test_query_with_the_unique_keys_above_its_level_is_allowed(
+    root: QueryRoot, level: QueryLevel, keys: dict[str, str]
+) -> None:
+    assert check_query(Query(root, level, keys)).complete
+
+
+@pytest.mark.parametrize(
+    ("root", "level", "keys"),
+    [
+        (QueryRoot.STUDY, PATIENT, {"PatientID": "1234"}),
+        (QueryRoot.STUDY, SERIES, {}),
+        (QueryRoot.STUDY, SERIES, {"StudyInstanceUID": ""}),
+        (QueryRoot.STUDY, SERIES, {"StudyInstanceUID": "1.2\\1.3"}),
+        (QueryRoot.STUDY, IMAGE, {"SeriesInstanceUID": "1.3"}),
+        (QueryRoot.PATIENT, STUDY, {}),
+        (QueryRoot.PATIENT, STUDY, {"PatientID": "12*"}),
+        (QueryRoot.STUDY, STUDY, {"StudyDate": "2026"}),
+    ],
+)
+def test_query_that_breaks_the_hierarchy_or_a_form_is_refused(
+    root: QueryRoot, level: QueryLevel, keys: dict[str, str]
+) -> None:
+    with pytest.raises(IdentifierMismatch):
+        check_query(Query(root, level, keys))
+
+
+def test_relational_query_needs_no_unique_keys_above() -> None:
+    query = Query(QueryRoot.STUDY, SERIES, {"Modality": "CT"}, relational=True)
+
+    assert check_query(query).keys["Modality"] == (SERIES, "CT")
+
+
+@pytest.mark.parametrize("keys", [{"Modality": "CT"}, {"PatientMotherBirthName": ""}])
+def test_key_of_a_lower_level_or_unknown_to_us_makes_the_query_incomplete(keys: dict[str, str]) -> None:
+    checked = check_query(Query(QueryRoot.STUDY, STUDY, keys))
+
+    assert not checked.complete
+    assert not checked.keys
+
+
+def test_sequence_key_makes_the_query_incomplete() -> None:
+    assert not check_query(Query(QueryRoot.STUDY, STUDY, {}, other_keys=1)).complete
+
+
+def test_retrieve_takes_lists_of_uids_at_its_own_level() -> None:
+    keys = {"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.3\\1.4", "Modality": ""}
+
+    selection = check_retrieve(Query(QueryRoot.STUDY, SERIES, keys))
+
+    assert selection == RetrieveSelection(study_instance_uids=("1.2",), series_instance_uids=("1.3", "1.4"))
+
+
+def test_retrieve_by_patient_takes_the_issuer_with_the_id() -> None:
+    keys = {"PatientID": "1234", "IssuerOfPatientID": "RXN"}
+
+    assert check_retrieve(Query(QueryRoot.PATIENT, PATIENT, keys)) == RetrieveSelection("1234", "RXN")
+
+
+@pytest.mark.parametrize(
+    ("root", "level", "keys"),
+    [
+        (QueryRoot.STUDY, STUDY, {}),
+        (QueryRoot.STUDY, STUDY, {"StudyInstanceUID": "*"}),
+        (QueryRoot.STUDY, SERIES, {"SeriesInstanceUID": "1.3"}),
+        (QueryRoot.STUDY, IMAGE, {"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.3\\1.4", "SOPInstanceUID": "1.5"}),
+        (QueryRoot.PATIENT, PATIENT, {"PatientID": "1\\2"}),
+        (QueryRoot.STUDY, PATIENT, {"PatientID": "1"}),
+    ],
+)
+def test_retrieve_that_could_mean_more_than_it_says_is_refused(
+    root: QueryRoot, level: QueryLevel, keys: dict[str, str]
+) -> None:
+    with pytest.raises(IdentifierMismatch):
+        check_retrieve(Query(root, level, keys))
