@@ -34,12 +34,14 @@ def configure_event_log(*, as_json: bool = True) -> None:
             _exception_type_only,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(file=sys.stderr),
     )
 
 
 def event_log() -> Any:
     """Return the logger; call as `event_log().info("study.settled", study=uid_hash(uid))`."""
+    if not structlog.is_configured():
+        configure_event_log()  # never structlog's default, which prints every local variable of a traceback
     return structlog.get_logger()
 
 

@@ -1,0 +1,92 @@
+"""A trust's node for tests: its settings file, the node in this process, or the node as a process of its own."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from dicom_nodes.app import NodeApp
+from dicom_nodes.config import NodeSettings, load_node_settings
+from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
+from tests.peers.dcmtk import Target
+
+
+def peer(ae_title: str, role: str, may: Sequence[str], address: str | None = None, hosts: str = "127.0.0.1") -> str:
+    """A `[[peers]]` table."""
+    lines = ["[[peers]]", f'ae_title = "{ae_title}"', f'role = "{role}"', f'allowed_hosts = ["{hosts}"]']
+    lines.append(f"may = {list(may)!r}")
+    if address:
+        lines.append(f'address = "{address}"')
+    return "\n".join(lines) + "\n"
+
+
+MODALITY = peer("DCMTK", "modality", ("echo", "store", "find", "move", "get"))
+
+
+def write_trust_file(
+    folder: Path,
+    *,
+    ods_code: str = "RXN",
+    port: int = 0,
+    router_url: str = "http://127.0.0.1:1",
+    token: str = "no-router",
+    archive: str | None = None,
+    ris: str | None = None,
+    hl7_port: int = 0,
+    peers: Sequence[str] = (MODALITY,),
+    settle_quiet_s: float = 1.0,
+    disk_reserve_mib: int = 0,
+    attempts: int = 12,
+) -> Path:
+    """Write a trust file and its token under `folder`; without a router's URL the node is alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "router.token").write_text(token + "\n")
+    file = folder / f"{ods_code}.toml"
+    file.write_text(
+        f"""
+[trust]
+ods_code = "{ods_code}"
+name = "Trust {ods_code}"
+[node]
+ae_title = "{ods_code}_NODE"
+listen = "127.0.0.1:{port}"
+data_dir = "data"
+health_listen = "127.0.0.1:0"
+settle_quiet_s = {settle_quiet_s}
+disk_reserve_mib = {disk_reserve_mib}
+[router]
+url = "{router_url}"
+token_file = "router.token"
+[archive]
+{archive or 'kind = "embedded"' + chr(10) + 'directory = "archive"'}
+{f'[ris]{chr(10)}address = "{ris}"{chr(10)}timeout_s = 2' if ris else ""}
+[hl7]
+listen = "127.0.0.1:{hl7_port}"
+allowed_hosts = ["127.0.0.1"]
+[delivery]
+attempts = {attempts}
+first_retry_s = 0.2
+longest_retry_s = 1.0
+"""
+        + "\n".join(peers)
+    )
+    return file
+
+
+@contextmanager
+def running_node(file: Path, checkpoint: Checkpoint = no_checkpoint) -> Iterator[NodeApp]:
+    """Run the node of a trust file in this process."""
+    app = NodeApp(load_node_settings(file), checkpoint=checkpoint)
+    app.start()
+    try:
+        yield app
+    finally:
+        app.stop()
+
+
+def target_of(app: NodeApp, calling: str = "DCMTK", ods_code: str = "RXN") -> Target:
+    """How DCMTK calls the node."""
+    return Target(f"{ods_code}_NODE", app.dicom_port, calling)
+
+
+def settings_of(file: Path) -> NodeSettings:
+    return load_node_settings(file)
