@@ -90,6 +90,8 @@ def _store(
         data_set = instance.read_data_set()
     except NodeError as error:
         return StoreResult(instance.sop_instance_uid, None, str(error))
+    if not data_set:
+        return StoreResult(instance.sop_instance_uid, None, "the stored data set is empty")
     response = association.request(
         StoreRequest(context, 1, instance.sop_class_uid, instance.sop_instance_uid, data_set, originator)
     )
