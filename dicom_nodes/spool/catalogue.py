@@ -74,7 +74,8 @@ class SqlCatalogue:
             if len(batch) == _BATCH:
                 self._commit(batch)
                 batch = []
-        self._commit(batch)
+        if batch:
+            self._commit(batch)
         for aside in spool.unlisted_quarantine(quarantined.__contains__):
             self.note_quarantined(aside)
             found += 1

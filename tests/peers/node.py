@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dicom_nodes.app import NodeApp
-from dicom_nodes.config import NodeSettings, load_node_settings
+from dicom_nodes.config import load_node_settings
+from dicom_nodes.contract import FactBody
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
+from readacross.demo.images import digest_of_file
 from tests.peers.dcmtk import Target
 
 
@@ -88,5 +90,11 @@ def target_of(app: NodeApp, calling: str = "DCMTK", ods_code: str = "RXN") -> Ta
     return Target(f"{ods_code}_NODE", app.dicom_port, calling)
 
 
-def settings_of(file: Path) -> NodeSettings:
-    return load_node_settings(file)
+def facts_of(app: NodeApp) -> list[FactBody]:
+    """The facts a node without router has gathered so far."""
+    return [body for _, _, body in app.store.outbox.pending(1000)[1]]
+
+
+def archived_digests(folder: Path) -> dict[str, str]:
+    """What the embedded archive of the trust file in `folder` holds: SOP Instance UID → digest of the data set."""
+    return {file.stem: digest_of_file(file) for file in (folder / "archive").glob("*/*/*.dcm")}

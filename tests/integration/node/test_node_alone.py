@@ -1,6 +1,5 @@
 """A node without its router takes images in, archives them, answers queries, and keeps its facts in order."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +7,9 @@ import httpx2
 import pytest
 
 from dicom_nodes.app import NodeApp
-from dicom_nodes.contract import FactBody, InstanceQuarantined, StudyArchived, StudySettled
-from dicom_nodes.encoding.part10 import data_set_of
+from dicom_nodes.contract import InstanceQuarantined, StudyArchived, StudySettled
 from tests.peers import dcmtk
-from tests.peers.node import running_node, target_of, write_trust_file
+from tests.peers.node import archived_digests, facts_of, running_node, target_of, write_trust_file
 from tests.peers.processes import wait_until
 from tests.synthetic.studies import make_study, rewritten
 
@@ -29,21 +27,10 @@ def node(trust_file: Path) -> Iterator[NodeApp]:
         yield app
 
 
-def facts(node: NodeApp) -> list[FactBody]:
-    return [body for _, _, body in node.store.outbox.pending(1000)[1]]
-
-
-def archived_digests(folder: Path) -> dict[str, str]:
-    return {
-        file.stem: hashlib.sha256(data_set_of(file.read_bytes())).hexdigest()
-        for file in (folder / "archive").glob("*/*/*.dcm")
-    }
-
-
 def test_a_study_is_archived_byte_for_byte_settled_once_and_told(node: NodeApp, tmp_path: Path) -> None:
     study = make_study(tmp_path / "images", slices=5)
     assert dcmtk.send([file.path for file in study.files], target_of(node)).ok
-    told = wait_until(lambda: len(facts(node)) >= 2 and facts(node), "settled and archived")
+    told = wait_until(lambda: len(facts_of(node)) >= 2 and facts_of(node), "settled and archived")
     settled = next(fact for fact in told if isinstance(fact, StudySettled))
     archived = next(fact for fact in told if isinstance(fact, StudyArchived))
     assert {entry.sop_instance_uid: entry.digest for entry in settled.manifest.entries} == study.digests
@@ -56,11 +43,11 @@ def test_a_late_instance_makes_the_next_revision_and_a_repeat_makes_none(node: N
     study = make_study(tmp_path / "images", slices=3)
     first, late = study.files[:2], study.files[2]
     assert dcmtk.send([file.path for file in first], target_of(node)).ok
-    wait_until(lambda: any(isinstance(fact, StudyArchived) for fact in facts(node)), "first revision archived")
+    wait_until(lambda: any(isinstance(fact, StudyArchived) for fact in facts_of(node)), "first revision archived")
     assert dcmtk.send([file.path for file in first], target_of(node)).ok
     assert dcmtk.send([late.path], target_of(node)).ok
-    wait_until(lambda: sum(isinstance(fact, StudyArchived) for fact in facts(node)) == 2, "second revision archived")
-    revisions = [(f.revision, len(f.manifest.entries)) for f in facts(node) if isinstance(f, StudySettled)]
+    wait_until(lambda: sum(isinstance(fact, StudyArchived) for fact in facts_of(node)) == 2, "second revision archived")
+    revisions = [(f.revision, len(f.manifest.entries)) for f in facts_of(node) if isinstance(f, StudySettled)]
     assert revisions == [(1, 2), (2, 3)]
 
 
@@ -71,7 +58,7 @@ def test_other_content_under_a_known_uid_is_kept_aside_refused_and_told_once(nod
     for _ in range(2):
         answer = dcmtk.send_with_storescu([changed.path], target_of(node))
         assert "Error: CannotUnderstand" in answer.output
-    quarantined = [fact for fact in facts(node) if isinstance(fact, InstanceQuarantined)]
+    quarantined = [fact for fact in facts_of(node) if isinstance(fact, InstanceQuarantined)]
     assert [fact.reason for fact in quarantined] == ["same SOP Instance UID is here with other content"]
     assert len(list((tmp_path / "node/data/spool/quarantine").glob("*.dcm"))) == 1
     assert node.health().quarantined == 1
@@ -85,7 +72,7 @@ def test_a_data_set_without_study_uid_is_refused_and_its_neighbours_are_stored(n
     answer = dcmtk.send_with_storescu(paths, target_of(node), "-nh")
     assert "Error: CannotUnderstand" in answer.output
     wait_until(lambda: len(archived_digests(tmp_path / "node")) == 2, "both neighbours archived")
-    reasons = [fact.reason for fact in facts(node) if isinstance(fact, InstanceQuarantined)]
+    reasons = [fact.reason for fact in facts_of(node) if isinstance(fact, InstanceQuarantined)]
     assert reasons == ["data set has no Study Instance UID"]
 
 
@@ -97,8 +84,8 @@ def test_what_a_stopped_node_left_in_the_spool_is_archived_by_the_next(trust_fil
     for left in (tmp_path / "node/data").glob("node.db-*"):
         left.unlink()
     with running_node(trust_file) as node:
-        wait_until(lambda: any(isinstance(f, StudyArchived) for f in facts(node)), "rebuilt, settled and archived")
-        settled = next(fact for fact in facts(node) if isinstance(fact, StudySettled))
+        wait_until(lambda: any(isinstance(f, StudyArchived) for f in facts_of(node)), "rebuilt, settled and archived")
+        settled = next(fact for fact in facts_of(node) if isinstance(fact, StudySettled))
         assert {entry.sop_instance_uid: entry.digest for entry in settled.manifest.entries} == study.digests
 
 
@@ -121,9 +108,11 @@ def test_an_archive_that_is_away_delays_nothing_else_and_gets_all_when_it_is_bac
         archive = f'kind = "dimse"\nae_title = "PACS"\naddress = "{pacs.address}"'
         with running_node(write_trust_file(tmp_path / "node", archive=archive)) as node:
             assert dcmtk.send([file.path for file in study.files], target_of(node)).ok
-            wait_until(lambda: any(isinstance(fact, StudySettled) for fact in facts(node)), "settled without archive")
+            wait_until(
+                lambda: any(isinstance(fact, StudySettled) for fact in facts_of(node)), "settled without archive"
+            )
             pacs.start()
-            wait_until(lambda: any(isinstance(fact, StudyArchived) for fact in facts(node)), "archived")
+            wait_until(lambda: any(isinstance(fact, StudyArchived) for fact in facts_of(node)), "archived")
             assert pacs.digests() == study.digests
 
 
