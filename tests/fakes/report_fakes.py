@@ -75,7 +75,7 @@ class MemoryCatalogue:
 class MemoryRis:
     """Remembers reports and answers `answer`, or raises `failure` while it is set."""
 
-    answer: Acknowledgement = Acknowledgement(AckCode.AA, "CONTROL-1")
+    answer: Acknowledgement = field(default_factory=lambda: Acknowledgement(AckCode.AA, "CONTROL-1"))
     failure: PeerFailed | None = None
     received: list[OutgoingReport] = field(default_factory=list)
 
