@@ -24,8 +24,6 @@ def test_what_was_acknowledged_is_in_what_a_power_cut_leaves(tmp_path: Path, mon
     after = write_trust_file(tmp_path / "after", settle_quiet_s=0.2)
     with running_node(after):
         wait_until(lambda: len(archived_digests(tmp_path / "after")) == 4, "everything acknowledged is archived")
-            file.stem: hashlib.sha256(data_set_of(file.read_bytes())).hexdigest() for file in archived("*/*/*.dcm")
-        }
     assert archived_digests(tmp_path / "after") == study.digests
 
 

@@ -41,13 +41,9 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, step: str, nth: int) -> No
         assert process.wait(20) == -9, process.output
     acknowledged = said.count("Received Store Response (Success)")
     with running_node(file) as node:
-        wait_until(
-            lambda: len(archived_digests(tmp_path / "node")) >= acknowledged, "what was acknowledged is archived"
-        )
+        wait_until(lambda: len(archived_digests(tmp_path / "node")) >= acknowledged, "the acknowledged archived")
         assert dcmtk.send(paths, target_of(node)).ok
-        wait_until(
-            lambda: archived_digests(tmp_path / "node") == study.digests, "after a repeat all is archived, unchanged"
-        )
+        wait_until(lambda: archived_digests(tmp_path / "node") == study.digests, "all archived")
 
         def told() -> bool:
             facts = facts_of(node)

@@ -108,9 +108,7 @@ def test_an_archive_that_is_away_delays_nothing_else_and_gets_all_when_it_is_bac
         archive = f'kind = "dimse"\nae_title = "PACS"\naddress = "{pacs.address}"'
         with running_node(write_trust_file(tmp_path / "node", archive=archive)) as node:
             assert dcmtk.send([file.path for file in study.files], target_of(node)).ok
-            wait_until(
-                lambda: any(isinstance(fact, StudySettled) for fact in facts_of(node)), "settled without archive"
-            )
+            wait_until(lambda: any(isinstance(fact, StudySettled) for fact in facts_of(node)), "settled")
             pacs.start()
             wait_until(lambda: any(isinstance(fact, StudyArchived) for fact in facts_of(node)), "archived")
             assert pacs.digests() == study.digests
