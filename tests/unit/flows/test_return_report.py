@@ -1,0 +1,205 @@
+"""A report goes back to its origin only, by each channel once, and is completed only by both acknowledgements."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from dicom_nodes import contract
+from dicom_nodes.contract import OrderCompleted
+from dicom_nodes.documents.structured_report import StructuredReports
+from dicom_nodes.flows.return_report import ReturnReport
+from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.model.instance import InstanceHeader
+from dicom_nodes.model.report import AckCode, Acknowledgement
+from dicom_nodes.model.study import StudyRecord
+from tests.fakes.report_fakes import MemoryArchive, MemoryCatalogue, MemoryOrderStore, MemoryRis, leased_job
+from tests.fakes.report_samples import NHS_NUMBER, STUDY_UID
+
+HEADER = InstanceHeader(
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+    sop_instance_uid="2.25.1",
+    study_instance_uid=STUDY_UID,
+    series_instance_uid="2.25.2",
+    transfer_syntax_uid="1.2.840.10008.1.2.1",
+    patient_id="H123456",
+    nhs_number=NHS_NUMBER,
+    birth_date=date(1960, 2, 3),
+    accession_number="RXN000123",
+    study_time=datetime(2026, 3, 1, 9, 0, tzinfo=UTC),
+    exam_code=("CSKUH", "NICIP", "CT Head"),
+    attributes={"PatientName": "O'Brien^Siân", "PatientSex": "F", "StudyDescription": "CT Head"},
+)
+PATIENT = contract.PatientIdentity(
+    issuer="RXN", patient_id="H123456", nhs_number=NHS_NUMBER, birth_date=date(1960, 2, 3)
+)
+
+
+class Desk:
+    """A node's report desk with everything in memory."""
+
+    def __init__(self, *, origin: str = "RXN", patient: contract.PatientIdentity = PATIENT) -> None:
+        self.ris: MemoryRis | None = MemoryRis()
+        self.archive = MemoryArchive()
+        self.record: StudyRecord | None = StudyRecord(HEADER, "RXN", "CT1", ("CT", "SR"), (), 1)
+        self.steps: list[str] = []
+        study = contract.StudyIdentity(
+            study_instance_uid=STUDY_UID,
+            origin=origin,
+            accession_number="RXN000123",
+            accession_issuer="RXN",
+            patient=patient,
+        )
+        body = contract.ReturnReport(
+            read_id="read-1",
+            report_id="3f0e5a52-1111-4222-8333-000000000001",
+            version=1,
+            study=study,
+            status="F",
+            text="No haemorrhage < 5 mm.",
+            author=contract.ReportAuthor(registration="C9991234", name="Okafor^Ada"),
+            authored_at=datetime(2026, 3, 1, 10, 0, tzinfo=UTC),
+            verified_at=datetime(2026, 3, 1, 10, 5, tzinfo=UTC),
+        )
+        order = contract.Order(seq=1, order_id="order-1", issued_at=body.verified_at, body=body)
+        self.orders = MemoryOrderStore({"order-1": order})
+
+    def run(self) -> None:
+        catalogue = MemoryCatalogue({} if self.record is None else {STUDY_UID: self.record})
+        flow = ReturnReport(
+            self.orders,
+            catalogue,
+            self.ris,
+            self.archive,
+            StructuredReports(),
+            "RXN",
+            self.steps.append,  # type: ignore[arg-type]
+        )
+        flow(leased_job("order-1"))
+
+    @property
+    def nothing_happened(self) -> bool:
+        sent = self.ris.received if self.ris else []
+        return not (sent or self.archive.kept or self.orders.acknowledged or self.orders.completed)
+
+
+def test_a_report_goes_to_both_channels_and_is_completed() -> None:
+    desk = Desk()
+    desk.run()
+    (uid,) = desk.archive.kept
+    assert desk.orders.acknowledged["order-1"] == {"ris": ("AA", "CONTROL-1"), "archive": ("0000", uid)}
+    assert desk.orders.completed == [("order-1", (OrderCompleted(order_id="order-1"),))]
+    (report,) = desk.ris.received
+    assert (report.patient_name, report.patient_sex, report.modality) == ("O'Brien^Siân", "F", "CT")
+    assert (report.patient_id_issuer, report.accession_issuer) == ("RXN", "RXN")
+    assert StructuredReports().read(desk.archive.kept[uid], "1.2.840.10008.1.2.1").text == report.text
+
+
+def test_every_step_is_announced_after_it_is_done() -> None:
+    desk = Desk()
+    desk.run()
+    assert desk.steps == [
+        "return.ris_answered", "return.ris_recorded", "return.archive_answered", "return.archive_recorded",
+        "return.completed",
+    ]  # fmt: skip
+
+
+def test_a_report_for_another_trust_is_refused() -> None:
+    desk = Desk(origin="RXL")
+    with pytest.raises(PeerRefused, match="is for RXL, this node stands for RXN"):
+        desk.run()
+    assert desk.nothing_happened
+
+
+def test_a_report_on_images_that_another_trust_made_is_refused() -> None:
+    desk = Desk()
+    desk.record = StudyRecord(HEADER, "RXL", "NODE", ("CT",), (), 1)
+    with pytest.raises(PeerRefused, match="are RXL's"):
+        desk.run()
+    assert desk.nothing_happened
+
+
+def test_a_report_without_its_images_here_is_refused() -> None:
+    desk = Desk()
+    desk.record = None
+    with pytest.raises(PeerRefused, match="no images"):
+        desk.run()
+    assert desk.nothing_happened
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"patient_id": "H999"}, "patient id"),
+        ({"nhs_number": "9990000026"}, "NHS number"),
+        ({"birth_date": date(1960, 2, 4)}, "birth date"),
+    ],
+)
+def test_a_report_whose_patient_is_not_the_images_patient_is_refused(changed: dict[str, object], words: str) -> None:
+    desk = Desk(patient=PATIENT.model_copy(update=changed))
+    with pytest.raises(PeerRefused, match=f"the report's {words} differs") as caught:
+        desk.run()
+    assert desk.nothing_happened
+    assert not [str(value) for value in changed.values() if str(value) in str(caught.value)]
+
+
+@pytest.mark.parametrize("code", [AckCode.AE, AckCode.AR])
+def test_a_refusal_by_the_ris_parks_with_its_words_but_without_the_patient(code: AckCode) -> None:
+    desk = Desk()
+    desk.ris.answer = Acknowledgement(code, "C", f"patient {NHS_NUMBER} O'Brien not known")
+    with pytest.raises(PeerRefused, match=f"the RIS answered {code}: patient … … not known"):
+        desk.run()
+    assert set(desk.orders.acknowledged["order-1"]) == {"archive"}
+    assert desk.orders.completed == []
+
+
+def test_an_acknowledged_channel_is_not_sent_again() -> None:
+    desk = Desk()
+    desk.ris.failure = PeerUnavailable("the RIS is away")
+    with pytest.raises(PeerUnavailable, match="is away"):
+        desk.run()
+    assert set(desk.orders.acknowledged["order-1"]) == {"archive"}
+    desk.archive.kept.clear()
+    desk.ris.failure = None
+    desk.run()
+    assert desk.archive.kept == {}
+    assert set(desk.orders.acknowledged["order-1"]) == {"archive", "ris"}
+    assert len(desk.orders.completed) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(None, PeerUnavailable), (0xA700, PeerUnavailable), (0xA900, PeerRefused), (0x0122, PeerRefused)],
+)
+def test_an_archive_that_does_not_keep_it_leaves_the_order_open(status: int | None, error: type[Exception]) -> None:
+    desk = Desk()
+    desk.archive.status = status
+    with pytest.raises(error, match="PACS of the test"):
+        desk.run()
+    assert set(desk.orders.acknowledged["order-1"]) == {"ris"}
+    assert desk.orders.completed == []
+
+
+def test_the_permanent_error_is_the_one_that_is_told() -> None:
+    desk = Desk()
+    desk.ris.failure = PeerUnavailable("later")
+    desk.archive.failure = PeerRefused("never")
+    with pytest.raises(PeerRefused, match="never"):
+        desk.run()
+
+
+def test_a_trust_without_ris_gets_the_document_and_a_person_is_told() -> None:
+    desk = Desk()
+    desk.ris = None
+    with pytest.raises(PeerRefused, match=r"no RIS is set \(\[ris\]"):
+        desk.run()
+    assert set(desk.orders.acknowledged["order-1"]) == {"archive"}
+    assert desk.orders.completed == []
+
+
+def test_identifiers_are_those_of_the_images() -> None:
+    desk = Desk(patient=contract.PatientIdentity(issuer=None, patient_id=None))
+    desk.record = replace(desk.record, header=replace(HEADER, accession_number="RXN777", patient_id_issuer="RXN"))
+    desk.run()
+    (report,) = desk.ris.received
+    assert (report.accession_number, report.patient_id, report.nhs_number) == ("RXN777", "H123456", NHS_NUMBER)
