@@ -4,7 +4,6 @@ What the API changed afterwards (a revoked credential above all) survives a rest
 """
 
 import hashlib
-from collections.abc import Callable
 from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import select
@@ -23,32 +22,28 @@ def load_seeds(store: SqlStore, settings: RouterSettings) -> None:
     """Bring trusts, nodes, readers and sessions of the seed files into the database."""
     with store.write() as tx:
         for trust in settings.network.trusts:
-            put_trust = Trust(trust.ods_code, trust.name)
-            _once(tx, "trust", trust.ods_code, trust, lambda put_trust=put_trust: tx.network.put_trust(put_trust))
+            if _is_news(tx, "trust", trust.ods_code, trust):
+                tx.network.put_trust(Trust(trust.ods_code, trust.name))
         for node in settings.network.nodes:
-            put_node = Node(node.ods_code, node.ae_title, node.host, node.port)
-            _once(tx, "node", node.ods_code, node, lambda put_node=put_node: tx.network.put_node(put_node))
+            if _is_news(tx, "node", node.ods_code, node):
+                tx.network.put_node(Node(node.ods_code, node.ae_title, node.host, node.port))
         for reader in settings.readers.readers:
-            entry = reader.model_copy(update={"sessions": ()})
-            _once(tx, "reader", reader.id, entry, lambda reader=reader: tx.readers.put(_reader(reader)))
-            for session in reader.sessions:
-                put_session = _session(reader.id, session)
-                _once(
-                    tx,
-                    "session",
-                    put_session.id,
-                    session,
-                    lambda put_session=put_session: tx.readers.put_session(put_session),
-                )
+            if _is_news(tx, "reader", reader.id, reader.model_copy(update={"sessions": ()})):
+                tx.readers.put(_reader(reader))
+            for session in (_session(reader.id, entry) for entry in reader.sessions):
+                if _is_news(tx, "session", session.id, repr(session)):
+                    tx.readers.put_session(session)
 
 
-def _once(tx: SqlTransaction, kind: str, key: str, entry: Settings, apply: Callable[[], None]) -> None:
-    digest = hashlib.sha256(entry.model_dump_json().encode()).hexdigest()
+def _is_news(tx: SqlTransaction, kind: str, key: str, entry: Settings | str) -> bool:
+    """Whether this entry was not applied with this content before; remembers that it now is."""
+    content = entry if isinstance(entry, str) else entry.model_dump_json()
+    digest = hashlib.sha256(content.encode()).hexdigest()
     row = select(t.seed.c.digest).where(t.seed.c.kind == kind, t.seed.c.key == key)
     if tx.connection.execute(row).scalar_one_or_none() == digest:
-        return
-    apply()
+        return False
     upsert(tx.connection, t.seed, ["kind", "key"], {"kind": kind, "key": key, "digest": digest})
+    return True
 
 
 def _reader(seed: ReaderSeed) -> Reader:

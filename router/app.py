@@ -1,0 +1,223 @@
+"""The router's composition root: the only place where its parts are wired, started and stopped."""
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy.engine import make_url
+
+from dicom_nodes.foundation.clock import Clock, utc_now
+from dicom_nodes.foundation.database import open_database
+from dicom_nodes.foundation.event_log import event_log
+from dicom_nodes.foundation.settings_file import split_host_port
+from router.config import RouterSettings
+from router.flows import overdue
+from router.flows.assign_reads import assign_ready_reads
+from router.store.schema import migrate
+from router.store.seeding import load_seeds
+from router.store.tokens import Role
+from router.store.transaction import SqlStore
+from router.web.api import build_api
+from router.web.messages import StudyTrace
+from router.web.network import issue_checked
+from router.web.order_bell import OrderBell
+from router.web.services import Services
+from router.web.views import traces
+
+
+class Planner:
+    """Plans and looks for what is overdue: at every interval, and soon after being woken."""
+
+    def __init__(self, store: SqlStore, settings: RouterSettings, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings.router
+        self._clock = clock
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Ask for a plan soon; returns at once."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Finish the plan in hand and stop."""
+        self._stopping.set()
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def run_once(self) -> None:
+        """One round, unless another replica is at it."""
+        with self._store.planner_lock() as mine:
+            if mine:
+                now = self._clock()
+                overdue.tick(self._store, self._settings, now)
+                assign_ready_reads(self._store, now, self._settings.claim_timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.wait(self._settings.plan_every_s)
+            self._woken.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                self.run_once()
+            except Exception as error:  # noqa: BLE001 - the worker's boundary: the next round tries again
+                event_log().error("planner.failed", exc_info=error)
+
+
+def open_store(settings: RouterSettings, bell: OrderBell | None = None) -> SqlStore:
+    """Open the database, bring its schema up to date and load the seeds."""
+    file = make_url(settings.router.database_url).database
+    if settings.router.database_url.startswith("sqlite") and file:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.router.database_url)
+    migrate(database)
+    store = SqlStore(database, (bell or OrderBell()).ring)
+    load_seeds(store, settings)
+    return store
+
+
+def create_app(settings: RouterSettings, clock: Clock = utc_now) -> FastAPI:
+    """The whole router as an ASGI application; its planner runs while the application does."""
+    bell = OrderBell()
+    store = open_store(settings, bell)
+    planner = Planner(store, settings, clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        planner.start()
+        planner.wake()
+        yield
+        bell.close()
+        planner.stop()
+        store.database.dispose()
+
+    app = build_api(Services(settings, store, clock, bell, planner.wake), lifespan)
+    app.state.planner = planner
+    return app
+
+
+class _Server(uvicorn.Server):
+    """Ends long polls as soon as it is asked to stop, and returns instead of dying of the signal."""
+
+    def __init__(self, config: uvicorn.Config, bell: OrderBell) -> None:
+        super().__init__(config)
+        self._bell = bell
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        # In a signal handler no lock may be awaited: the thread takes the bell's.
+        threading.Thread(target=self._bell.close, name="stop-long-polls", daemon=True).start()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._bell.close()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class RunningRouter:
+    """A router in a thread of this process, for demonstrations and tests; `address` is `HOST:PORT` as bound."""
+
+    def __init__(self, settings: RouterSettings, clock: Clock = utc_now) -> None:
+        self._socket = _bind(settings)
+        self.address = _address(self._socket)
+        self.server = _server(settings, clock)
+        self._thread = threading.Thread(target=self._run, name="router", daemon=True)
+
+    def _run(self) -> None:
+        self.server.run(sockets=[self._socket])
+
+    def __enter__(self) -> "RunningRouter":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.server.stop()
+        self._thread.join()
+
+
+def serve(settings: RouterSettings, clock: Clock = utc_now) -> int:
+    """Run until SIGTERM or SIGINT and stop cleanly; returns the exit status.
+
+    The bound address is said on standard output, so that port 0 can be used.
+    """
+    server = _server(settings, clock)
+    bound = _bind(settings)
+    address = _address(bound)
+    event_log().info("router.listening", address=address)
+    with suppress(BrokenPipeError):
+        sys.stdout.write(f"router listens on http://{address} (API documentation: http://{address}/docs)\n")
+        sys.stdout.flush()
+    server.run(sockets=[bound])
+    event_log().info("router.stopped")
+    return 0
+
+
+def issue_token(settings: RouterSettings, role: Role, subject: str, clock: Clock = utc_now) -> str:
+    """Make a token without the server; the way to the first one. The secret is nowhere stored.
+
+    Raises:
+        Invalid: a reader's or node's token for somebody the network does not know.
+    """
+    store = open_store(settings)
+    try:
+        with store.write() as tx:
+            return issue_checked(tx, role, subject, clock())[1]
+    finally:
+        store.database.dispose()
+
+
+def trace_study(settings: RouterSettings, key: str) -> list[StudyTrace]:
+    """The ledger of the study with this Study Instance UID or accession number, read without the server."""
+    store = open_store(settings)
+    try:
+        with store.read() as tx:
+            return traces(tx, key, None, None) or traces(tx, None, key, None)
+    finally:
+        store.database.dispose()
+
+
+def _server(settings: RouterSettings, clock: Clock) -> _Server:
+    app = create_app(settings, clock)
+    config = uvicorn.Config(
+        app,
+        access_log=False,  # URLs carry accession numbers
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    return _Server(config, app.state.services.bell)
+
+
+def _bind(settings: RouterSettings) -> socket.socket:
+    host, port = split_host_port(settings.router.listen)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def _address(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,50 @@
+"""Puts the endpoints together into one documented application."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+
+from router.web import inspection, network, node_exchange, readers, reads
+from router.web.errors import FailureBoundary, install_error_handlers
+from router.web.services import Services
+
+_DESCRIPTION = """
+Readacross routes studies of an imaging network to readers and their reports back to the trust that made the images.
+
+**Calling.** Send `Authorization: Bearer TOKEN`. An administrator makes tokens with `POST /tokens`; the first one comes
+from the command line. Roles: `admin`, `coordinator`, `reader` (bound to one reader), `node` (bound to one trust).
+
+**A reader's day.** `GET /reads?state=ASSIGNED` → `POST /reads/{id}/claim` gives a fencing token → `…/heartbeat` while
+reading → `…/report`. A 409 `stale_lease` means the read is somebody else's by now.
+
+**Refusals** all look like `{"error": "stale_lease", "message": "…"}`. Times are ISO 8601 with an offset.
+"""
+
+_TAGS = [
+    {"name": "reads", "description": "What there is to report, where it is and why"},
+    {"name": "reading", "description": "What a reader does with a read"},
+    {"name": "coordination", "description": "What a coordinator does with a read"},
+    {"name": "reports", "description": "Reports and their way home"},
+    {"name": "human queue", "description": "What machines cannot settle"},
+    {"name": "ledger", "description": "Append-only: everything that happened to a study"},
+    {"name": "readers", "description": "Readers and their credentials"},
+    {"name": "sessions", "description": "Booked reading time"},
+    {"name": "network", "description": "Trusts and their nodes"},
+    {"name": "tokens", "description": "Who may call"},
+    {"name": "node exchange", "description": "Facts up, orders down"},
+    {"name": "health", "description": "For monitoring"},
+]
+
+
+def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """The application over these services."""
+    app = FastAPI(
+        title="Readacross router", version="1", description=_DESCRIPTION, openapi_tags=_TAGS, lifespan=lifespan
+    )
+    app.state.services = services
+    install_error_handlers(app)
+    for part in (reads, inspection, readers, network, node_exchange):
+        app.include_router(part.router)
+    app.add_middleware(FailureBoundary)
+    return app

@@ -1,0 +1,130 @@
+"""What happened and what waits: human queues, held reports, the ledger, the life of a read, health."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from router.flows import human_queue
+from router.model.errors import Invalid, NotFound
+from router.rules.read_states import STATES, TRANSITIONS
+from router.web.errors import ErrorBody, responses
+from router.web.messages import (
+    HealthView,
+    LifeView,
+    NoteBody,
+    QueueItemView,
+    ReportView,
+    StateView,
+    StudyTrace,
+    TransitionView,
+)
+from router.web.security import Staff, StaffOrReader
+from router.web.services import WithServices
+from router.web.views import item_view, report_view, traces
+
+router = APIRouter()
+
+
+@router.get("/human-queue", tags=["human queue"], summary="What waits for a person", responses=responses())
+def get_queue(
+    services: WithServices,
+    _caller: Staff,
+    kind: Annotated[str | None, Query(description="Only this kind", examples=["report_unmatched"])] = None,
+    resolved: Annotated[bool, Query(description="Show the resolved ones instead")] = False,
+) -> list[QueueItemView]:
+    """Open items, oldest first: unmatched reports, parked orders, unmapped exams, overdue reads and the like."""
+    with services.store.read() as tx:
+        return [item_view(item) for item in tx.queue.listing(kind=kind, resolved=resolved)]
+
+
+@router.post(
+    "/human-queue/{item_id}/resolve", tags=["human queue"], summary="Resolve an item", responses=responses(404, 409)
+)
+def post_resolve(item_id: str, body: NoteBody, services: WithServices, caller: Staff) -> QueueItemView:
+    """Close an item with what was done about it; the ledger keeps who said so."""
+    with services.store.write() as tx:
+        return item_view(human_queue.resolve_item(tx, item_id, caller.name, body.note, services.now()))
+
+
+@router.post(
+    "/human-queue/{item_id}/resend",
+    tags=["human queue"],
+    summary="Try parked work again",
+    responses=responses(404, 409),
+)
+def post_resend(item_id: str, body: NoteBody, services: WithServices, caller: Staff) -> QueueItemView:
+    """Order the node to try the parked work again, and close the item. If it parks again, a new item appears."""
+    with services.store.write() as tx:
+        return item_view(human_queue.resend(tx, item_id, caller.name, body.note, services.now()))
+
+
+@router.get("/reports/{report_id}", tags=["reports"], summary="One report", responses=responses(404))
+def get_report(report_id: str, services: WithServices, _caller: Staff) -> ReportView:
+    """A report as it came in, also one that waits for a person, with its reasons and deliveries."""
+    with services.store.read() as tx:
+        report = tx.reports.get(report_id)
+        if report is None:
+            raise NotFound("no such report")
+        return report_view(tx, report)
+
+
+@router.get("/ledger", tags=["ledger"], summary="A study's whole way", responses=responses(404))
+def get_ledger(
+    services: WithServices,
+    _caller: Staff,
+    study_instance_uid: Annotated[str | None, Query(examples=["1.2.826.0.1.3680043.8.498.1"])] = None,
+    accession_number: Annotated[str | None, Query()] = None,
+    accession_issuer: Annotated[str | None, Query(description="Whose accession number it is")] = None,
+) -> list[StudyTrace]:
+    """Every step of a study, by Study Instance UID or by accession number.
+
+    Two trusts may use the same accession number: without its issuer each match is listed under its trust.
+    """
+    if (study_instance_uid is None) == (accession_number is None):
+        raise Invalid("give either study_instance_uid or accession_number")
+    with services.store.read() as tx:
+        found = traces(tx, study_instance_uid, accession_number, accession_issuer)
+    if not found:
+        raise NotFound("no such study")
+    return found
+
+
+@router.get("/read-states", tags=["reads"], summary="The life of a read", responses=responses())
+def get_read_states(_caller: StaffOrReader) -> LifeView:
+    """The table the router works by: states with owner and timeout, and the transitions between them."""
+    return LifeView(
+        states=[
+            StateView(
+                state=state,
+                means=policy.means,
+                owner=policy.owner,
+                timeout=policy.timeout,
+                on_timeout=policy.on_timeout or ("human queue" if policy.timeout else None),
+            )
+            for state, policy in STATES.items()
+        ],
+        transitions=[
+            TransitionView(
+                event=row.event,
+                sources=sorted(row.sources),
+                target=row.target,
+                who=sorted(row.who),
+                guard=row.guard,
+                records=row.records,
+            )
+            for row in TRANSITIONS
+        ],
+    )
+
+
+@router.get(
+    "/health",
+    tags=["health"],
+    summary="Whether the router works",
+    responses={503: {"model": ErrorBody, "description": "The database does not answer"}},
+)
+def get_health(services: WithServices) -> HealthView:
+    """200 when a query of the database just succeeded; needs no token."""
+    with services.store.read() as tx:
+        log_id = tx.orders.log_id()
+    return HealthView(state="ok", database=services.store.database.engine.dialect.name, log_id=log_id)

@@ -1,0 +1,312 @@
+"""The bodies of the API, apart from those of the node exchange (`dicom_nodes.contract`)."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from router.config import AeTitle, Modality, OdsCode, Registration
+
+ReaderId = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=["dr-ainsdale"])
+Reason = Field(min_length=1, max_length=2000)
+
+
+class Request(BaseModel):
+    """Base of what callers send: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TrustBody(Request):
+    ods_code: OdsCode = Field(examples=["RXL"])
+    name: str = Field(min_length=1, examples=["Blackpool Teaching Hospitals"])
+
+
+class NodeBody(Request):
+    """Where other nodes reach this one by DICOM."""
+
+    ods_code: OdsCode = Field(examples=["RXL"])
+    ae_title: AeTitle = Field(examples=["RXL_NODE"])
+    host: str = Field(min_length=1, examples=["10.20.0.5"])
+    port: int = Field(ge=1, le=65535, examples=[11112])
+
+
+class NodeView(NodeBody):
+    last_traffic_at: datetime | None = Field(description="When the node last called; health is proven by traffic")
+    health: dict[str, Any] | None = Field(description="What the node last said of itself")
+    health_at: datetime | None
+    outbox_oldest_s: float | None = Field(description="Age of the oldest fact the node had not handed over")
+    outbox_depth: int | None
+
+
+class WorkstationBody(Request):
+    node: OdsCode
+    ae_title: AeTitle
+
+
+class CredentialBody(Request):
+    """The right to read for a trust, from `valid_from` to just before `valid_until`."""
+
+    trust: OdsCode
+    valid_from: AwareDatetime
+    valid_until: AwareDatetime
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> "CredentialBody":
+        if self.valid_until <= self.valid_from:
+            raise ValueError("valid_until must be later than valid_from")
+        return self
+
+
+class CredentialView(CredentialBody):
+    id: str
+    revoked_at: datetime | None
+
+
+class ReaderBody(Request):
+    name: str = Field(min_length=1)
+    registration: Registration = Field(description="Professional registration", examples=["C1234567"])
+    employer: OdsCode
+    modalities: list[Modality]
+    subspecialties: list[str]
+    workstation: WorkstationBody
+    active: bool = True
+
+
+class ReaderView(ReaderBody):
+    id: str
+    credentials: list[CredentialView]
+
+
+class SessionBody(Request):
+    """A booked block of reading time; exactly one of the capacities is given."""
+
+    reader_id: str = ReaderId
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    capacity_reads: int | None = Field(default=None, ge=1, le=100_000)
+    capacity_minutes: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _says_how_much(self) -> "SessionBody":
+        if self.ends_at <= self.starts_at:
+            raise ValueError("ends_at must be later than starts_at")
+        if (self.capacity_reads is None) == (self.capacity_minutes is None):
+            raise ValueError("give exactly one of capacity_reads and capacity_minutes")
+        return self
+
+
+class SessionView(SessionBody):
+    id: str
+
+
+class LeaseView(BaseModel):
+    """Who holds the read. The fencing token is given once, to whoever claims, and never shown again."""
+
+    reader_id: str
+    session_id: str
+    epoch: int
+    assigned_at: datetime
+    claimed_at: datetime | None
+    until: datetime
+
+
+class ReadView(BaseModel):
+    """One study to be reported, where it is in its life and who owns the next step."""
+
+    id: str
+    study_instance_uid: str
+    origin: str
+    revision: int
+    state: str
+    owner: str = Field(description="Who has to act next")
+    since: datetime
+    created_at: datetime
+    modalities: list[str]
+    subspecialty: str | None
+    expected_minutes: float | None
+    priority: str | None
+    due_at: datetime | None
+    lease: LeaseView | None
+    images_delivered_at: datetime | None
+    replaces: str | None = Field(description="The read that this one took the place of")
+
+
+class ClaimView(BaseModel):
+    read: ReadView
+    transaction_uid: str = Field(description="Fencing token: present it with every further call and report")
+    epoch: int
+
+
+class ClaimToken(Request):
+    transaction_uid: str = Field(description="Fencing token from the claim", examples=["2.25.1234567890"])
+
+
+class HoldBody(ClaimToken):
+    reason: str = Reason
+
+
+class DeclineBody(Request):
+    reason: str = Reason
+    transaction_uid: str | None = Field(default=None, description="Needed once the read is claimed")
+
+
+class ReasonBody(Request):
+    reason: str = Reason
+
+
+class RouteBody(Request):
+    """What an unmapped exam is, said by a person."""
+
+    subspecialty: str = Field(min_length=1)
+    expected_minutes: float = Field(gt=0, le=1440)
+    priority: str = Field(min_length=1)
+
+
+class ReportBody(ClaimToken):
+    status: Literal["P", "F"] = Field(description="HL7 table 0085: preliminary or final")
+    text: str = Field(min_length=1, max_length=1_000_000)
+    report_id: str | None = Field(
+        default=None, min_length=8, max_length=64, description="Your own id; sending it twice files one report"
+    )
+
+
+class DeliveryView(BaseModel):
+    channel: str
+    state: str
+    code: str | None
+    reference: str | None
+    updated_at: datetime
+
+
+class ReportView(BaseModel):
+    id: str
+    read_id: str | None
+    study_instance_uid: str | None
+    channel: str
+    status: str
+    version: int | None
+    disposition: str = Field(description="ACCEPTED, or WAITING for a person")
+    reasons: list[str]
+    registration: str | None
+    author_name: str | None
+    authored_at: datetime
+    received_at: datetime
+    text: str
+    text_sha256: str
+    deliveries: list[DeliveryView]
+
+
+class AssignmentView(BaseModel):
+    epoch: int
+    reader_id: str
+    session_id: str
+    assigned_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    reason: str | None
+    explanation: dict[str, Any]
+
+
+class WhyView(BaseModel):
+    """Every decision about a read, with who was eligible, who was not and why."""
+
+    read_id: str
+    state: str
+    waiting: dict[str, Any] | None = Field(description="Why nobody has it now, as of the last plan")
+    assignments: list[AssignmentView]
+
+
+class QueueItemView(BaseModel):
+    id: str
+    kind: str
+    reason: str
+    opened_at: datetime
+    study_instance_uid: str | None
+    read_id: str | None
+    report_id: str | None
+    order_id: str | None
+    node: str | None
+    can_resend: bool
+    resolved_by: str | None
+    resolved_at: datetime | None
+    note: str | None
+
+
+class NoteBody(Request):
+    note: str = Field(min_length=1, max_length=2000, description="What was done about it")
+
+
+class EntryView(BaseModel):
+    id: int
+    at: datetime
+    event: str
+    actor: str
+    read_id: str | None
+    report_id: str | None
+    order_id: str | None
+    node: str | None
+    detail: dict[str, Any]
+
+
+class StudyTrace(BaseModel):
+    """A study's whole way, oldest first, under the trust that made it."""
+
+    trust: str
+    study_instance_uid: str
+    accession_number: str | None
+    accession_issuer: str | None
+    state: str | None = Field(description="Of its present read; None when it has none")
+    owner: str | None
+    entries: list[EntryView]
+
+
+class TokenBody(Request):
+    role: Literal["admin", "coordinator", "reader", "node"]
+    subject: str = Field(
+        min_length=1, max_length=100, description="A reader's id, a node's ODS code, or who the token is for"
+    )
+
+
+class TokenView(BaseModel):
+    id: str
+    role: str
+    subject: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class NewTokenView(TokenView):
+    token: str = Field(description="Shown this once")
+
+
+class StateView(BaseModel):
+    """One state of a read's life."""
+
+    state: str
+    means: str
+    owner: str
+    timeout: str | None = Field(description="Name of the router's setting")
+    on_timeout: str | None
+
+
+class TransitionView(BaseModel):
+    event: str
+    sources: list[str]
+    target: str
+    who: list[str]
+    guard: str
+    records: str | None
+
+
+class LifeView(BaseModel):
+    """The transition table the router works by."""
+
+    states: list[StateView]
+    transitions: list[TransitionView]
+
+
+class HealthView(BaseModel):
+    state: Literal["ok"]
+    database: str = Field(description="Proven by a query just now", examples=["postgresql"])
+    log_id: str

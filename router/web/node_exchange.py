@@ -1,0 +1,85 @@
+"""Facts up, orders down: the two calls of a node. The token says which trust's node it is."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
+
+from dicom_nodes.contract import FactBatch, FactReceipt, OrderBatch, ReturnReport
+from dicom_nodes.foundation.event_log import event_log
+from router.flows.return_report import mark_sent
+from router.flows.take_facts import take_facts
+from router.store.tokens import Caller
+from router.web.errors import responses
+from router.web.security import NodeCaller
+from router.web.services import Services, WithServices
+
+router = APIRouter(prefix="/node/v1", tags=["node exchange"])
+
+ORDERS_A_BATCH = 20
+LOOK_AGAIN_S = 1.0
+"""Another replica may have written the order, so a waiting poll also looks by itself."""
+
+
+@router.post("/facts", summary="Hand over facts", responses=responses(409, 503))
+def post_facts(batch: FactBatch, services: WithServices, caller: NodeCaller) -> FactReceipt:
+    """Take a batch of facts of the node that the token belongs to.
+
+    Facts are numbered from 1 without gaps for each `outbox_id`. Known ones are passed over, so a batch may be sent
+    again; a gap answers 409 with `expected_seq`. On 200 everything up to `accepted_through` is durable here.
+    """
+
+    def failed(error: Exception) -> None:
+        event_log().error("fact.failed", node=caller.subject, exc_info=error)
+
+    receipt = take_facts(services.store, caller.subject, batch, services.settings, services.now(), failed)
+    if batch.facts:
+        services.wake_planner()
+    return receipt
+
+
+@router.get("/orders", summary="Wait for orders", responses=responses(503))
+async def get_orders(
+    services: WithServices,
+    caller: NodeCaller,
+    log_id: Annotated[str | None, Query(description="The log the node knows; another one starts again at 0")] = None,
+    after: Annotated[int, Query(ge=0, description="Seq of the last order the node has")] = 0,
+    wait: Annotated[float, Query(ge=0, le=300, description="Seconds to wait for an order")] = 0,
+) -> OrderBatch:
+    """The node's orders after `after`, at once if there are any, otherwise as soon as there are or `wait` is over.
+
+    The log is ordered and immutable: asking again gives the same orders.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + min(wait, services.settings.router.longest_wait_s)
+    await run_in_threadpool(_record_traffic, services, caller)
+    while True:
+        heard = services.bell.listen(caller.subject)
+        try:
+            batch = await run_in_threadpool(_look, services, caller.subject, log_id, after)
+            left = deadline - loop.time()
+            if batch.orders or left <= 0 or services.bell.closed:
+                return batch
+            async with asyncio.timeout(min(left, LOOK_AGAIN_S)):
+                await heard.wait()
+        except TimeoutError:
+            continue
+        finally:
+            services.bell.leave(caller.subject, heard)
+
+
+def _record_traffic(services: Services, caller: Caller) -> None:
+    with services.store.write() as tx:
+        tx.network.record_traffic(caller.subject, services.now(), None)
+
+
+def _look(services: Services, node: str, log_id: str | None, after: int) -> OrderBatch:
+    with services.store.read() as tx:
+        present = tx.orders.log_id()
+        orders = tx.orders.after(node, after if log_id in {None, present} else 0, ORDERS_A_BATCH)
+    returns = [order.order_id for order in orders if isinstance(order.body, ReturnReport)]
+    if returns:
+        with services.store.write() as tx:
+            mark_sent(tx, returns, services.now())
+    return OrderBatch(log_id=present, orders=tuple(orders))

@@ -1,0 +1,141 @@
+"""Readers, what they are entitled to, and when they work."""
+
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Path, Query
+
+from router.model.errors import Invalid, NotFound
+from router.model.reader import Credential, Reader, Workstation
+from router.model.session import Session
+from router.store.transaction import SqlTransaction
+from router.web.errors import responses
+from router.web.messages import CredentialBody, CredentialView, ReaderBody, ReaderView, SessionBody, SessionView
+from router.web.security import Staff
+from router.web.services import WithServices
+from router.web.views import credential_view, reader_view, session_view
+
+router = APIRouter()
+
+ReaderId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="The reader's id")]
+
+
+@router.get("/readers", tags=["readers"], summary="All readers", responses=responses())
+def get_readers(services: WithServices, _caller: Staff) -> list[ReaderView]:
+    """Every reader with all credentials, also expired and revoked ones."""
+    with services.store.read() as tx:
+        return [reader_view(reader) for reader in tx.readers.all()]
+
+
+@router.get("/readers/{reader_id}", tags=["readers"], summary="One reader", responses=responses(404))
+def get_reader(reader_id: ReaderId, services: WithServices, _caller: Staff) -> ReaderView:
+    """A reader with all credentials."""
+    with services.store.read() as tx:
+        return reader_view(_known(tx, reader_id))
+
+
+@router.put("/readers/{reader_id}", tags=["readers"], summary="Add or change a reader", responses=responses())
+def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _caller: Staff) -> ReaderView:
+    """Add a reader, or change one; credentials have calls of their own. An inactive reader gets and signs nothing."""
+    with services.store.write() as tx:
+        present = tx.readers.get(reader_id)
+        namesake = tx.readers.by_registration(body.registration)
+        if namesake is not None and namesake.id != reader_id:
+            raise Invalid("registration: is another reader's")
+        if body.employer not in {trust.ods_code for trust in tx.network.trusts()}:
+            raise Invalid("employer: expected a known trust")
+        if tx.network.node(body.workstation.node) is None:
+            raise Invalid("workstation.node: expected a known node")
+        tx.readers.put(
+            Reader(
+                id=reader_id,
+                name=body.name,
+                registration=body.registration,
+                employer=body.employer,
+                modalities=frozenset(body.modalities),
+                subspecialties=frozenset(body.subspecialties),
+                workstation=Workstation(body.workstation.node, body.workstation.ae_title),
+                credentials=present.credentials if present is not None else (),
+                active=body.active,
+            )
+        )
+        reader = _known(tx, reader_id)
+    services.wake_planner()
+    return reader_view(reader)
+
+
+@router.post(
+    "/readers/{reader_id}/credentials",
+    tags=["readers"],
+    summary="Entitle a reader to read for a trust",
+    status_code=201,
+    responses=responses(404),
+)
+def post_credential(
+    reader_id: ReaderId, body: CredentialBody, services: WithServices, _caller: Staff
+) -> CredentialView:
+    """Give a credential. It is checked when a read is assigned, when it is claimed and when the report is signed."""
+    credential = Credential(str(uuid4()), body.trust, body.valid_from, body.valid_until)
+    with services.store.write() as tx:
+        _known(tx, reader_id)
+        if body.trust not in {trust.ods_code for trust in tx.network.trusts()}:
+            raise Invalid("trust: expected a known trust")
+        tx.readers.add_credential(reader_id, credential)
+    services.wake_planner()
+    return credential_view(credential)
+
+
+@router.delete(
+    "/readers/{reader_id}/credentials/{credential_id}",
+    tags=["readers"],
+    summary="Revoke a credential",
+    status_code=204,
+    responses=responses(404),
+)
+def delete_credential(reader_id: ReaderId, credential_id: str, services: WithServices, _caller: Staff) -> None:
+    """Revoke from now on; the credential stays on record."""
+    with services.store.write() as tx:
+        if not tx.readers.revoke(reader_id, credential_id, services.now()):
+            raise NotFound("no such credential of this reader")
+
+
+@router.get("/sessions", tags=["sessions"], summary="Booked reading time", responses=responses())
+def get_sessions(
+    services: WithServices,
+    _caller: Staff,
+    reader_id: Annotated[str | None, Query(description="Only this reader's")] = None,
+) -> list[SessionView]:
+    """Sessions, earliest first."""
+    with services.store.read() as tx:
+        return [session_view(session) for session in tx.readers.sessions(reader_id)]
+
+
+@router.post("/sessions", tags=["sessions"], summary="Book reading time", status_code=201, responses=responses())
+def post_session(body: SessionBody, services: WithServices, _caller: Staff) -> SessionView:
+    """Book a block of time with room for so many reads or minutes."""
+    session = Session(
+        str(uuid4()), body.reader_id, body.starts_at, body.ends_at, body.capacity_reads, body.capacity_minutes
+    )
+    with services.store.write() as tx:
+        if tx.readers.get(body.reader_id) is None:
+            raise Invalid("reader_id: expected a known reader")
+        tx.readers.put_session(session)
+    services.wake_planner()
+    return session_view(session)
+
+
+@router.delete(
+    "/sessions/{session_id}", tags=["sessions"], summary="Cancel a session", status_code=204, responses=responses(404)
+)
+def delete_session(session_id: str, services: WithServices, _caller: Staff) -> None:
+    """No more reads are given to it; those it has stay with their reader."""
+    with services.store.write() as tx:
+        if not tx.readers.remove_session(session_id):
+            raise NotFound("no such session")
+
+
+def _known(tx: SqlTransaction, reader_id: str) -> Reader:
+    reader = tx.readers.get(reader_id)
+    if reader is None:
+        raise NotFound("no such reader")
+    return reader

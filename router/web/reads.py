@@ -1,0 +1,263 @@
+"""Reads: what there is to report, who has it, and what a reader or coordinator does with it."""
+
+from collections.abc import Callable
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Query
+
+from router.flows import hold_lease
+from router.flows.take_report import decide
+from router.model.errors import NotAllowed, NotFound, ReportHeld
+from router.model.read import Read, ReadState
+from router.model.report import Disposition, Report
+from router.rules.read_states import Event
+from router.store.tokens import Caller
+from router.store.transaction import SqlTransaction
+from router.web.errors import responses
+from router.web.messages import (
+    AssignmentView,
+    ClaimToken,
+    ClaimView,
+    DeclineBody,
+    HoldBody,
+    ReadView,
+    ReasonBody,
+    ReportBody,
+    ReportView,
+    RouteBody,
+    WhyView,
+)
+from router.web.security import ReaderCaller, Staff, StaffOrReader
+from router.web.services import Services, WithServices
+from router.web.views import read_view, report_view
+
+router = APIRouter(prefix="/reads")
+
+
+@router.get("", tags=["reads"], summary="List reads", responses=responses())
+def get_reads(
+    services: WithServices,
+    caller: StaffOrReader,
+    state: Annotated[list[ReadState] | None, Query(description="Only in these states")] = None,
+    trust: Annotated[str | None, Query(description="ODS code of the origin", examples=["RXN"])] = None,
+    reader: Annotated[str | None, Query(description="Held by this reader")] = None,
+    after: Annotated[str | None, Query(description="Id of the last read of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> list[ReadView]:
+    """Reads, oldest first. A reader sees the reads it holds, and READY ones of trusts it may read for."""
+    with services.store.read() as tx:
+        found = tx.reads.listing(set(state or ()), trust, reader, after, limit)
+        return [read_view(read) for read in found if _may_see(tx, services, caller, read)]
+
+
+@router.get("/{read_id}", tags=["reads"], summary="One read", responses=responses(404))
+def get_read(read_id: str, services: WithServices, caller: StaffOrReader) -> ReadView:
+    """Where a read is now, who owns the next step, and until when."""
+    with services.store.read() as tx:
+        return read_view(_visible(tx, services, caller, read_id))
+
+
+@router.get("/{read_id}/why", tags=["reads"], summary="Why it was given to whom", responses=responses(404))
+def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
+    """Every assignment of the read with the candidates, the exclusions and their reasons, and the choice."""
+    with services.store.read() as tx:
+        read = tx.reads.get(read_id)
+        if read is None:
+            raise NotFound("no such read")
+        history = [
+            AssignmentView(
+                epoch=a.epoch,
+                reader_id=a.reader_id,
+                session_id=a.session_id,
+                assigned_at=a.assigned_at,
+                ended_at=a.ended_at,
+                outcome=a.outcome,
+                reason=a.reason,
+                explanation=a.explanation,
+            )
+            for a in tx.reads.assignments(read_id)
+        ]
+    return WhyView(read_id=read_id, state=read.state, waiting=read.waiting, assignments=history)
+
+
+@router.get("/{read_id}/reports", tags=["reports"], summary="Reports of a read", responses=responses(404))
+def get_reports(read_id: str, services: WithServices, caller: StaffOrReader) -> list[ReportView]:
+    """Accepted reports of this read, oldest first, each with its delivery to the origin."""
+    with services.store.read() as tx:
+        read = _visible(tx, services, caller, read_id)
+        reports = tx.reports.of_study(read.study_instance_uid)
+        return [report_view(tx, report) for report in reports if report.read_id == read_id]
+
+
+@router.post("/{read_id}/claim", tags=["reading"], summary="Start reading", responses=responses(404, 409))
+def post_claim(read_id: str, services: WithServices, caller: ReaderCaller) -> ClaimView:
+    """Claim a read that is offered to you, or pick a READY one you are eligible for. Exactly one caller wins.
+
+    The answer holds the fencing token. Send heartbeats from now on, or the read is given to somebody else.
+    """
+    timeout_s = services.settings.router.heartbeat_timeout_s
+    with services.store.write() as tx:
+        claimed = hold_lease.claim(tx, read_id, caller.subject, services.now(), timeout_s)
+    if isinstance(claimed, str):
+        services.wake_planner()
+        raise NotAllowed(claimed)
+    assert claimed.lease is not None
+    return ClaimView(read=read_view(claimed), transaction_uid=claimed.lease.transaction_uid, epoch=claimed.epoch)
+
+
+@router.post("/{read_id}/heartbeat", tags=["reading"], summary="Still reading", responses=responses(404, 409))
+def post_heartbeat(read_id: str, body: ClaimToken, services: WithServices, caller: ReaderCaller) -> ReadView:
+    """Keep the lease. 409 means it is no longer yours: stop working on it."""
+    timeout_s = services.settings.router.heartbeat_timeout_s
+    with services.store.write() as tx:
+        return read_view(
+            hold_lease.heartbeat(tx, read_id, caller.subject, body.transaction_uid, services.now(), timeout_s)
+        )
+
+
+@router.post("/{read_id}/hold", tags=["reading"], summary="Put it aside", responses=responses(404, 409))
+def post_hold(read_id: str, body: HoldBody, services: WithServices, caller: ReaderCaller) -> ReadView:
+    """Put the read aside while a question is open."""
+    with services.store.write() as tx:
+        token, now = body.transaction_uid, services.now()
+        return read_view(hold_lease.hold(tx, read_id, caller.subject, token, body.reason, now))
+
+
+@router.post("/{read_id}/resume", tags=["reading"], summary="Go on reading", responses=responses(404, 409))
+def post_resume(read_id: str, body: ClaimToken, services: WithServices, caller: ReaderCaller) -> ReadView:
+    """Go on with a read that was put aside."""
+    timeout_s = services.settings.router.heartbeat_timeout_s
+    with services.store.write() as tx:
+        return read_view(
+            hold_lease.resume(tx, read_id, caller.subject, body.transaction_uid, services.now(), timeout_s)
+        )
+
+
+@router.post("/{read_id}/decline", tags=["reading"], summary="Hand it back", responses=responses(404, 409))
+def post_decline(read_id: str, body: DeclineBody, services: WithServices, caller: ReaderCaller) -> ReadView:
+    """Hand the read back with a reason; it is offered to others, and not to you again."""
+    with services.store.write() as tx:
+        read = hold_lease.decline(tx, read_id, caller.subject, body.transaction_uid, body.reason, services.now())
+    services.wake_planner()
+    return read_view(read)
+
+
+@router.post(
+    "/{read_id}/report", tags=["reading"], summary="File a report", status_code=201, responses=responses(404, 409)
+)
+def post_report(read_id: str, body: ReportBody, services: WithServices, caller: ReaderCaller) -> ReportView:
+    """File a preliminary (`P`) or final (`F`) report under the fencing token.
+
+    A report that cannot be accepted (stale token, no longer entitled, a final one stands) is kept, put into the human
+    queue and answered 409 `report_held`.
+    """
+    with services.store.write() as tx:
+        filed = _file(tx, services, caller, read_id, body)
+        view = report_view(tx, filed)
+    if filed.disposition is Disposition.WAITING:
+        raise ReportHeld(f"the report {filed.id} was kept and waits for a person: {'; '.join(filed.reasons)}")
+    return view
+
+
+@router.post("/{read_id}/take-back", tags=["coordination"], summary="Take it back", responses=responses(404, 409))
+def post_take_back(read_id: str, body: ReasonBody, services: WithServices, caller: Staff) -> ReadView:
+    """Take the read from its holder, whose token becomes stale, and offer it again."""
+    return _coordinate(services, lambda tx: hold_lease.take_back(tx, read_id, caller.name, body.reason, services.now()))
+
+
+@router.post("/{read_id}/cancel", tags=["coordination"], summary="Cancel a read", responses=responses(404, 409))
+def post_cancel(read_id: str, body: ReasonBody, services: WithServices, caller: Staff) -> ReadView:
+    """The read is not wanted any more."""
+    return _end(services, read_id, Event.CANCEL, caller, body.reason)
+
+
+@router.post("/{read_id}/fail", tags=["coordination"], summary="Give a read up", responses=responses(404, 409))
+def post_fail(read_id: str, body: ReasonBody, services: WithServices, caller: Staff) -> ReadView:
+    """The read cannot be done in this network; a person deals with it elsewhere."""
+    return _end(services, read_id, Event.FAIL, caller, body.reason)
+
+
+@router.post("/{read_id}/route", tags=["coordination"], summary="Say what exam it is", responses=responses(404, 409))
+def post_route(read_id: str, body: RouteBody, services: WithServices, caller: Staff) -> ReadView:
+    """Route a read that the exam table could not."""
+    routing = services.settings.routing
+    return _coordinate(
+        services,
+        lambda tx: hold_lease.route_by_hand(
+            tx,
+            read_id,
+            caller.name,
+            body.subspecialty,
+            body.expected_minutes,
+            body.priority,
+            routing,
+            services.now(),
+        ),
+    )
+
+
+def _coordinate(services: Services, change: Callable[[SqlTransaction], Read]) -> ReadView:
+    with services.store.write() as tx:
+        read = change(tx)
+    services.wake_planner()
+    return read_view(read)
+
+
+def _end(services: Services, read_id: str, event: Event, caller: Caller, reason: str) -> ReadView:
+    return _coordinate(
+        services, lambda tx: hold_lease.end_read(tx, read_id, event, caller.name, reason, services.now())
+    )
+
+
+def _may_see(tx: SqlTransaction, services: Services, caller: Caller, read: Read) -> bool:
+    if caller.role != "reader":
+        return True
+    if read.lease is not None and read.lease.reader_id == caller.subject:
+        return True
+    reader = tx.readers.get(caller.subject)
+    may_read = reader is not None and reader.is_credentialed(read.origin, services.now())
+    return read.state is ReadState.READY and may_read
+
+
+def _visible(tx: SqlTransaction, services: Services, caller: Caller, read_id: str) -> Read:
+    read = tx.reads.get(read_id)
+    if read is None or not _may_see(tx, services, caller, read):
+        raise NotFound("no such read")
+    return read
+
+
+def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, body: ReportBody) -> Report:
+    read = tx.reads.get(read_id)
+    reader = tx.readers.get(caller.subject)
+    study = tx.studies.get(read.study_instance_uid) if read is not None else None
+    if read is None or reader is None or study is None:
+        raise NotFound("no such read")
+    now = services.now()
+    report = Report(
+        id=body.report_id or str(uuid4()),
+        node=None,
+        channel="api",
+        study_instance_uid=study.study_instance_uid,
+        accession_number=study.accession_number,
+        accession_issuer=study.accession_issuer,
+        patient=study.patient,
+        status=body.status,
+        text=body.text,
+        registration=reader.registration,
+        author_name=reader.name,
+        authored_at=now,
+        received_at=now,
+        transaction_uid=body.transaction_uid,
+    )
+    if tx.reports.add(report):
+        return decide(tx, report, study, ("filed under the read's fencing token",), now)
+    known = tx.reports.get(report.id)
+    if known is None or _gist(known) != _gist(report):
+        raise NotAllowed("this report_id belongs to another report")
+    return known
+
+
+def _gist(report: Report) -> tuple[str | None, ...]:
+    """What two filings under one report id must have in common."""
+    return report.study_instance_uid, report.text, report.status, report.registration

@@ -1,0 +1,37 @@
+"""What every endpoint works with, made by the composition root and handed over as a dependency."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from dicom_nodes.foundation.clock import Clock
+from router.config import RouterSettings
+from router.store.transaction import SqlStore
+from router.web.order_bell import OrderBell
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`wake_planner` asks for a plan soon; it returns at once."""
+
+    settings: RouterSettings
+    store: SqlStore
+    clock: Clock
+    bell: OrderBell
+    wake_planner: Callable[[], None]
+
+    def now(self) -> datetime:
+        return self.clock()
+
+
+def services_of(request: Request) -> Services:
+    """The services of the running application."""
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+WithServices = Annotated[Services, Depends(services_of)]

@@ -1,0 +1,197 @@
+"""From the model to the bodies of the API."""
+
+from router.flows.ports import Transaction
+from router.flows.take_report import text_digest
+from router.model.read import Read
+from router.model.reader import Credential, Reader
+from router.model.record import Entry, QueueItem
+from router.model.report import Delivery, Report
+from router.model.session import Session
+from router.model.study import Study
+from router.model.trust import Node
+from router.rules.read_states import STATES
+from router.web.messages import (
+    CredentialView,
+    DeliveryView,
+    EntryView,
+    LeaseView,
+    NodeView,
+    QueueItemView,
+    ReaderView,
+    ReadView,
+    ReportView,
+    SessionView,
+    StudyTrace,
+    WorkstationBody,
+)
+
+
+def node_view(node: Node) -> NodeView:
+    health = node.health or {}
+    return NodeView(
+        ods_code=node.ods_code,
+        ae_title=node.ae_title,
+        host=node.host,
+        port=node.port,
+        last_traffic_at=node.last_traffic_at,
+        health=node.health,
+        health_at=node.health_at,
+        outbox_oldest_s=health.get("outbox_oldest_s"),
+        outbox_depth=health.get("outbox_depth"),
+    )
+
+
+def credential_view(credential: Credential) -> CredentialView:
+    return CredentialView(
+        id=credential.id,
+        trust=credential.trust,
+        valid_from=credential.valid_from,
+        valid_until=credential.valid_until,
+        revoked_at=credential.revoked_at,
+    )
+
+
+def reader_view(reader: Reader) -> ReaderView:
+    return ReaderView(
+        id=reader.id,
+        name=reader.name,
+        registration=reader.registration,
+        employer=reader.employer,
+        modalities=sorted(reader.modalities),
+        subspecialties=sorted(reader.subspecialties),
+        workstation=WorkstationBody(node=reader.workstation.node, ae_title=reader.workstation.ae_title),
+        active=reader.active,
+        credentials=[credential_view(credential) for credential in reader.credentials],
+    )
+
+
+def session_view(session: Session) -> SessionView:
+    return SessionView.model_construct(
+        id=session.id,
+        reader_id=session.reader_id,
+        starts_at=session.starts_at,
+        ends_at=session.ends_at,
+        capacity_reads=session.capacity_reads,
+        capacity_minutes=session.capacity_minutes,
+    )
+
+
+def read_view(read: Read) -> ReadView:
+    lease = read.lease
+    return ReadView(
+        id=read.id,
+        study_instance_uid=read.study_instance_uid,
+        origin=read.origin,
+        revision=read.revision,
+        state=read.state,
+        owner=STATES[read.state].owner,
+        since=read.entered_at,
+        created_at=read.created_at,
+        modalities=list(read.modalities),
+        subspecialty=read.subspecialty,
+        expected_minutes=read.expected_minutes,
+        priority=read.priority,
+        due_at=read.due_at,
+        lease=None
+        if lease is None
+        else LeaseView(
+            reader_id=lease.reader_id,
+            session_id=lease.session_id,
+            epoch=read.epoch,
+            assigned_at=lease.assigned_at,
+            claimed_at=lease.claimed_at,
+            until=lease.until,
+        ),
+        images_delivered_at=read.images_delivered_at,
+        replaces=read.replaces,
+    )
+
+
+def delivery_view(delivery: Delivery) -> DeliveryView:
+    return DeliveryView(
+        channel=delivery.channel,
+        state=delivery.state,
+        code=delivery.code,
+        reference=delivery.reference,
+        updated_at=delivery.updated_at,
+    )
+
+
+def report_view(tx: Transaction, report: Report) -> ReportView:
+    return ReportView(
+        id=report.id,
+        read_id=report.read_id,
+        study_instance_uid=report.study_instance_uid,
+        channel=report.channel,
+        status=report.status,
+        version=report.version,
+        disposition=report.disposition,
+        reasons=list(report.reasons),
+        registration=report.registration,
+        author_name=report.author_name,
+        authored_at=report.authored_at,
+        received_at=report.received_at,
+        text=report.text,
+        text_sha256=text_digest(report.text),
+        deliveries=[delivery_view(delivery) for delivery in tx.reports.deliveries(report.id)],
+    )
+
+
+def item_view(item: QueueItem) -> QueueItemView:
+    return QueueItemView(
+        id=item.id,
+        kind=item.kind,
+        reason=item.reason,
+        opened_at=item.opened_at,
+        study_instance_uid=item.study_instance_uid,
+        read_id=item.read_id,
+        report_id=item.report_id,
+        order_id=item.order_id,
+        node=item.node,
+        can_resend=None not in {item.node, item.resend_kind, item.resend_key},
+        resolved_by=item.resolved_by,
+        resolved_at=item.resolved_at,
+        note=item.note,
+    )
+
+
+def entry_view(entry: Entry) -> EntryView:
+    return EntryView(
+        id=entry.id or 0,
+        at=entry.at,
+        event=entry.event,
+        actor=entry.actor,
+        read_id=entry.read_id,
+        report_id=entry.report_id,
+        order_id=entry.order_id,
+        node=entry.node,
+        detail=entry.detail,
+    )
+
+
+def study_trace(tx: Transaction, study: Study) -> StudyTrace:
+    """Where the study is now, who holds it, and how it got there."""
+    reads = tx.reads.of_study(study.study_instance_uid)
+    state = reads[-1].state if reads else None
+    return StudyTrace(
+        trust=study.origin,
+        study_instance_uid=study.study_instance_uid,
+        accession_number=study.accession_number,
+        accession_issuer=study.accession_issuer,
+        state=state,
+        owner=None if state is None else STATES[state].owner,
+        entries=[entry_view(entry) for entry in tx.ledger.of_study(study.study_instance_uid)],
+    )
+
+
+def traces(
+    tx: Transaction, study_instance_uid: str | None, accession_number: str | None, accession_issuer: str | None
+) -> list[StudyTrace]:
+    """All studies with this UID or accession number; several trusts may use the same number."""
+    found: list[Study] = []
+    if study_instance_uid is not None:
+        study = tx.studies.get(study_instance_uid)
+        found = [] if study is None else [study]
+    elif accession_number is not None:
+        found = list(tx.studies.by_accession(accession_number, accession_issuer))
+    return [study_trace(tx, study) for study in found]
