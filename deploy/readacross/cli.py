@@ -7,7 +7,10 @@ import typer
 from dicom_nodes.foundation.settings_file import SettingsError
 from readacross import node_command, router_command
 from readacross.check.command import check
+from readacross.human_queue import queue
 from readacross.parked import parked
+from readacross.router_client import RouterSaidNo
+from readacross.trace import trace
 
 EXIT_SETTINGS = 2
 
@@ -22,13 +25,18 @@ app.command()(node_command.node)
 app.command()(router_command.router)
 app.command()(router_command.token)
 app.command()(check)
+app.command()(trace)
 app.command()(parked)
+app.add_typer(queue, name="queue")
 
 
 def main() -> None:
-    """Run the command; a settings error is its lines on standard error and exit code 2."""
+    """Run the command; what went wrong is said in lines on standard error, not in a traceback."""
     try:
         app()
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(EXIT_SETTINGS)
+    except RouterSaidNo as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

@@ -1,11 +1,13 @@
 """`readacross router` and `readacross token`: run the router, and let somebody in."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from dicom_nodes.foundation.event_log import configure_event_log
 from router.config import load_router_settings
 
 Role = Literal["admin", "coordinator", "reader", "node"]
@@ -17,7 +19,12 @@ def router(router_file: RouterToml) -> None:
     settings = load_router_settings(router_file)
     from router.app import serve  # wires everything: not needed to say what is wrong with a file
 
-    raise typer.Exit(serve(settings))
+    configure_event_log(as_json=not sys.stderr.isatty())
+    try:
+        raise typer.Exit(serve(settings))
+    except OSError as error:
+        print(f"{router_file}: router.listen: cannot listen there: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 def token(
@@ -29,8 +36,13 @@ def token(
     """Issue a token. The router keeps only its hash: what is lost cannot be shown again."""
     settings = load_router_settings(router_file)
     from router.app import issue_token
+    from router.model.errors import RouterError
 
-    secret = issue_token(settings, role, subject)
+    try:
+        secret = issue_token(settings, role, subject)
+    except RouterError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
     if out is None:
         typer.echo(secret)
         return

@@ -1,0 +1,58 @@
+"""`readacross queue`: what machines could not settle, and what a person does about it."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from readacross.router_client import RouterClient
+from readacross.trace import RouterUrl, TokenFile
+from router.web.messages import QueueItemView
+
+queue = typer.Typer(help="What waits for a person at the router.", no_args_is_help=True)
+
+Item = Annotated[str, typer.Argument(metavar="ITEM", help="Id of the item, as `list` shows it.")]
+Note = Annotated[str, typer.Option(help="What was done about it; the ledger keeps it.")]
+
+
+@queue.command("list")
+def listing(
+    router: RouterUrl,
+    token_file: TokenFile,
+    resolved: Annotated[bool, typer.Option("--resolved", help="Show the resolved ones instead.")] = False,
+) -> None:
+    """Show what waits, oldest first."""
+    with RouterClient.from_file(router, token_file) as client:
+        items = client.human_queue(resolved=resolved)
+    console = Console()
+    if not items:
+        console.print("Nothing waits for a person." if not resolved else "Nothing was resolved yet.")
+        return
+    console.print(_table(items))
+
+
+@queue.command()
+def resolve(item: Item, router: RouterUrl, token_file: TokenFile, note: Note) -> None:
+    """Close an item."""
+    with RouterClient.from_file(router, token_file) as client:
+        client.settle_item(item, "resolve", note)
+    typer.echo("resolved")
+
+
+@queue.command()
+def resend(item: Item, router: RouterUrl, token_file: TokenFile, note: Note = "sent again") -> None:
+    """Have parked work tried again, and close the item."""
+    with RouterClient.from_file(router, token_file) as client:
+        client.settle_item(item, "resend", note)
+    typer.echo("the node is asked to try again")
+
+
+def _table(items: list[QueueItemView]) -> Table:
+    table = Table("item", "since (UTC)", "kind", "node", "resend", "why", title="waits for a person")
+    for item in items:
+        again = "yes" if item.can_resend else ""
+        since = f"{item.opened_at:%Y-%m-%d %H:%M}"
+        table.add_row(item.id, since, item.kind, item.node or "", again, escape(item.reason))
+    return table

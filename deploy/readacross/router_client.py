@@ -1,0 +1,96 @@
+"""The router's API as the command and the demonstration use it: typed answers, refusals in words."""
+
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import httpx2
+from pydantic import BaseModel, TypeAdapter
+
+from router.web.messages import ClaimView, NodeView, QueueItemView, ReadView, ReportView, StudyTrace
+
+TIMEOUT_S = 15.0
+ViewT = TypeVar("ViewT", bound=BaseModel)
+
+
+class RouterSaidNo(Exception):
+    """The router refused or could not be reached; the message is for people. `status` is None without an answer."""
+
+    def __init__(self, words: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(words)
+
+
+class RouterClient:
+    """Calls with one token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        self._url = url
+        self._http = httpx2.Client(base_url=url.rstrip("/"), headers=headers, timeout=TIMEOUT_S)
+
+    @classmethod
+    def from_file(cls, url: str, token_file: Path) -> Self:
+        """Raises RouterSaidNo when the token file cannot be read."""
+        try:
+            return cls(url, token_file.read_text(encoding="ascii").strip())
+        except OSError as error:
+            raise RouterSaidNo(f"{token_file}: the token cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise RouterSaidNo(f"{token_file}: is no token file") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def trace(self, study_or_accession: str) -> list[StudyTrace]:
+        """Studies with this Study Instance UID, or else with this accession number (several trusts may have it)."""
+        for key in ("study_instance_uid", "accession_number"):
+            try:
+                return self._list(StudyTrace, "GET", "/ledger", params={key: study_or_accession})
+            except RouterSaidNo as refusal:
+                if refusal.status != 404:
+                    raise
+        return []
+
+    def reads(self, *states: str) -> list[ReadView]:
+        return self._list(ReadView, "GET", "/reads", params={"state": list(states), "limit": 1000})
+
+    def reports(self, read_id: str) -> list[ReportView]:
+        return self._list(ReportView, "GET", f"/reads/{read_id}/reports")
+
+    def nodes(self) -> list[NodeView]:
+        return self._list(NodeView, "GET", "/nodes")
+
+    def claim(self, read_id: str) -> ClaimView:
+        return ClaimView.model_validate(self._call("POST", f"/reads/{read_id}/claim"))
+
+    def human_queue(self, *, resolved: bool = False) -> list[QueueItemView]:
+        return self._list(QueueItemView, "GET", "/human-queue", params={"resolved": resolved})
+
+    def settle_item(self, item_id: str, action: str, note: str) -> QueueItemView:
+        """`action` is `resolve` or `resend`."""
+        answer = self._call("POST", f"/human-queue/{item_id}/{action}", json={"note": note})
+        return QueueItemView.model_validate(answer)
+
+    def _list(self, view: type[ViewT], method: str, path: str, **request: Any) -> list[ViewT]:
+        return TypeAdapter(list[view]).validate_python(self._call(method, path, **request))  # type: ignore[valid-type]
+
+    def _call(self, method: str, path: str, **request: Any) -> object:
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx2.HTTPError as error:
+            why = str(error) or type(error).__name__
+            raise RouterSaidNo(f"the router at {self._url} cannot be reached: {why}") from None
+        if answer.is_success:
+            return answer.json()
+        raise RouterSaidNo(_refusal(answer), answer.status_code)
+
+
+def _refusal(answer: httpx2.Response) -> str:
+    try:
+        words = answer.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        return f"the router answered {answer.status_code}: is this the router's address?"
+    return f"the router refuses: {words}"
