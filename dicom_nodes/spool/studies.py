@@ -47,7 +47,7 @@ class SqlStudies:
             if row is None or not row.growing:
                 return None
             manifest = _manifest(connection, study_instance_uid)
-            number = row.settled_revision + 1
+            number: int = row.settled_revision + 1
             connection.execute(
                 insert(tables.revision).values(
                     study_instance_uid=study_instance_uid,
