@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from pynetdicom import evt
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.acse import ACSE
 from pynetdicom.ae import ApplicationEntity
@@ -105,7 +106,7 @@ class NodeAssociation(Association):
         self.policy = policy
         self._dispatcher = dispatcher
         self._caller: Caller | None = None
-        self._message_id = 0
+        self.bind(evt.EVT_CONN_CLOSE, self._connection_closed)
 
     @property
     def is_one_too_many(self) -> bool:
@@ -124,6 +125,11 @@ class NodeAssociation(Association):
         finally:
             if self._caller is not None:
                 self.policy.closed(self._caller)
+
+    def _connection_closed(self, _event: object) -> None:
+        """Wake `run_reactor` when a connection ends before it asked for anything: the library waits out its timer."""
+        if self.requestor.primitive is None and self.dul.to_user_queue.empty():
+            self.dul.to_user_queue.put(None)  # type: ignore[arg-type]
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
         negotiated = self._accepted_cx.get(context_id)
