@@ -3,6 +3,7 @@ r"""Escape sequences of HL7 v2 text (HL7 v2.5.1 ch. 2.7), resolved on bytes so t
 What is no escape sequence stays as it stands: senders forget to escape backslashes, and no word may be lost (ADR 021).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
@@ -40,10 +41,10 @@ def unescape(data: bytes, delimiters: Delimiters, place: Place) -> bytes:
     mark = delimiters.escape
     if not mark or mark not in data:
         return data
-    parts = data.split(mark)
+    parts, simple = data.split(mark), _simple(delimiters)
     resolved, position = [parts[0]], 1
     while position < len(parts):
-        meaning = _meaning(parts[position], delimiters, place) if position + 1 < len(parts) else None
+        meaning = _meaning(parts[position], simple, place) if position + 1 < len(parts) else None
         if meaning is None:
             resolved += [mark, parts[position]]
             position += 1
@@ -53,9 +54,8 @@ def unescape(data: bytes, delimiters: Delimiters, place: Place) -> bytes:
     return b"".join(resolved)
 
 
-def _meaning(sequence: bytes, delimiters: Delimiters, place: Place) -> bytes | None:
-    """What stands between two escape characters means; None: it is no escape sequence."""
-    simple = {
+def _simple(delimiters: Delimiters) -> dict[bytes, bytes]:
+    return {
         b"F": delimiters.field,
         b"S": delimiters.component,
         b"T": delimiters.subcomponent or b"&",
@@ -63,6 +63,10 @@ def _meaning(sequence: bytes, delimiters: Delimiters, place: Place) -> bytes | N
         b"E": delimiters.escape,
         LINE_BREAK: b"\n",
     }
+
+
+def _meaning(sequence: bytes, simple: Mapping[bytes, bytes], place: Place) -> bytes | None:
+    """What stands between two escape characters means; None: it is no escape sequence."""
     if sequence in simple:
         return simple[sequence]
     if sequence in _HIGHLIGHTING:
