@@ -89,16 +89,17 @@ def open_store(settings: RouterSettings, bell: OrderBell | None = None) -> SqlSt
     return store
 
 
-def create_app(settings: RouterSettings, clock: Clock = utc_now) -> FastAPI:
-    """The whole router as an ASGI application; its planner runs while the application does."""
+def create_app(settings: RouterSettings, clock: Clock = utc_now, *, plan_in_background: bool = True) -> FastAPI:
+    """The whole router as an ASGI application; its planner (`app.state.planner`) runs while the application does."""
     bell = OrderBell()
     store = open_store(settings, bell)
     planner = Planner(store, settings, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        planner.start()
-        planner.wake()
+        if plan_in_background:
+            planner.start()
+            planner.wake()
         yield
         bell.close()
         planner.stop()

@@ -9,9 +9,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 def insert_if_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless it breaks a unique constraint; whether it was inserted."""
+    key = list(table.primary_key.columns)
     if connection.dialect.name == "postgresql":
-        return connection.execute(postgresql.insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
-    return connection.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+        on_postgresql = postgresql.insert(table).values(**values).on_conflict_do_nothing().returning(*key)
+        return connection.execute(on_postgresql).first() is not None
+    on_sqlite = sqlite.insert(table).values(**values).on_conflict_do_nothing().returning(*key)
+    return connection.execute(on_sqlite).first() is not None
 
 
 def upsert(connection: Connection, table: Table, keys: Sequence[str], values: Mapping[str, Any]) -> None:
