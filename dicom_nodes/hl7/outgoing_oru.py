@@ -55,8 +55,11 @@ def _prove(message: bytes, report: OutgoingReport, processing_id: str) -> None:
         read = read_oru(message, processing_id)
     except Hl7Fault as fault:
         raise PeerRefused(f"the report cannot be written as ORU^R01: {fault}; nothing was sent") from None
+    same_text = (read.text, read.status) == (report.text, report.status)
     same_patient = (read.nhs_number, read.patient_id) == (report.nhs_number, report.patient_id)
-    if read.text != report.text or read.study_instance_uid != report.study_instance_uid or not same_patient:
+    same_study = read.study_instance_uid == report.study_instance_uid
+    same_accession = report.accession_number in {None, read.accession_number}
+    if not (same_text and same_patient and same_study and same_accession):
         raise PeerRefused("the report would not read back as it is from ORU^R01; nothing was sent")
 
 

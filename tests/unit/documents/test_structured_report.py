@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomIO
@@ -65,6 +65,7 @@ def content(value_type: str, name: str | None, relationship: str = "CONTAINS", *
     return item
 
 
+@settings(deadline=None)
 @given(TEXT)
 @example("T1 < 5 mm | ^ ~ \\ & >")
 @example("a\rb\nc\r\nd\r\n")

@@ -63,9 +63,7 @@ def ack(msa: str, *more: str) -> bytes:
 
 
 def test_words_come_from_msa_and_err() -> None:
-    answer = read_ack(
-        ack("MSA|AR|C1|Unknown patient", "ERR||PID^1^3|204^Unknown key^HL70357|E||||Not found")
-    )
+    answer = read_ack(ack("MSA|AR|C1|Unknown patient", "ERR||PID^1^3|204^Unknown key^HL70357|E||||Not found"))
     assert (answer.code, answer.control_id) == (AckCode.AR, "C1")
     assert answer.words == "Unknown patient; Not found; Unknown key; PID"
 

@@ -2,7 +2,7 @@
 
 import hl7
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_nodes.hl7.escapes import STANDARD, escape, unescape
@@ -13,6 +13,7 @@ from tests.fakes.report_samples import LINES, oru
 PLACE = Place("OBX", 5)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["PID|1", "OBX|2|TX|a^b~c&d", "", "ZZZ|é\\T\\", "NTE"])), st.sampled_from(["\r", "\r\n"])
 )
@@ -21,6 +22,7 @@ def test_what_was_parsed_is_written_back_byte_for_byte(lines: list[str], end: st
     assert bytes(Message(raw)) == raw
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8")))
 def test_escaped_text_is_unescaped_to_itself(text: str) -> None:
     for line_breaks in (False, True):

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicom_nodes.hl7.mllp import Deframer, Event, Garbage, Message, TooLong, frame
@@ -21,6 +21,7 @@ def received(stream: bytes, portions: list[int], limit: int) -> tuple[list[Event
     return [*events, *deframer.finish()], peak
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(JUNK, BODY)), st.lists(st.integers(0, 2000)))
 def test_any_segmentation_gives_the_same_events(messages: list[tuple[bytes, bytes]], portions: list[int]) -> None:
     stream = b"".join(junk + frame(body) for junk, body in messages)

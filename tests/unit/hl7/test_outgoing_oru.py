@@ -5,7 +5,7 @@ from datetime import timedelta
 import hl7
 import hl7apy.parser
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dicom_nodes.hl7.message import Message
@@ -18,6 +18,7 @@ from tests.fakes.report_samples import outgoing_report, ris_settings
 TEXT = st.text(st.characters(codec="utf-8") | st.sampled_from("<>&|^~\\\r\n\t€Łاليد😀")).filter(str.strip)
 
 
+@settings(deadline=None)
 @given(TEXT)
 @example("T1 < 5 mm | ^ ~ \\ & > \\.br\\ \\T\\ \\X41\\")
 @example("a\rb\nc\r\nd\n\n ")
@@ -32,6 +33,7 @@ def test_any_text_reads_back_identical_or_is_refused(text: str) -> None:
         assert read_oru(build_oru(report, ris_settings(), "RXN")).text == text
 
 
+@settings(deadline=None)
 @given(TEXT, st.sampled_from(["ASCII", "8859/1", "8859/15"]))
 def test_a_character_set_carries_the_text_or_nothing_is_sent(text: str, charset: str) -> None:
     try:
