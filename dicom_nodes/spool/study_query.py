@@ -4,7 +4,7 @@ SQL alone cannot: its LIKE is case-sensitive on one database and not on the othe
 superset of what matches, so both databases answer alike.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, distinct, func, or_, select
@@ -73,19 +73,11 @@ class StudyQuery:
 
         Where the Patient ID is a key its issuer is answered too: the same number may stand for two patients.
         """
+        statement = _statement(query)
         with self._database.read() as connection:
-            rows = connection.execution_options(yield_per=_ROWS_AT_A_TIME).execute(_statement(query))
-            seen: tuple[object, ...] | None = None
-            for row in rows:
-                values = _values(query, row, connection)
-                if not _is_match(query, values):
-                    continue
-                if query.level is QueryLevel.PATIENT:
-                    patient = _patient_key(row)
-                    if patient == seen:
-                        continue
-                    seen = patient
-                yield values
+            streaming = connection.execution_options(yield_per=_ROWS_AT_A_TIME)
+            with streaming.execute(statement) as rows:
+                yield from _answers(query, rows, connection)
 
     def select(self, selection: RetrieveSelection) -> Sequence[StoredObject]:
         """The instances under the unique keys.
@@ -96,6 +88,20 @@ class StudyQuery:
         with self._database.read() as connection:
             _require_one_issuer(selection, connection)
             return [_stored_object(row) for row in connection.execute(_selection_statement(selection))]
+
+
+def _answers(query: CheckedQuery, rows: Iterable[Row[Any]], connection: Connection) -> Iterator[Match]:
+    """The rows that match, one for each patient at PATIENT level (rows come ordered by patient)."""
+    last_patient: tuple[object, ...] | None = None
+    for row in rows:
+        values = _values(query, row, connection)
+        if not _is_match(query, values):
+            continue
+        if query.level is QueryLevel.PATIENT:
+            if _patient_key(row) == last_patient:
+                continue
+            last_patient = _patient_key(row)
+        yield values
 
 
 def _statement(query: CheckedQuery) -> Select[Any]:
