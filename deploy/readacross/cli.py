@@ -7,6 +7,7 @@ import typer
 from dicom_nodes.foundation.settings_file import SettingsError
 from readacross import node_command, router_command
 from readacross.check.command import check
+from readacross.demo.command import demo
 from readacross.human_queue import queue
 from readacross.parked import parked
 from readacross.router_client import RouterSaidNo
@@ -28,6 +29,7 @@ app.command()(check)
 app.command()(trace)
 app.command()(parked)
 app.add_typer(queue, name="queue")
+app.command()(demo)
 
 
 def main() -> None:

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# A whole region on this machine: makes .venv, installs, runs `readacross demo`. No root, no Docker, no server.
+# usage: bash deploy/demo.sh          until Ctrl-C
+#        bash deploy/demo.sh --once   several studies the whole way round, checked
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+mkdir -p var
+[ -x .venv/bin/readacross ] && [ -e .venv/readacross-installed ] || bash deploy/make_venv.sh -e .
+exec .venv/bin/readacross demo "$@"
