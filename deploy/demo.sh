@@ -4,6 +4,5 @@
 #        bash deploy/demo.sh --once   several studies the whole way round, checked
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-mkdir -p var
-[ -x .venv/bin/readacross ] && [ -e .venv/readacross-installed ] || bash deploy/make_venv.sh -e .
+bash deploy/make_venv.sh
 exec .venv/bin/readacross demo "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv in the current folder and installs this project into it; does nothing when that is already so.
-# usage: bash deploy/make_venv.sh PIP_TARGET...      e.g.  bash deploy/make_venv.sh -e '.[dev]'
+# usage: bash deploy/make_venv.sh [dev]      with `dev`: also what the tests need
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -38,17 +38,18 @@ make_empty_venv() { # a Debian without python3-venv has no ensurepip: three ways
     return 1
 }
 
-fingerprint() { { printf '%s\n' "$@" "$PWD"; cat pyproject.toml; } | sha256sum | cut -d' ' -f1; }
-
 if [ -x .venv/bin/python ] && ! .venv/bin/python -c '' 2>/dev/null; then
     say "the .venv here does not run on this machine; making a new one"
     rm -rf .venv
 fi
 [ -x .venv/bin/python ] || make_empty_venv "$(find_python)"
-stamp=.venv/readacross-installed
-wanted=$(fingerprint "$@")
-if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
-    say "installing Readacross into $PWD/.venv (a minute or two the first time)"
-    .venv/bin/python -m pip install -q --disable-pip-version-check "$@" >&2
-    echo "$wanted" >"$stamp"
-fi
+
+extra=${1:-}
+stamp=.venv/readacross-installed # holds what was installed from, so that a change installs again
+project=$({ echo "$PWD"; cat pyproject.toml; } | sha256sum | cut -d' ' -f1)
+case "$(cat "$stamp" 2>/dev/null || true)" in
+    "$project dev" | "$project $extra") exit 0 ;;
+esac
+say "installing Readacross into $PWD/.venv (a minute or two the first time)"
+.venv/bin/python -m pip install -q --disable-pip-version-check -e ".${extra:+[$extra]}" >&2
+echo "$project $extra" >"$stamp"

@@ -64,7 +64,7 @@ check() {
 }
 
 prepare_peers
-bash deploy/make_venv.sh -e '.[dev]' || exit 1
+bash deploy/make_venv.sh dev || exit 1
 check "ruff check" .venv/bin/ruff check .
 check "ruff format" .venv/bin/ruff format --check .
 check "mypy --strict" .venv/bin/mypy
