@@ -135,7 +135,7 @@ class NodeApp:
         self._tickers = (
             Ticker("settle", settle, pause_s=min(1.0, node.settle_quiet_s / 4), longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("facts", send_facts, pause_s=_FACT_PAUSE_S, longest_pause_s=_LONGEST_PAUSE_S),
-            Ticker("orders", self._take_orders, pause_s=0.0, longest_pause_s=_LONGEST_PAUSE_S, patience_s=1.0),
+            Ticker("orders", self._take_orders, pause_s=0.0, longest_pause_s=_LONGEST_PAUSE_S, patience_s=0.1),
         )
 
     @property
