@@ -209,7 +209,7 @@ def _write_router_files(region: Region, second_reader: bool) -> None:
         for ods, node in region.nodes.items()
     )
     trusts = "\n".join(f'[[trusts]]\nods_code = "{ods}"\nname = "Trust {ods}"' for ods in region.nodes)
-    readers = [(READER, REGISTRATION, 10)] + ([(OTHER_READER, OTHER_REGISTRATION, 5)] if second_reader else [])
+    readers = [(READER, REGISTRATION, 1000)] + ([(OTHER_READER, OTHER_REGISTRATION, 500)] if second_reader else [])
     region.folder.mkdir(parents=True, exist_ok=True)
     (region.folder / "network.toml").write_text(f"{trusts}\n{nodes}\n")
     (region.folder / "readers.toml").write_text("\n".join(_reader(*reader) for reader in readers))
