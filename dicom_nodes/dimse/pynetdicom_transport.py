@@ -7,6 +7,7 @@ costs a delayed acknowledgement of 40 ms. `poll` replaces `select`, which fails 
 import select
 import socket
 import threading
+from contextlib import suppress
 
 from pynetdicom import _config
 from pynetdicom.association import Association
@@ -65,6 +66,15 @@ class BoundedSocket(AssociationSocket):
         view.release()
         del buffer[received:]
         return buffer
+
+    def _shutdown_socket(self) -> None:
+        """Close for good; the library forgets to where the peer was faster."""
+        connection = self.socket
+        if connection is None:
+            return
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        connection.close()
 
 
 class DiallingSocket(BoundedSocket):

@@ -13,7 +13,7 @@ from tests.integration.dimse.node import QUICK, bundled, data_set_of, digest, pe
 from tests.peers.orthanc import running_orthanc
 from tests.peers.processes import free_port
 
-SAMPLES = ["CT_small.dcm", "rtplan.dcm", "SC_rgb_jpeg_dcmtk.dcm", "MR_small_jp2klossless.dcm"]
+SAMPLES = ["CT_small.dcm", "rtplan.dcm", "SC_rgb_jpeg_dcmtk.dcm", "MR_small_RLE.dcm"]
 pytestmark = pytest.mark.peers("orthanc")
 
 
