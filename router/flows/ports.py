@@ -64,7 +64,11 @@ class Studies(Protocol):
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]: ...
 
-    def put(self, study: Study) -> None: ...
+    def add(self, study: Study) -> None:
+        """Keep a study that was not known; its identity and origin stay as they are from now on."""
+
+    def revise(self, study: Study) -> None:
+        """Write what a new revision may change: number, modalities, description, exam."""
 
     def add_revision(self, settled: StudySettled, at: datetime) -> None: ...
 

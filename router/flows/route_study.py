@@ -57,7 +57,10 @@ def take_settled_study(tx: Transaction, node: str, settled: StudySettled, routin
         about = About(study_instance_uid=uid, node=node)
         ask_a_person(tx, "study_conflict", reason, f"{node}:{uid}:{settled.revision}", now, about)
         return
-    tx.studies.put(study)
+    if known is None:
+        tx.studies.add(study)
+    else:
+        tx.studies.revise(study)
     tx.studies.add_revision(settled, now)
     detail = {"revision": settled.revision, "instances": len(settled.manifest.entries)}
     tx.ledger.append(Entry("study.settled", now, f"node {node}", study_instance_uid=uid, node=node, detail=detail))
@@ -93,6 +96,7 @@ def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, 
         entered_at=now,
         created_at=now,
         modalities=outcome.modalities,
+        ordinal=len(tx.reads.of_study(uid)) + 1,
         replaces=replaces,
     )
     tx.reads.add(read)

@@ -43,7 +43,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """`epoch` counts the leases of this read; `entered_at` is when the present state began."""
+    """`ordinal` counts the reads of a study: the highest is the present one, whatever any clock says.
+
+    `epoch` counts the leases of this read; `entered_at` is when the present state began.
+    """
 
     id: str
     study_instance_uid: str
@@ -53,6 +56,7 @@ class Read:
     entered_at: datetime
     created_at: datetime
     modalities: tuple[str, ...]
+    ordinal: int = 1
     subspecialty: str | None = None
     expected_minutes: float | None = None
     priority: str | None = None

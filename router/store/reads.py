@@ -20,7 +20,7 @@ class SqlReads:
         return None if row is None else _read(row)
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
-        query = select(t.read).where(t.read.c.study_instance_uid == study_instance_uid).order_by(t.read.c.id)
+        query = select(t.read).where(t.read.c.study_instance_uid == study_instance_uid).order_by(t.read.c.ordinal)
         return [_read(row) for row in self._connection.execute(query.with_for_update() if lock else query)]
 
     def add(self, read: Read) -> None:
@@ -103,6 +103,7 @@ def _values(read: Read) -> dict[str, Any]:
     return {
         "id": read.id,
         "study_instance_uid": read.study_instance_uid,
+        "ordinal": read.ordinal,
         "origin": read.origin,
         "revision": read.revision,
         "state": read.state,
@@ -140,6 +141,7 @@ def _read(row: Row[Any]) -> Read:
     return Read(
         id=row.id,
         study_instance_uid=row.study_instance_uid,
+        ordinal=row.ordinal,
         origin=row.origin,
         revision=row.revision,
         state=ReadState(row.state),

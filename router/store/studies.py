@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, update
 
 from dicom_nodes.contract import Manifest, StudySettled
 from router.model.errors import NotFound
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
-from router.store.statements import upsert
 
 
 class SqlStudies:
@@ -29,7 +28,7 @@ class SqlStudies:
         rows = self._connection.execute(query.order_by(t.study.c.origin, t.study.c.study_instance_uid))
         return [_study(row) for row in rows]
 
-    def put(self, study: Study) -> None:
+    def add(self, study: Study) -> None:
         patient = study.patient
         values = {
             "study_instance_uid": study.study_instance_uid,
@@ -40,14 +39,12 @@ class SqlStudies:
             "patient_id": patient.patient_id,
             "nhs_number": patient.nhs_number,
             "birth_date": patient.birth_date,
-            "revision": study.revision,
-            "modalities": list(study.modalities),
-            "description": study.description,
-            "exam_code": None if study.exam_code is None else list(study.exam_code),
-            "body_part": study.body_part,
-            "study_time": study.study_time,
         }
-        upsert(self._connection, t.study, ["study_instance_uid"], values)
+        self._connection.execute(insert(t.study).values(**values, **_revisable(study)))
+
+    def revise(self, study: Study) -> None:
+        this = t.study.c.study_instance_uid == study.study_instance_uid
+        self._connection.execute(update(t.study).where(this).values(**_revisable(study)))
 
     def add_revision(self, settled: StudySettled, at: datetime) -> None:
         values = {
@@ -80,6 +77,17 @@ class SqlStudies:
         if found is None:
             raise NotFound(f"revision {revision} of the study is not known")
         return Manifest.model_validate(found.manifest)
+
+
+def _revisable(study: Study) -> dict[str, Any]:
+    return {
+        "revision": study.revision,
+        "modalities": list(study.modalities),
+        "description": study.description,
+        "exam_code": None if study.exam_code is None else list(study.exam_code),
+        "body_part": study.body_part,
+        "study_time": study.study_time,
+    }
 
 
 def _study(row: Row[Any]) -> Study:

@@ -125,7 +125,8 @@ read = Table(
     "read",
     metadata,
     Column("id", _ID, primary_key=True),
-    Column("study_instance_uid", _UID, ForeignKey("study.study_instance_uid"), nullable=False, index=True),
+    Column("study_instance_uid", _UID, ForeignKey("study.study_instance_uid"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
     Column("origin", _ODS, nullable=False, index=True),
     Column("revision", Integer, nullable=False),
     Column("state", String(12), nullable=False, index=True),
@@ -146,6 +147,7 @@ read = Table(
     Column("images_delivered_at", UtcDateTime),
     Column("replaces", _ID),
     Column("waiting", JSON),
+    UniqueConstraint("study_instance_uid", "ordinal", name="uq_read_study_ordinal"),
 )
 
 assignment = Table(

@@ -29,8 +29,9 @@ from dicom_nodes.contract import (
     StudyIdentity,
     StudySettled,
 )
-from router.app import create_app, issue_token
+from router.app import create_app
 from router.config import RouterSettings, load_router_settings
+from router.web.network import issue_checked
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 HEALTH = NodeHealth(
@@ -257,8 +258,7 @@ class Region:
         self.client.app.state.planner.run_once()  # type: ignore[attr-defined]
 
     def token(self, role: str, subject: str) -> dict[str, str]:
-        secret = issue_token(self.settings, role, subject, self.clock)  # type: ignore[arg-type]
-        return {"Authorization": f"Bearer {secret}"}
+        return {"Authorization": f"Bearer {issue(self.client, role, subject)}"}
 
     def get(self, path: str, **params: Any) -> Any:
         answer = self.client.get(path, params=params, headers=self.staff)
@@ -305,6 +305,13 @@ class Region:
         return token
 
 
+def issue(client: TestClient, role: str, subject: str) -> str:
+    """A token, made without the API."""
+    services = client.app.state.services  # type: ignore[attr-defined]
+    with services.store.write() as tx:
+        return issue_checked(tx, role, subject, services.now())[1]  # type: ignore[arg-type]
+
+
 @contextmanager
 def running_region(folder: Path, database_url: str, **options: Any) -> Iterator[Region]:
     """A router over this database that plans only when the test calls `Region.plan`."""
@@ -312,5 +319,5 @@ def running_region(folder: Path, database_url: str, **options: Any) -> Iterator[
     clock = TestClock()
     app = create_app(settings, clock, plan_in_background=False)
     with TestClient(app) as client:
-        nodes = [NodeSide(client, issue_token(settings, "node", ods_code, clock), clock) for ods_code in ("RXN", "RXL")]
+        nodes = [NodeSide(client, issue(client, "node", ods_code), clock) for ods_code in ("RXN", "RXL")]
         yield Region(settings, clock, client, *nodes)

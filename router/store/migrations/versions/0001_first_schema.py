@@ -266,6 +266,7 @@ def _tables_of_the_work() -> None:
         "read",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("study_instance_uid", sa.String(length=64), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
         sa.Column("origin", sa.String(length=6), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
@@ -295,11 +296,11 @@ def _tables_of_the_work() -> None:
             ["study.study_instance_uid"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("study_instance_uid", "ordinal", name="uq_read_study_ordinal"),
     )
     op.create_index(op.f("ix_read_origin"), "read", ["origin"], unique=False)
     op.create_index(op.f("ix_read_reader_id"), "read", ["reader_id"], unique=False)
     op.create_index(op.f("ix_read_state"), "read", ["state"], unique=False)
-    op.create_index(op.f("ix_read_study_instance_uid"), "read", ["study_instance_uid"], unique=False)
     op.create_table(
         "assignment",
         sa.Column("read_id", sa.String(length=64), nullable=False),

@@ -1,0 +1,165 @@
+"""Reports: matched surely or held; returned to the origin only; closed only by the origin's acknowledgement."""
+
+from datetime import timedelta
+
+import pytest
+
+from dicom_nodes.contract import (
+    OrderCompleted,
+    OrderParked,
+    PatientIdentity,
+    ReportAcknowledged,
+    ReportReceived,
+    ResendJob,
+    ReturnReport,
+)
+from tests.integration.router.region import PATIENT, START, Region, received, settled
+
+TWIN = PatientIdentity(issuer="RXL", patient_id=PATIENT.patient_id, birth_date=PATIENT.birth_date)
+
+
+def test_the_same_report_twice_is_one_report(region: Region) -> None:
+    region.assign()
+    report = received()
+    region.rxl.say(report, report)
+    region.rxl.outbox_id, region.rxl.seq = "another-life", 0
+    region.rxl.say(report)
+    assert region.events().count("report.received") == 1
+    assert len(region.rxn.new_orders()) == 1
+    assert region.queue() == []
+
+
+@pytest.mark.parametrize(
+    ("report", "kind"),
+    [
+        (received("9.9.9"), "report_unmatched"),
+        (received(patient=TWIN), "report_unmatched"),
+        (received(None, accession_number="A-1.2.3.4", accession_issuer=None), "report_unmatched"),
+        (received(author="C7777777"), "report_not_accepted"),
+        (received(author="C1000002"), "report_not_accepted"),
+        (received(status="C"), "report_not_accepted"),
+        (received(status="X"), "report_not_accepted"),
+    ],
+)
+def test_a_report_that_is_not_sure_waits_for_a_person(region: Region, report: ReportReceived, kind: str) -> None:
+    region.assign()
+    region.rxl.say(report)
+    (item,) = region.queue()
+    assert (item["kind"], item["report_id"]) == (kind, report.report_id)
+    assert region.get(f"/reports/{report.report_id}")["text"] == report.text
+    assert region.read()["state"] == "ASSIGNED"
+    assert region.rxn.new_orders() == ()
+
+
+def test_a_twin_of_another_trust_never_gets_the_report(region: Region) -> None:
+    region.rxn.say(settled("1.1", accession_number="A7"))
+    region.rxl.say(settled("1.2", origin="RXL", accession_number="A7", accession_issuer="RXL", patient=TWIN))
+    region.plan()
+    region.rxl.say(received(None, accession_number="A7", accession_issuer="RXN"))
+    states = {read["study_instance_uid"]: read["state"] for read in region.get("/reads")}
+    assert states["1.1"] == "VERIFIED"
+    assert states["1.2"] == "READY"
+    found = region.get("/ledger", accession_number="A7")
+    assert [trace["trust"] for trace in found] == ["RXL", "RXN"]
+    assert len(region.get("/ledger", accession_number="A7", accession_issuer="RXN")) == 1
+
+
+def test_nothing_follows_a_final_report(region: Region) -> None:
+    region.assign()
+    region.rxl.say(received())
+    for status in ("P", "F", "C"):
+        region.rxl.say(received(status=status))
+    assert len(region.queue("report_not_accepted")) == 3
+    assert region.read()["state"] == "VERIFIED"
+    assert len(region.rxn.new_orders()) == 1
+
+
+def test_a_preliminary_authored_before_the_last_one_is_held(region: Region) -> None:
+    region.assign()
+    region.rxl.say(received(status="P", authored_at=START))
+    region.rxl.say(received(status="P", authored_at=START - timedelta(minutes=5)))
+    assert "a newer report" in region.queue("report_not_accepted")[0]["reason"]
+
+
+def returned(region: Region) -> str:
+    region.assign()
+    region.rxl.say(received())
+    (order,) = region.rxn.new_orders()
+    assert isinstance(order.body, ReturnReport)
+    return order.order_id
+
+
+def channels(region: Region) -> dict[str, str]:
+    (report,) = region.get(f"/reads/{region.read()['id']}/reports")
+    return {delivery["channel"]: delivery["state"] for delivery in report["deliveries"]}
+
+
+def test_without_the_riss_acknowledgement_nothing_closes(region: Region) -> None:
+    order_id = returned(region)
+    region.rxn.say(ReportAcknowledged(order_id=order_id, channel="archive", code="0000", reference="1"))
+    region.rxn.say(OrderCompleted(order_id=order_id))
+    assert region.read()["state"] == "VERIFIED"
+    assert "without its RIS's acknowledgement" in region.queue("report_unacknowledged")[0]["reason"]
+
+
+def test_an_order_completed_before_its_acknowledgement_closes_with_it(region: Region) -> None:
+    order_id = returned(region)
+    region.rxn.say(
+        OrderCompleted(order_id=order_id),
+        ReportAcknowledged(order_id=order_id, channel="archive", code="0000", reference="1"),
+        ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="1"),
+    )
+    assert region.read()["state"] == "CLOSED"
+
+
+@pytest.mark.parametrize("code", ["AE", "AR"])
+def test_a_rejection_by_the_ris_is_shown_and_can_be_sent_again(region: Region, code: str) -> None:
+    order_id = returned(region)
+    region.rxn.say(ReportAcknowledged(order_id=order_id, channel="ris", code=code, reference="1"))
+    assert channels(region) == {"archive": "SENT", "ris": "REJECTED"}
+    assert region.read()["state"] == "VERIFIED"
+    (item,) = region.queue("report_rejected")
+    answer = region.client.post(f"/human-queue/{item['id']}/resend", json={"note": "fixed"}, headers=region.staff)
+    assert answer.json()["resolved_by"] == "admin test"
+    (resend,) = region.rxn.new_orders()
+    assert resend.body == ResendJob(job_kind="return", job_key=order_id)
+    region.rxn.say(ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="2"))
+    assert region.read()["state"] == "DELIVERED"
+
+
+def test_a_parked_return_can_be_sent_again_and_then_closes(region: Region) -> None:
+    order_id = returned(region)
+    parked = OrderParked(order_id=order_id, reason="no answer", attempts=12)
+    region.rxn.say(parked)
+    assert set(channels(region).values()) == {"PARKED"}
+    (item,) = region.queue("order")
+    assert item["can_resend"]
+    path = f"/human-queue/{item['id']}"
+    assert region.client.post(f"{path}/resend", json={"note": "again"}, headers=region.staff).status_code == 200
+    assert region.client.post(f"{path}/resend", json={"note": "again"}, headers=region.staff).status_code == 409
+    (resend,) = region.rxn.new_orders()
+    assert resend.body == ResendJob(job_kind="return", job_key=order_id)
+    region.rxn.say(parked)
+    assert len(region.queue("order")) == 1
+    region.rxn.say(
+        ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="1"),
+        ReportAcknowledged(order_id=order_id, channel="archive", code="0000", reference="1"),
+        OrderCompleted(order_id=order_id),
+    )
+    assert region.read()["state"] == "CLOSED"
+    assert set(channels(region).values()) == {"FILED"}
+
+
+def test_another_nodes_word_on_an_order_counts_for_nothing(region: Region) -> None:
+    order_id = returned(region)
+    region.rxl.say(ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="1"))
+    region.rxl.say(OrderCompleted(order_id=order_id))
+    assert region.read()["state"] == "VERIFIED"
+    assert region.queue("unknown_order")[0]["node"] == "RXL"
+
+
+def test_the_same_acknowledgement_twice_is_one(region: Region) -> None:
+    order_id = returned(region)
+    for _ in range(2):
+        region.rxn.say(ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="1"))
+    assert region.events().count("report.acknowledged") == 1
