@@ -1,0 +1,118 @@
+"""The database itself keeps the ledger; migrations and tables agree; seeds are applied once per content."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from dicom_nodes.foundation.database import open_database
+from router.app import issue_token, open_store, trace_study
+from router.config import load_router_settings
+from router.model.errors import Invalid
+from router.store import tables as t
+from router.store import tokens
+from router.store.schema import migrate
+from tests.integration.router.region import START, Region, settled, write_region
+
+
+@pytest.mark.parametrize("table", t.APPEND_ONLY)
+@pytest.mark.parametrize("change", ["UPDATE {} SET node = 'ZZZ'", "DELETE FROM {}"])
+def test_what_only_grows_cannot_be_changed(region: Region, table: str, change: str) -> None:
+    region.assign()
+    database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    with pytest.raises(DBAPIError, match=f"{table} only grows"), database.write() as connection:
+        connection.execute(text(change.format(table)))
+
+
+@pytest.mark.peers("postgresql")
+@pytest.mark.parametrize("table", t.APPEND_ONLY)
+def test_what_only_grows_cannot_be_truncated(postgresql_url: str, table: str) -> None:
+    database = open_database(postgresql_url)
+    migrate(database)
+    with pytest.raises(DBAPIError, match=f"{table} only grows"), database.write() as connection:
+        connection.execute(text(f"TRUNCATE {table} CASCADE"))
+    database.dispose()
+
+
+def test_migrations_and_tables_agree(database_url: str) -> None:
+    database = open_database(database_url)
+    migrate(database)
+    migrate(database)
+    with database.read() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), t.metadata)
+    database.dispose()
+    assert differences == []
+
+
+def test_the_order_log_keeps_its_name_over_restarts(tmp_path: Path, database_url: str) -> None:
+    settings = write_region(tmp_path, database_url)
+    names = set()
+    for _ in range(2):
+        store = open_store(settings)
+        with store.read() as tx:
+            names.add(tx.orders.log_id())
+        store.database.dispose()
+    assert len(names) == 1
+
+
+def test_what_the_api_changed_survives_a_restart_until_the_file_changes(tmp_path: Path, database_url: str) -> None:
+    settings = write_region(tmp_path, database_url)
+    store = open_store(settings)
+    with store.write() as tx:
+        reader = tx.readers.get("reader-1")
+        assert reader is not None
+        assert tx.readers.revoke("reader-1", reader.credentials[0].id, START)
+    store.database.dispose()
+
+    store = open_store(settings)
+    with store.read() as tx:
+        again = tx.readers.get("reader-1")
+        assert again is not None
+        assert again.credentials[0].revoked_at == START
+        assert len(tx.readers.sessions("reader-1")) == 1
+    store.database.dispose()
+
+    file = tmp_path / "readers.toml"
+    file.write_text(file.read_text().replace("Dr reader-1", "Dr Renamed"))
+    store = open_store(load_router_settings(settings.file))
+    with store.read() as tx:
+        renamed = tx.readers.get("reader-1")
+        assert renamed is not None
+        assert renamed.name == "Dr Renamed"
+    store.database.dispose()
+
+
+def test_a_token_is_stored_only_as_its_digest_and_can_be_revoked(tmp_path: Path, database_url: str) -> None:
+    settings = write_region(tmp_path, database_url)
+    secret = issue_token(settings, "reader", "reader-1")
+    store = open_store(settings)
+    with store.write() as tx:
+        stored = repr(tx.connection.execute(t.token.select()).all())
+        assert secret not in stored
+        assert secret.removeprefix("rx_reader_") not in stored
+        caller = tokens.caller_of(tx.connection, secret)
+        assert caller is not None
+        assert (caller.role, caller.subject) == ("reader", "reader-1")
+        assert tokens.caller_of(tx.connection, secret[:-1]) is None
+        assert tokens.revoke(tx.connection, caller.token_id, START)
+        assert tokens.caller_of(tx.connection, secret) is None
+    store.database.dispose()
+
+
+@pytest.mark.parametrize(("role", "subject"), [("reader", "nobody"), ("node", "RTX"), ("node", "ZZZ")])
+def test_a_token_for_somebody_unknown_is_refused(tmp_path: Path, role: tokens.Role, subject: str) -> None:
+    settings = write_region(tmp_path, "sqlite:///router.sqlite")
+    with pytest.raises(Invalid):
+        issue_token(settings, role, subject)
+
+
+def test_the_trace_reads_the_same_rows_as_the_api(region: Region) -> None:
+    region.rxn.say(settled())
+    (by_uid,) = trace_study(region.settings, "1.2.3.4")
+    (by_accession,) = trace_study(region.settings, "A-1.2.3.4")
+    assert by_uid == by_accession
+    assert by_uid.model_dump(mode="json") == region.get("/ledger", study_instance_uid="1.2.3.4")[0]
+    assert trace_study(region.settings, "9.9.9") == []
