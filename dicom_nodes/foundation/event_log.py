@@ -50,12 +50,22 @@ def _exception_type_only(_logger: Any, _method: str, event: Any) -> Any:
     error = event.pop("exc_info", None)
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
+        code = _database_code(error)
+        if code is not None:
+            event["code"] = code
         place = error.__traceback__
         while place is not None and place.tb_next is not None:
             place = place.tb_next
         if place is not None:
             event["at"] = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}"
     return event
+
+
+def _database_code(error: BaseException) -> str | None:
+    """SQLITE_BUSY, 40001 and the like: the database's own name for what went wrong, which quotes no data."""
+    original = getattr(error, "orig", None)
+    code = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
+    return str(code) if code else None
 
 
 class UidHash:
