@@ -19,13 +19,13 @@ def image_faults(study: MadeStudy, archive: Path, workstation: Mapping[str, str]
         for file in (archive / study.study_instance_uid).glob("*/*.dcm")
         if file.stem in study.digests
     }
-    for place, held in (("the origin's archive", archived), ("the workstation", workstation)):
+    for place, held in (("in the origin's archive", archived), ("on the workstation", workstation)):
         missing = sum(uid not in held for uid in study.digests)
         changed = sum(uid in held and held[uid] != digest for uid, digest in study.digests.items())
         if missing:
-            yield f"{missing} of {len(study.digests)} images are not in {place}"
+            yield f"{missing} of {len(study.digests)} images are not {place}"
         if changed:
-            yield f"{changed} of {len(study.digests)} images differ in {place}"
+            yield f"{changed} of {len(study.digests)} images differ {place}"
 
 
 def report_faults(study: MadeStudy, text: str | None, messages: list[bytes], archive: Path) -> Iterator[str]:
