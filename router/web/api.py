@@ -4,9 +4,12 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from router.web import inspection, network, node_exchange, readers, reads
+from router.web.documentation import add_documentation
 from router.web.errors import FailureBoundary, install_error_handlers
+from router.web.security import roles_of
 from router.web.services import Services
 
 _DESCRIPTION = """
@@ -40,11 +43,21 @@ _TAGS = [
 def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
     """The application over these services."""
     app = FastAPI(
-        title="Readacross router", version="1", description=_DESCRIPTION, openapi_tags=_TAGS, lifespan=lifespan
+        title="Readacross router",
+        version="1",
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.services = services
     install_error_handlers(app)
     for part in (reads, inspection, readers, network, node_exchange):
+        for route in part.router.routes:
+            if isinstance(route, APIRoute) and (roles := roles_of(route)):
+                route.openapi_extra = {"x-roles": list(roles)}
         app.include_router(part.router)
+    add_documentation(app)
     app.add_middleware(FailureBoundary)
     return app

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from router.model.errors import NotAllowed, RouterError
@@ -37,7 +38,17 @@ def require(*roles: Role) -> Callable[..., Caller]:
             raise NotAllowed(f"not for the role {found.role}, only for {', '.join(roles)}")
         return found
 
+    caller.roles = roles  # type: ignore[attr-defined]
     return caller
+
+
+def roles_of(route: APIRoute) -> tuple[Role, ...]:
+    """The roles that may call the route, for its documentation; empty where no token is needed."""
+    for dependency in route.dependant.dependencies:
+        roles: tuple[Role, ...] = getattr(dependency.call, "roles", ())
+        if roles:
+            return roles
+    return ()
 
 
 Admin = Annotated[Caller, Depends(require("admin"))]
