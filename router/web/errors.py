@@ -6,7 +6,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dicom_nodes.foundation.event_log import event_log
@@ -49,6 +50,13 @@ def install_error_handlers(app: FastAPI) -> None:
         places = [f"{'.'.join(map(str, detail['loc']))}: {detail['type']}" for detail in error.errors()[:20]]
         return JSONResponse({"error": "invalid", "message": "; ".join(places)}, 422)
 
+    @app.exception_handler(HTTPException)
+    def unroutable(_request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:
+            return JSONResponse({"error": "invalid", "message": "body: cannot be parsed"}, 422)
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "error")
+        return JSONResponse({"error": code, "message": str(error.detail)}, error.status_code, error.headers)
+
 
 class FailureBoundary:
     """The outermost handler: an unexpected error is answered 500 or 503 and logged by type and place only."""
@@ -63,11 +71,15 @@ class FailureBoundary:
         try:
             await self._app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the handler's boundary
-            away = isinstance(error, OperationalError | InterfaceError)
             event_log().error("router.request_failed", exc_info=error)
-            body = ErrorBody(
-                error="unavailable" if away else "error",
-                message="the database does not answer; try again" if away else "an unexpected error; it was logged",
-            )
-            response = JSONResponse(body.model_dump(exclude_none=True), 503 if away else 500)
+            status, code, message = _answer_to(error)
+            response = JSONResponse({"error": code, "message": message}, status)
             await response(scope, receive, send)
+
+
+def _answer_to(error: Exception) -> tuple[int, str, str]:
+    if isinstance(error, DataError):
+        return 422, "invalid", "a value cannot be stored: too long, out of range, or with a NUL character"
+    if isinstance(error, OperationalError | InterfaceError):
+        return 503, "unavailable", "the database does not answer; try again"
+    return 500, "error", "an unexpected error; it was logged"

@@ -44,7 +44,7 @@ async def get_orders(
     services: WithServices,
     caller: NodeCaller,
     log_id: Annotated[str | None, Query(description="The log the node knows; another one starts again at 0")] = None,
-    after: Annotated[int, Query(ge=0, description="Seq of the last order the node has")] = 0,
+    after: Annotated[int, Query(ge=0, lt=2**63, description="Seq of the last order the node has")] = 0,
     wait: Annotated[float, Query(ge=0, le=300, description="Seconds to wait for an order")] = 0,
 ) -> OrderBatch:
     """The node's orders after `after`, at once if there are any, otherwise as soon as there are or `wait` is over.
