@@ -129,7 +129,8 @@ class NodeAssociation(Association):
     def _connection_closed(self, _event: object) -> None:
         """Wake `run_reactor` when a connection ends before it asked for anything: the library waits out its timer."""
         if self.requestor.primitive is None and self.dul.to_user_queue.empty():
-            self.dul.to_user_queue.put(None)  # type: ignore[arg-type]
+            to_user_queue: Any = self.dul.to_user_queue
+            to_user_queue.put(None)
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
         negotiated = self._accepted_cx.get(context_id)
