@@ -20,6 +20,13 @@ def region(tmp_path: Path, database_url: str) -> Iterator[Region]:
         yield running
 
 
+@pytest.fixture
+def sqlite_region(tmp_path: Path) -> Iterator[Region]:
+    """For behaviour in which the database plays no part."""
+    with running_region(tmp_path / "region", f"sqlite:///{tmp_path}/router.sqlite") as running:
+        yield running
+
+
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve a started application over HTTP on a free loopback port; yields its URL."""
