@@ -1,4 +1,6 @@
-"""A study's ledger as a table for people."""
+"""A study's ledger as a table for people: one line a step where the terminal is wide enough."""
+
+from collections.abc import Mapping
 
 from rich.markup import escape
 from rich.table import Table
@@ -6,24 +8,41 @@ from rich.table import Table
 from router.web.messages import EntryView, StudyTrace
 
 _LONGEST_VALUE = 60
+_LONGEST_DIGEST = 12
 
 
 def ledger_table(trace: StudyTrace) -> Table:
     """Every step, oldest first, under the study, its trust, and who owns the next step."""
     now = f"{trace.state}, next step: {trace.owner}" if trace.state else "no read yet"
     title = f"{trace.trust}  accession {trace.accession_number or '(none)'}  {now}\n{trace.study_instance_uid}"
-    table = Table("time (UTC)", "event", "by", "node", "detail", title=escape(title), title_justify="left")
+    table = Table(box=None, title=escape(title), title_justify="left", pad_edge=False, header_style="dim")
+    for heading in ("time (UTC)", "step", "by"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("detail", overflow="fold")
+    day = ""
     for entry in trace.entries:
-        table.add_row(
-            f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.event, escape(entry.actor), entry.node or "", escape(_detail(entry))
-        )
+        date = f"{entry.at:%Y-%m-%d}"
+        if date != day:
+            table.add_row(f"[dim]{date}[/]", "", "", "")
+            day = date
+        table.add_row(f"{entry.at:%H:%M:%S}", entry.event, escape(_by(entry)), escape(_detail(entry.detail)))
     return table
 
 
-def _detail(entry: EntryView) -> str:
-    return "  ".join(f"{key}={_short(value)}" for key, value in entry.detail.items() if value not in (None, "", []))
+def _by(entry: EntryView) -> str:
+    return entry.actor if not entry.node or entry.node in entry.actor else f"{entry.actor}, for {entry.node}"
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+def _detail(detail: Mapping[str, object]) -> str:
+    said = {key: value for key, value in detail.items() if value not in (None, "", [])}
+    parts = []
+    if "to" in said:
+        before, after = said.pop("from", None), said.pop("to")
+        parts.append(f"{before} → {after}" if before else f"{after}")
+    return ", ".join(parts + [f"{key} {_short(key, value)}" for key, value in said.items()])
+
+
+def _short(key: str, value: object) -> str:
+    text = "; ".join(str(part) for part in value) if isinstance(value, list) else str(value)
+    longest = _LONGEST_DIGEST if key.endswith("sha256") or key == "session" else _LONGEST_VALUE
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -51,17 +51,27 @@ class Journey:
 
 
 def journey_table(journeys: list[Journey], caption: str) -> Table:
-    """The newest journeys last."""
-    table = Table(title="Readacross: studies on their way round", caption=caption, caption_justify="left")
-    for heading in ("accession", "study", "images"):
-        table.add_column(heading, no_wrap=True)
-    for _, heading in _STOPS:
-        table.add_column(heading, justify="center")
+    """The newest journeys last; fits a terminal of 80 columns."""
+    legend = "one dot a stop: " + ", ".join(heading for _, heading in _STOPS)
+    table = Table(
+        title="Readacross: studies on their way round", caption=f"{legend}\n{caption}", caption_justify="left", box=None
+    )
+    for heading in ("accession", "study", "images", "stops", "last"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "images" else "left")
     table.add_column("s", justify="right")
     for journey in journeys:
-        study, events = journey.study, journey.events
-        marks = [Text("●", "green") if event in events else Text("·", "dim") for event, _ in _STOPS]
+        study = journey.study
         seconds = f"{journey.seconds:.0f}" if journey.closed and journey.seconds is not None else ""
         name = f"{study.description} by {journey.channel}"
-        table.add_row(study.accession_number, name, str(len(study.files)), *marks, seconds)
+        table.add_row(study.accession_number, name, str(len(study.files)), _dots(journey), _last_stop(journey), seconds)
     return table
+
+
+def _dots(journey: Journey) -> Text:
+    marks = (("●", "green") if event in journey.events else ("·", "dim") for event, _ in _STOPS)
+    return Text(" ").join(Text(*mark) for mark in marks)
+
+
+def _last_stop(journey: Journey) -> str:
+    passed = [heading for event, heading in _STOPS if event in journey.events]
+    return passed[-1] if passed else "sent"
