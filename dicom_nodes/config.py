@@ -4,17 +4,19 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from dicom_nodes.foundation.settings_file import HostPort, Settings, SettingsError, load_settings
+from dicom_nodes.foundation.settings_file import (
+    AeTitle,
+    HostPort,
+    LocalPath,
+    OdsCode,
+    Settings,
+    SettingsError,
+    load_settings,
+)
 
 Action = Literal["echo", "store", "find", "move", "get"]
-
-
-def _ae_title(text: str) -> str:
-    if not 1 <= len(text.strip()) <= 16 or text != text.strip() or not text.isascii() or "\\" in text:
-        raise ValueError("expected an AE title of 1 to 16 ASCII characters without backslash or outer spaces")
-    return text
 
 
 def _host_range(text: str) -> str:
@@ -25,15 +27,7 @@ def _host_range(text: str) -> str:
     return text
 
 
-def _from_the_files_folder(path: Path, info: ValidationInfo) -> Path:
-    folder = (info.context or {}).get("folder")
-    return path if folder is None else Path(folder) / path
-
-
-AeTitle = Annotated[str, AfterValidator(_ae_title)]
 HostRange = Annotated[str, AfterValidator(_host_range)]
-LocalPath = Annotated[Path, AfterValidator(_from_the_files_folder)]
-OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,6}$")]
 
 
 class Trust(Settings):

@@ -11,22 +11,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, model_validator
 
-from dicom_nodes.foundation.settings_file import HostPort, Settings, SettingsError, load_settings
+from dicom_nodes.foundation.settings_file import (
+    AeTitle,
+    HostPort,
+    LocalPath,
+    OdsCode,
+    Settings,
+    SettingsError,
+    load_settings,
+)
 
-OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,6}$")]
 Modality = Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,16}$")]
 Registration = Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{5,8}$")]
-
-
-def _ae_title(text: str) -> str:
-    if not 1 <= len(text.strip()) <= 16 or text != text.strip() or not text.isascii() or "\\" in text:
-        raise ValueError("expected an AE title of 1 to 16 ASCII characters without backslash or outer spaces")
-    return text
-
-
-def _from_the_files_folder(path: Path, info: ValidationInfo) -> Path:
-    folder = (info.context or {}).get("folder")
-    return path if folder is None else Path(folder) / path
 
 
 def _database_url(url: str, info: ValidationInfo) -> str:
@@ -39,8 +35,6 @@ def _database_url(url: str, info: ValidationInfo) -> str:
     return f"sqlite:///{Path(folder) / file}"
 
 
-AeTitle = Annotated[str, AfterValidator(_ae_title)]
-LocalPath = Annotated[Path, AfterValidator(_from_the_files_folder)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 
 

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from dicom_nodes.encoding.text import TextDecoder
 from dicom_nodes.encoding.walk import DamagedDataSetError, Element, Layout, items, layout_of, plain_data_set, walk
+from dicom_nodes.foundation.nhs_number import is_nhs_number
 from dicom_nodes.model.instance import InstanceHeader
-from dicom_nodes.model.nhs_number import is_nhs_number
 
 KEYWORDS = {
     0x00080005: "SpecificCharacterSet",

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -33,6 +33,25 @@ def _host_and_port(text: str) -> str:
 
 HostPort = Annotated[str, AfterValidator(_host_and_port)]
 """`HOST:PORT` as text; port 0 asks the system for a free one."""
+
+
+def _ae_title(text: str) -> str:
+    if not 1 <= len(text.strip()) <= 16 or text != text.strip() or not text.isascii() or "\\" in text:
+        raise ValueError("expected an AE title of 1 to 16 ASCII characters without backslash or outer spaces")
+    return text
+
+
+def _from_the_files_folder(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else Path(folder) / path
+
+
+AeTitle = Annotated[str, AfterValidator(_ae_title)]
+"""Application entity title (DICOM PS3.5 section 6.2, VR AE)."""
+LocalPath = Annotated[Path, AfterValidator(_from_the_files_folder)]
+"""A path that is relative to the settings file's folder."""
+OdsCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,6}$")]
+"""A trust's or site's code in the Organisation Data Service."""
 
 
 def split_host_port(address: str) -> tuple[str, int]:

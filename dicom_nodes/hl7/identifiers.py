@@ -5,9 +5,9 @@ A bare number is passed on as unqualified (issuer None) and joins nothing (HAZAR
 
 from dataclasses import dataclass
 
+from dicom_nodes.foundation.nhs_number import is_nhs_number
 from dicom_nodes.hl7.faults import ErrorCode
 from dicom_nodes.hl7.message import Field, Message, Segment
-from dicom_nodes.model.nhs_number import is_nhs_number
 
 _UNIVERSAL_ID_TYPES = {"DNS", "GUID", "HCD", "HL7", "ISO", "L", "M", "N", "Random", "URI", "UUID", "x400", "x500"}
 """HL7 table 0301: in EI.4 these are the type of EI.3, anything else there is the authority (UK usage)."""

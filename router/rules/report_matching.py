@@ -7,8 +7,8 @@ must agree positively: the qualified patient id, or a valid NHS number. Reasons 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dicom_nodes.foundation.nhs_number import is_nhs_number
 from router.model.study import PatientKey, Study
-from router.rules.nhs_number import is_valid_nhs_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,5 +112,5 @@ def _differ(issuer: str | None, value: str | None, known_issuer: str | None, kno
 def _patient_proofs(given: PatientKey, known: PatientKey) -> Iterator[str]:
     if given.issuer and given.patient_id and (given.issuer, given.patient_id) == (known.issuer, known.patient_id):
         yield "the qualified patient id agrees"
-    if given.nhs_number and given.nhs_number == known.nhs_number and is_valid_nhs_number(given.nhs_number):
+    if given.nhs_number and given.nhs_number == known.nhs_number and is_nhs_number(given.nhs_number):
         yield "the NHS number agrees"

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from router.config import AeTitle, Modality, OdsCode, Registration
+from dicom_nodes.foundation.settings_file import AeTitle, OdsCode
+from router.config import Modality, Registration
 
 ReaderId = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=["dr-ainsdale"])
 Reason = Field(min_length=1, max_length=2000)
