@@ -37,8 +37,29 @@ class Files:
     findings: tuple[Finding, ...]
 
 
+_SEED_TABLES = {"trusts", "nodes", "readers", "exams", "priorities"}
+
+
 def load_files(paths: Iterable[Path]) -> Files:
-    """Read trust files and router files, told apart by their tables."""
+    """Read trust files and router files, told apart by their tables; seeds are read by the router file that names them.
+
+    So `check config/*.toml` works: a seed that no given router file names is a finding.
+    """
+    paths = list(paths)
+    seeds = {path.resolve() for path in paths if is_seed_file(path)}
+    loaded = _load(path for path in paths if path.resolve() not in seeds)
+    read = {seed.resolve() for router in loaded.routers for seed in _seeds_of(router)}
+    unread = [path for path in paths if path.resolve() in seeds - read]
+    findings = [Finding(path, "(file)", "a router's seed, but no router file given here names it") for path in unread]
+    return Files(loaded.trusts, loaded.routers, (*loaded.findings, *findings))
+
+
+def _seeds_of(router: RouterSettings) -> tuple[Path, ...]:
+    seeds = router.router.seeds
+    return seeds.network, seeds.readers, seeds.routing
+
+
+def _load(paths: Iterable[Path]) -> Files:
     trusts: list[TrustFile] = []
     routers: list[RouterSettings] = []
     findings: list[Finding] = []
@@ -62,15 +83,28 @@ def is_router_file(path: Path) -> bool:
     Raises:
         SettingsError: it cannot be read at all.
     """
+    document = _document(path)
+    return "router" in document and not {"trust", "node"} & set(document)
+
+
+def is_seed_file(path: Path) -> bool:
+    """Whether this is one of the files a router's file names: network, readers or routing."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = _document(path)
+    except SettingsError:
+        return False
+    return bool(_SEED_TABLES & set(document)) and not {"trust", "node", "router"} & set(document)
+
+
+def _document(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(path, [("(file)", f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError:
         raise SettingsError(path, [("(file)", "is not UTF-8 text")]) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(path, [("(syntax)", str(error))]) from None
-    return "router" in document and not {"trust", "node"} & set(document)
 
 
 def _missing_secrets(path: Path, settings: NodeSettings) -> list[Finding]:

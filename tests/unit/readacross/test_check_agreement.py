@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from readacross.check.loading import load_files
 from readacross.cli import app
 from tests.unit.readacross.region_files import Change, write_region
 
@@ -148,3 +149,17 @@ def test_check_goes_on_after_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert "binary.toml: (file): is not UTF-8 text" in output
     assert "RXN.toml: peers[0].may_not: unknown key; is it misspelt?" in output
     assert code == 1
+
+
+def test_seeds_named_by_a_router_file_may_be_given_with_it() -> None:
+    config = Path(__file__).parents[3] / "config"
+    loaded = load_files(sorted(config.glob("*.toml")))
+    assert [str(finding) for finding in loaded.findings] == []
+    assert len(loaded.routers) == 1
+
+
+def test_a_seed_alone_is_a_finding_that_says_what_is_missing() -> None:
+    seed = Path(__file__).parents[3] / "config" / "network.toml"
+    assert [finding.words for finding in load_files([seed]).findings] == [
+        "a router's seed, but no router file given here names it"
+    ]

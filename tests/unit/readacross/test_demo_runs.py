@@ -37,7 +37,7 @@ def test_demo_once_takes_every_study_round_and_says_so(tmp_path: Path) -> None:
     assert code == 0, process.output
     assert "All 5 studies went the whole way round." in process.output
     assert len(re.findall(r"✓ RXN0000000\d", process.output)) == 5
-    assert len(re.findall(r"│ read\.closed +│", process.output)) == 5
+    assert len(re.findall(r"\d\d  +read\.closed ", process.output)) == 5
     assert processes_of(tmp_path / "demo") == {}
 
 
