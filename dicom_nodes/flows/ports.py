@@ -163,6 +163,9 @@ class Outbox(Protocol):
 
     def mark_sent(self, outbox_id: str, through: int) -> None: ...
 
+    def rename(self) -> None:
+        """Take a new outbox id and number what waits from 1, in the same order."""
+
     def depth(self) -> tuple[int, float]:
         """(number of unsent facts, age of the oldest in seconds)."""
 
@@ -234,7 +237,7 @@ class RouterLink(Protocol):
     """The router, dialled by the node."""
 
     def post_facts(self, batch: FactBatch) -> FactReceipt:
-        """Raises PeerUnavailable (try again) or PeerRefused (token, version: says why)."""
+        """Raises PeerUnavailable (try again), PeerRefused (token, version: says why) or NumberingRefused."""
 
     def get_orders(self, log_id: str | None, after: int, wait_s: float) -> OrderBatch: ...
 

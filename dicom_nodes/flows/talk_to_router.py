@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from dicom_nodes.contract import Fact, FactBatch
 from dicom_nodes.flows.ports import HealthProbe, OrderStore, Outbox, RouterLink
 from dicom_nodes.foundation.clock import Clock
+from dicom_nodes.foundation.event_log import event_log
+from dicom_nodes.model.errors import NumberingRefused
 
 _BATCH = 200
 _SIGN_OF_LIFE = timedelta(seconds=5)
@@ -22,6 +24,8 @@ class SendFacts:
 
         Raises:
             PeerUnavailable, PeerRefused: nothing was marked as sent; the same facts go again, in the same order.
+            NumberingRefused: one side was restored from a backup. The outbox has taken a new name, and the next call
+                sends everything that waits under it: repeats are harmless, silence is not.
         """
         while self._post():
             pass
@@ -32,7 +36,12 @@ class SendFacts:
         if not waiting and self._posted_at is not None and now - self._posted_at < _SIGN_OF_LIFE:
             return False
         facts = tuple(Fact(seq=seq, occurred_at=at, body=body) for seq, at, body in waiting)
-        receipt = self._router.post_facts(FactBatch(outbox_id=outbox_id, facts=facts, health=self._health()))
+        try:
+            receipt = self._router.post_facts(FactBatch(outbox_id=outbox_id, facts=facts, health=self._health()))
+        except NumberingRefused:
+            event_log().error("outbox.renamed", facts=len(facts))
+            self._outbox.rename()
+            raise
         self._posted_at = now
         if facts:
             self._outbox.mark_sent(outbox_id, receipt.accepted_through)

@@ -10,7 +10,8 @@
     │   └── IdentifierMismatch      A900: a query or retrieve identifier that its model does not allow
     ├── PeerFailed                  somebody we call did not do it
     │   ├── PeerUnavailable         retryable: no connection, rejected transiently, aborted, timed out
-    │   └── PeerRefused             permanent: it answered no, and asking again would not change that
+    │   ├── PeerRefused             permanent: it answered no, and asking again would not change that
+    │   └── NumberingRefused        the router knows other facts under our numbers, or misses some (ADR 004)
     └── CrashConsistency            what is on disk and what the catalogue says differ
 
 Messages are for people and name what, where and what was expected; none holds patient data.
@@ -70,6 +71,12 @@ class PeerUnavailable(PeerFailed):
 
 class PeerRefused(PeerFailed):
     retryable = False
+
+
+class NumberingRefused(PeerFailed):
+    """One side was restored from a backup: the outbox must take a new name and number what waits from 1."""
+
+    retryable = True
 
 
 class CrashConsistency(NodeError):

@@ -146,10 +146,15 @@ class SqlOrders:
             )
         )
         if isinstance(order.body, ResendJob):
-            self._jobs.resend(connection, kind=order.body.job_kind, key=order.body.job_key)
-            self._outbox.append(connection, OrderCompleted(order_id=order.order_id))
+            self._outbox.append(connection, self._resend(connection, order.order_id, order.body))
             return
         self._jobs.enqueue(connection, kind=order.body.kind, key=order.order_id, destination=_destination(order.body))
+
+    def _resend(self, connection: Connection, order_id: str, body: ResendJob) -> FactBody:
+        """Queue the parked job again, and say truly whether there was one."""
+        if self._jobs.resend(connection, kind=body.job_kind, key=body.job_key):
+            return OrderCompleted(order_id=order_id)
+        return OrderParked(order_id=order_id, reason=f"no parked {body.job_kind} job of that key is here", attempts=1)
 
     def _move_to(self, connection: Connection, batch: OrderBatch) -> None:
         position = tables.order_position

@@ -53,6 +53,18 @@ class SqlOutbox:
             if known.rowcount == 1:
                 connection.execute(delete(tables.outbox).where(tables.outbox.c.seq <= through))
 
+    def rename(self) -> None:
+        """Start another life under a new id; what waits keeps its order and is numbered from 1."""
+        with self._database.write() as connection:
+            waiting = connection.execute(select(tables.outbox.c.seq).order_by(tables.outbox.c.seq)).scalars().all()
+            for number, seq in enumerate(waiting, start=1):
+                connection.execute(update(tables.outbox).where(tables.outbox.c.seq == seq).values(seq=number))
+            connection.execute(
+                update(tables.outbox_identity).values(
+                    outbox_id=str(uuid.uuid4()), last_seq=len(waiting), sent_through=0
+                )
+            )
+
     def depth(self) -> tuple[int, float]:
         with self._database.read() as connection:
             count, oldest = connection.execute(

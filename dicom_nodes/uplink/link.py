@@ -6,7 +6,7 @@ import httpx2
 from pydantic import ValidationError
 
 from dicom_nodes.contract import FactBatch, FactReceipt, OrderBatch
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import NumberingRefused, PeerRefused, PeerUnavailable
 
 _TIMEOUT_S = 30.0
 AnswerT = TypeVar("AnswerT", FactReceipt, OrderBatch)
@@ -24,7 +24,7 @@ class HttpRouterLink:
         self._client.close()
 
     def post_facts(self, batch: FactBatch) -> FactReceipt:
-        """Raises PeerUnavailable or PeerRefused; a gap in our numbering (409) is the latter."""
+        """Raises PeerUnavailable, PeerRefused, or NumberingRefused when the router answers 409 to our numbers."""
         response = self._call("POST", "/node/v1/facts", content=batch.model_dump_json())
         return self._parsed(FactReceipt, response)
 
@@ -48,6 +48,8 @@ class HttpRouterLink:
             raise PeerRefused(f"the router refuses this node's token (HTTP {response.status_code})")
         if response.status_code >= 500 or response.status_code == 429:
             raise PeerUnavailable(f"the router answers HTTP {response.status_code}")
+        if response.status_code == 409:
+            raise NumberingRefused("the router knows this outbox differently; one side was restored from a backup")
         if response.status_code != 200:
             raise PeerRefused(f"the router answers HTTP {response.status_code} to {method} {path.partition('?')[0]}")
         return response
