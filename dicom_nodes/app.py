@@ -199,6 +199,7 @@ class NodeApp:
                 free_bytes=self._spool.free_bytes(),
                 reserve_bytes=self._settings.node.disk_reserve_mib << 20,
                 catalogue_failing=self.store.catalogue.failing,
+                damaged_objects=len(self._spool.damaged),
                 parked_jobs=len(self.store.jobs.listing([JobState.PARKED])),
                 quarantined=self.store.catalogue.quarantined_count(),
                 outbox_depth=depth,

@@ -12,6 +12,7 @@ class Vitals:
     free_bytes: int
     reserve_bytes: int
     catalogue_failing: bool
+    damaged_objects: int
     parked_jobs: int
     quarantined: int
     outbox_depth: int
@@ -30,6 +31,8 @@ def judge(vitals: Vitals) -> NodeHealth:
         reasons.append(f"Disk reserve reached: {free_mib} MiB free, {reserve_mib} MiB kept; images are refused (A700).")
     if vitals.catalogue_failing:
         reasons.append("The catalogue cannot be written; images are safe in the spool but wait to be archived.")
+    if vitals.damaged_objects:
+        reasons.append(f"{vitals.damaged_objects} objects in the spool are damaged; see the log for their names.")
     if vitals.parked_jobs:
         reasons.append(f"{vitals.parked_jobs} jobs are parked and wait for a person.")
     if vitals.quarantined:

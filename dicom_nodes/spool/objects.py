@@ -16,6 +16,7 @@ from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.part10 import ObjectMeta, file_meta, read_meta
 from dicom_nodes.encoding.walk import DamagedDataSetError
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
+from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.model.errors import CrashConsistency, OutOfResources
 from dicom_nodes.model.instance import IncomingInstance, InstanceHeader, QuarantinedInstance, SpooledInstance
 
@@ -30,6 +31,8 @@ class FileSpool:
         self._objects, self._quarantine = folder / "objects", folder / "quarantine"
         self._incoming = folder / "incoming"
         self._checkpoint = checkpoint
+        self.damaged: set[str] = set()
+        """Names of objects that could not be read back; they stay where they are for a person to look at."""
         for place in (self._objects, self._quarantine, self._incoming):
             place.mkdir(parents=True, exist_ok=True)
         for number in range(256):
@@ -76,7 +79,11 @@ class FileSpool:
 
     def read_data_set(self, location: str) -> bytes:
         """The data set as received, its digest checked against the one noted when it was kept."""
-        return self._load(self._objects / location)[1]
+        try:
+            return self._load(self._objects / location)[1]
+        except CrashConsistency as error:
+            self._note_damage(self._objects / location, error)
+            raise
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self._folder).free
@@ -87,11 +94,12 @@ class FileSpool:
             location = f"{file.parent.name}/{file.name}"
             if is_listed(location):
                 continue
-            meta, data_set = self._load(file)
             try:
+                meta, data_set = self._load(file)
                 header = read_header(data_set, meta.transfer_syntax_uid)
-            except DamagedDataSetError:
-                raise CrashConsistency(f"spool object {location}: its content is not what was kept") from None
+            except (CrashConsistency, DamagedDataSetError) as error:
+                self._note_damage(file, error)
+                continue
             header = header.qualified(meta.notes["patient_id_issuer"], meta.notes["accession_issuer"])
             yield SpooledInstance(header, meta.provenance, meta.notes["digest"], len(data_set), location)
 
@@ -99,7 +107,11 @@ class FileSpool:
         for file in sorted(self._quarantine.glob("*.dcm")):
             if is_listed(file.stem):
                 continue
-            meta, data_set = self._load(file)
+            try:
+                meta, data_set = self._load(file)
+            except CrashConsistency as error:
+                self._note_damage(file, error)
+                continue
             yield QuarantinedInstance(
                 quarantine_id=file.stem,
                 reason=meta.notes["reason"],
@@ -111,6 +123,11 @@ class FileSpool:
                 digest=meta.notes["digest"],
                 size_bytes=len(data_set),
             )
+
+    def _note_damage(self, file: Path, error: Exception) -> None:
+        """One damaged object never keeps a node from starting: it is counted, and the node's health says so."""
+        self.damaged.add(file.name)
+        event_log().error("spool.object_damaged", object=file.name, exc_info=error)
 
     @staticmethod
     def _load(file: Path) -> tuple[ObjectMeta, bytes]:

@@ -117,3 +117,20 @@ def test_an_archive_that_is_away_delays_nothing_else_and_gets_all_when_it_is_bac
 def test_two_nodes_never_share_a_data_directory(node: NodeApp, trust_file: Path) -> None:
     with pytest.raises(Exception, match="another node runs on data directory"), running_node(trust_file):
         pass
+
+
+def test_one_damaged_object_does_not_keep_the_others_or_the_node_away(trust_file: Path, tmp_path: Path) -> None:
+    study = make_study(tmp_path / "images", slices=3)
+    with running_node(trust_file) as node:
+        assert dcmtk.send([file.path for file in study.files], target_of(node)).ok
+    for left in (tmp_path / "node/data").glob("node.db*"):
+        left.unlink()
+    victim = next((tmp_path / "node/data/spool/objects").glob("*/*.dcm"))
+    victim.write_bytes(victim.read_bytes()[:-1] + b"\x99")
+    with running_node(trust_file) as node:
+        wait_until(lambda: any(isinstance(fact, StudySettled) for fact in facts_of(node)), "the others settle")
+        settled = next(fact for fact in facts_of(node) if isinstance(fact, StudySettled))
+        assert len(settled.manifest.entries) == 2
+        assert "1 objects in the spool are damaged" in " ".join(node.health().reasons)
+        assert dcmtk.send([file.path for file in study.files], target_of(node)).ok, "the sender can mend it"
+        wait_until(lambda: archived_digests(tmp_path / "node") == study.digests, "all archived")
