@@ -1,7 +1,8 @@
 """Structured events with fixed names, free of patient data.
 
 Never pass a name, number, accession, data set, message body or query key to `event`; a UID goes in only
-through `UidHash`, which keys it so that a log alone cannot be joined with images.
+through `UidHash`, which keys it so that a log alone cannot be joined with images. What Python would print by itself
+(warnings, tracebacks of threads and of the process, loggers nobody configured) becomes an event without its text.
 """
 
 import hashlib
@@ -10,8 +11,11 @@ import logging
 import os
 import secrets
 import sys
+import threading
+import warnings
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, TextIO
 
 import structlog
 
@@ -20,7 +24,19 @@ _NOISY_LIBRARIES = ("pynetdicom", "pydicom", "sqlalchemy", "httpx2", "httpcore2"
 
 
 def configure_event_log(*, as_json: bool = True) -> None:
-    """Send events to standard error, one a line, as JSON or (for people) as coloured key=value."""
+    """Send events to standard error, one a line, as JSON or (for people) as coloured key=value; and nothing else.
+
+    A hook for threads that is not Python's own (a test runner's) is left alone.
+    """
+    _configure(as_json=as_json)
+    warnings.showwarning = _tell_warning
+    logging.lastResort = _NameOnly(logging.WARNING)
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _tell_dead_thread
+    sys.excepthook = _tell_dead_process
+
+
+def _configure(*, as_json: bool) -> None:
     for name in _NOISY_LIBRARIES:
         library = logging.getLogger(name)
         library.handlers = [logging.NullHandler()]
@@ -41,8 +57,40 @@ def configure_event_log(*, as_json: bool = True) -> None:
 def event_log() -> Any:
     """Return the logger; call as `event_log().info("study.settled", study=uid_hash(uid))`."""
     if not structlog.is_configured():
-        configure_event_log()  # never structlog's default, which prints every local variable of a traceback
+        _configure(as_json=True)  # never structlog's default, which prints every local variable of a traceback
     return structlog.get_logger()
+
+
+def _tell_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    del message, file, line
+    event_log().warning("python.warning", category=category.__name__, at=f"{Path(filename).name}:{lineno}")
+
+
+def _tell_dead_thread(arguments: threading.ExceptHookArgs) -> None:
+    thread = None if arguments.thread is None else arguments.thread.name
+    event_log().error("thread.died", thread=thread, exc_info=arguments.exc_value)
+
+
+def _tell_dead_process(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, place)
+        return
+    event_log().error("process.died", exc_info=error)
+
+
+class _NameOnly(logging.Handler):
+    """Stands where Python's handler of last resort stood: which library wanted to say something, not what."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        event_log().log(record.levelno, "library.message", library=record.name, exc_info=error)
 
 
 def _exception_type_only(_logger: Any, _method: str, event: Any) -> Any:
