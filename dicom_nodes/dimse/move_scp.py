@@ -10,6 +10,7 @@ from dicom_nodes.dimse.sop_classes import root_of
 from dicom_nodes.dimse.sub_operations import SubOperationTally
 from dicom_nodes.foundation.settings_file import split_host_port
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
+from dicom_nodes.model.dimse_status import Status
 from dicom_nodes.model.errors import MoveDestinationUnknown, PeerFailed
 from dicom_nodes.rules.acceptance import require_action
 
@@ -36,7 +37,7 @@ def move(request: MoveRequest, caller: Caller, services: DimseServices, exchange
     originator = MoveOriginator(caller.peer.ae_title, request.message_id)
     for result in _results(services, destination, instances, originator, cancel):
         tally.count(result)
-        if result.comment:
+        if result.status != Status.SUCCESS:
             _note(services, caller, destination, result)
         if tally.remaining:
             yield tally.pending()
@@ -83,10 +84,12 @@ def _results(
 
 
 def _note(services: DimseServices, caller: Caller, destination: ApplicationEntity, result: StoreResult) -> None:
+    """Log our own words, or the status alone: a destination's Error Comment may quote the patient."""
+    why = result.comment if result.status is None else f"the destination answered {result.status:04X}"
     services.log.warning(
         "move.sub_operation_failed",
         association=caller.association_id,
         destination=destination.ae_title,
         sop_instance=services.uid_hash(result.sop_instance_uid),
-        why=result.comment,
+        why=why,
     )

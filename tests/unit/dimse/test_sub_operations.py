@@ -1,7 +1,7 @@
 """C-GET and C-MOVE sub-operations: counters, outcomes, cancel; the association and the destination are fakes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from dicom_nodes.model.errors import MoveDestinationUnknown, PeerUnavailable
 from dicom_nodes.model.instance import StoredObject
 from dicom_nodes.model.query import QueryLevel
 from dicom_nodes.rules.query_identifier import CheckedQuery, RetrieveSelection
+from tests.integration.dimse.node import EventRecord
 
 CT, EXPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
 CALLER = Caller(Peer(ae_title="HOME", role="workstation", allowed_hosts=("127.0.0.1",), may=("get", "move")), "a1")
@@ -208,3 +209,24 @@ def test_move_to_an_unlisted_destination_sends_nothing(tmp_path: Path) -> None:
         list(move(move_to("ELSEWHERE"), CALLER, services(tmp_path, 1, scu), FakeExchange()))
 
     assert scu.exchange.sent == []
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (StoreResult("1.2.3.0", 0xC000, "cannot file MARKED^PATIENT"), "the destination answered C000"),
+        (StoreResult("1.2.3.0", 0xB000, "MARKED^PATIENT coerced"), "the destination answered B000"),
+        (StoreResult("1.2.3.0", None, "no answer in time"), "no answer in time"),
+    ],
+)
+def test_move_logs_the_destinations_status_and_never_its_words(tmp_path: Path, result: StoreResult, why: str) -> None:
+    log = EventRecord()
+
+    class Refusing(FakeMoveScu):
+        def send(self, to: ApplicationEntity, instances: Any, **_: Any) -> Iterator[StoreResult]:
+            yield result
+
+    node = replace(services(tmp_path, 1, Refusing(FakeExchange())), log=log)
+    list(move(move_to("STATION"), CALLER, node, FakeExchange()))
+
+    assert [event["why"] for event in log.named("move.sub_operation_failed")] == [why]
