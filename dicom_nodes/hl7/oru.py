@@ -12,7 +12,7 @@ from dicom_nodes.hl7.message import Field, Message, Segment
 from dicom_nodes.hl7.timestamps import read_date, read_moment
 from dicom_nodes.model.report import AckCode, IncomingReport, ReportChannel
 
-_SEGMENTS = {
+SEGMENTS = {
     "MSH", "SFT", "UAC", "PID", "PD1", "NK1", "ARV", "NTE", "PRT", "PV1", "PV2", "ORC", "OBR", "OBX", "TQ1", "TQ2",
     "TCD", "SID", "SAC", "CTD", "FT1", "CTI", "SPM", "IPC",
 }  # fmt: skip
@@ -76,7 +76,7 @@ def _check_header(message: Message, processing_id: str) -> None:
     if not message.control_id:
         raise header.fault(10, "message control id is missing", ErrorCode.REQUIRED_FIELD_MISSING)
     for segment in message.segments:
-        if segment.name not in _SEGMENTS and not segment.name.startswith("Z"):
+        if segment.name not in SEGMENTS and not segment.name.startswith("Z"):
             words = "segment not known in ORU^R01; was a carriage return left unescaped in the text before it?"
             raise Hl7Fault(segment.place(), words, ErrorCode.SEGMENT_SEQUENCE)
 

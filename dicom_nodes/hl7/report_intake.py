@@ -5,7 +5,7 @@ from dicom_nodes.foundation.clock import Clock, utc_now
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.hl7.ack import build_ack
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
-from dicom_nodes.hl7.oru import read_oru
+from dicom_nodes.hl7.oru import SEGMENTS, read_oru
 from dicom_nodes.model.report import AckCode
 
 
@@ -21,7 +21,7 @@ class OruIntake:
         try:
             report = read_oru(raw)
         except Hl7Fault as fault:
-            event_log().warning("report.refused", channel="hl7_oru", place=str(fault.place), ack=fault.ack)
+            event_log().warning("report.refused", channel="hl7_oru", place=_known(fault.place), ack=fault.ack)
             return build_ack(raw, fault.ack, self._clock, fault)
         try:
             report_id = self._take(report)
@@ -38,3 +38,8 @@ class OruIntake:
         words = f"the message has {size_bytes} bytes; at most {limit_bytes} are taken"
         fault = Hl7Fault(Place("MSH"), words, ErrorCode.APPLICATION, AckCode.AR)
         return build_ack(head, AckCode.AR, self._clock, fault)
+
+
+def _known(place: Place) -> str:
+    """The place for our log; a segment name that ORU^R01 does not have may be three letters of a report's text."""
+    return str(place) if place.segment in SEGMENTS else "another segment"

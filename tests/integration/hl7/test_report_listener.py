@@ -119,6 +119,14 @@ def test_bytes_outside_a_frame_are_passed_over_and_logged() -> None:
     } == {"event": "hl7.garbage", "size_bytes": 14}
 
 
+@pytest.mark.parametrize("behind", ["QZX|more", "QZX", "QZX|more\rand more"])
+def test_text_behind_an_unescaped_return_is_never_logged_as_a_segment(behind: str) -> None:
+    with structlog.testing.capture_logs() as events, listening(MemoryReportStore()) as port:
+        (answer,) = exchange(port, frame(oru_with("No haemorrhage.", f"No haemorrhage.\r{behind}")))
+    assert read_ack(answer).code is AckCode.AE
+    assert [event["place"] for event in events if event["event"] == "report.refused"] == ["another segment"]
+
+
 def test_a_host_that_is_not_allowed_is_closed_at_once_and_logged() -> None:
     store = MemoryReportStore()
     elsewhere = ("10.1.2.0/24",)
