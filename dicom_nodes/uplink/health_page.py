@@ -39,6 +39,8 @@ class HealthPage:
         self._thread.start()
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
+        """Stop answering; a page that was never started only lets go of its address."""
+        if self._thread.ident is not None:  # `shutdown` waits for ever for a server that never ran
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
