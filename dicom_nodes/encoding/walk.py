@@ -4,6 +4,7 @@ A data set that ends early, or has bytes behind its end, is damaged and says whe
 Lengths are checked against the bytes at hand before anything is done with them (DICOM PS3.5 section 7).
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ _LONG_FORM = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"U
 _SHORT_FORM = {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL"}
 _SHORT_FORM |= {b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}
 _DEEPEST = 64
-_INFLATED_LIMIT = 4 << 30
+_PIECE = 1 << 18
+INFLATED_LIMIT_BYTES = 512 << 20
+"""What a deflated data set may inflate to: one megabyte of zeros deflates to a thousandth of that."""
 
 
 class DamagedDataSetError(ValueError):
@@ -61,27 +64,42 @@ def layout_of(transfer_syntax_uid: str) -> Layout:
     )
 
 
-def plain_data_set(data_set: bytes, transfer_syntax_uid: str) -> bytes:
+def plain_data_set(data_set: bytes, transfer_syntax_uid: str, limit_bytes: int = INFLATED_LIMIT_BYTES) -> bytes:
     """The data set's bytes as elements: inflated where the transfer syntax deflates, otherwise the same object.
 
     Some toolkits leave gzip's own trailer behind the stream; it is accepted when its checksum is right.
 
     Raises:
-        DamagedDataSetError: the deflate stream is broken, ends early, or is followed by other bytes.
+        DamagedDataSetError: the deflate stream is broken, ends early, is followed by other bytes, or inflates to more
+            than `limit_bytes`, of which no more is held in memory than that.
     """
     if transfer_syntax_uid not in _DEFLATED:
         return data_set
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        plain = inflater.decompress(data_set, _INFLATED_LIMIT)
-    except zlib.error:
-        raise DamagedDataSetError("the deflate stream is broken") from None
-    if not inflater.eof:
-        raise DamagedDataSetError("the deflate stream ends early")
+    plain, rest = _inflate(data_set, limit_bytes)
     gzip_trailer = struct.pack("<II", zlib.crc32(plain), len(plain) & UNDEFINED)
-    if inflater.unused_data not in {b"", b"\0", gzip_trailer}:
-        raise DamagedDataSetError(f"{len(inflater.unused_data)} bytes follow the end of the deflate stream")
+    if rest not in {b"", b"\0", gzip_trailer}:
+        raise DamagedDataSetError(f"{len(rest)} bytes follow the end of the deflate stream")
     return plain
+
+
+def _inflate(data_set: bytes, limit_bytes: int) -> tuple[bytes, bytes]:
+    """What a raw deflate stream inflates to, in small pieces until it is too much, and the bytes behind its end."""
+    inflater, compressed, plain = zlib.decompressobj(-zlib.MAX_WBITS), io.BytesIO(data_set), io.BytesIO()
+    waiting = compressed.read(_PIECE)
+    while True:
+        try:
+            piece = inflater.decompress(waiting, _PIECE)
+        except zlib.error:
+            raise DamagedDataSetError("the deflate stream is broken") from None
+        if plain.tell() + len(piece) > limit_bytes:
+            raise DamagedDataSetError(f"the deflate stream inflates to more than {limit_bytes} bytes")
+        plain.write(piece)
+        if inflater.eof:
+            break
+        waiting = inflater.unconsumed_tail or compressed.read(_PIECE)
+        if not (piece or waiting):
+            raise DamagedDataSetError("the deflate stream ends early")
+    return plain.getvalue(), inflater.unused_data + compressed.read()
 
 
 def walk(data: bytes, layout: Layout) -> Iterator[Element]:

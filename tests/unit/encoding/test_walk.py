@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -82,6 +83,31 @@ def test_a_deflated_data_set_is_whole_only_with_its_end() -> None:
     for damaged in (packed[:-1], packed[: len(packed) // 2], packed + b"12345678", b"\xff" * 20):
         with pytest.raises(DamagedDataSetError):
             walked(damaged, DEFLATED)
+
+
+def deflated(plain: bytes) -> bytes:
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    return packer.compress(plain) + packer.flush()
+
+
+def test_a_deflate_bomb_is_refused_before_it_fills_the_memory() -> None:
+    bomb = deflated(bytes(64 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamagedDataSetError, match="inflates to more than 8388608 bytes"):
+            plain_data_set(bomb, DEFLATED, limit_bytes=8 << 20)
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size_bytes", [1, (1 << 18) - 1, 1 << 18, (1 << 18) + 1, 3_000_001])
+def test_a_deflated_data_set_of_any_size_up_to_the_limit_comes_out_whole(size_bytes: int) -> None:
+    plain = (bytes(range(251)) * (size_bytes // 251 + 1))[:size_bytes]
+    for packed in (deflated(plain), deflated(plain) + b"\0"):
+        assert plain_data_set(packed, DEFLATED, limit_bytes=size_bytes) == plain
+    with pytest.raises(DamagedDataSetError, match=f"more than {size_bytes - 1} bytes"):
+        plain_data_set(deflated(plain), DEFLATED, limit_bytes=size_bytes - 1)
 
 
 @pytest.mark.parametrize("name", ["CT_small", "MR_small_bigendian", "image_dfl", "JPEG2000", "MR_small_RLE", "rtplan"])
