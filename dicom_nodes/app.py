@@ -107,16 +107,25 @@ class NodeApp:
         self._hl7 = MllpListener(settings.hl7, OruIntake(take_report)) if settings.hl7 else None
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
         orders, catalogue = self.store.orders, self.store.catalogue
+        stopping = threading.Event()
         ris = MllpRisSender(settings.ris, trust) if settings.ris else None
         self._workers = Workers(
             self.store.jobs,
             orders,
             {
-                ARCHIVE_JOB: ArchiveStudy(self.store.studies, self._spool, archive, checkpoint),
+                ARCHIVE_JOB: ArchiveStudy(self.store.studies, self._spool, archive, checkpoint, stopping.is_set),
                 "fetch": FetchStudy(
-                    orders, catalogue, DicomRetrieveScu(node.ae_title), self._ingest, clock, checkpoint
+                    orders,
+                    catalogue,
+                    DicomRetrieveScu(node.ae_title),
+                    self._ingest,
+                    clock,
+                    checkpoint,
+                    stopping.is_set,
                 ),
-                "deliver": DeliverStudy(orders, catalogue, self._spool, store_scu, self._workstation, checkpoint),
+                "deliver": DeliverStudy(
+                    orders, catalogue, self._spool, store_scu, self._workstation, checkpoint, stopping.is_set
+                ),
                 "return": ReturnReport(orders, catalogue, ris, archive, documents, trust.ods_code, checkpoint),
             },
             RetryPolicy(
@@ -126,12 +135,13 @@ class NodeApp:
             ),
             clock,
             node.workers,
+            stopping,
         )
         settle = SettleStudies(
             self.store.studies, associations, node.settle_quiet_s, clock, self._say_settled, checkpoint
         )
         self._router = HttpRouterLink(settings.router.url, read_token(settings))
-        send_facts = SendFacts(self.store.outbox, self._router, self.health, clock)
+        send_facts = self._send_facts = SendFacts(self.store.outbox, self._router, self.health, clock)
         self._tickers = (
             Ticker("settle", settle, pause_s=min(1.0, node.settle_quiet_s / 4), longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("facts", send_facts, pause_s=_FACT_PAUSE_S, longest_pause_s=_LONGEST_PAUSE_S),
@@ -162,7 +172,7 @@ class NodeApp:
             self.store.jobs.release_all()
         recovered = self.store.catalogue.recover(self._spool)
         event_log().info("node.recovered", objects=recovered)
-        self.store.catalogue.start()
+        self.store.catalogue.committer.start()
         self._workers.start()
         for ticker in self._tickers:
             ticker.start()
@@ -185,7 +195,7 @@ class NodeApp:
             ticker.stop()
         if self._health_page:
             self._health_page.stop()
-        self.store.catalogue.stop()
+        self.store.catalogue.committer.stop()
         self._router.close()
         self.store.database.dispose()
         self._lock.close()
@@ -198,7 +208,11 @@ class NodeApp:
             Vitals(
                 free_bytes=self._spool.free_bytes(),
                 reserve_bytes=self._settings.node.disk_reserve_mib << 20,
-                catalogue_failing=self.store.catalogue.failing,
+                catalogue_failing=self.store.catalogue.committer.database_away,
+                uncatalogued=self.store.catalogue.committer.set_aside,
+                stopped_parts=self._stopped_parts(),
+                refused_for=self._ingest.refused_lately(),
+                router_silent_s=self._send_facts.silent_s(),
                 damaged_objects=len(self._spool.damaged),
                 parked_jobs=len(self.store.jobs.listing([JobState.PARKED])),
                 quarantined=self.store.catalogue.quarantined_count(),
@@ -206,6 +220,14 @@ class NodeApp:
                 outbox_oldest_s=oldest_s,
             )
         )
+
+    def _stopped_parts(self) -> tuple[str, ...]:
+        parts = [ticker.name for ticker in self._tickers if not ticker.is_alive]
+        if not self.store.catalogue.committer.is_alive:
+            parts.append("catalogue")
+        if self._workers.dead:
+            parts.append(f"{self._workers.dead} workers")
+        return tuple(parts)
 
     def _take_orders(self) -> None:
         take_orders(self.store.orders, self._router, _ORDER_WAIT_S)

@@ -30,13 +30,25 @@ def _host_range(text: str) -> str:
 HostRange = Annotated[str, AfterValidator(_host_range)]
 
 
+def _issuer(text: str) -> str:
+    if not text.strip() or text != text.strip() or len(text) > 64:
+        raise ValueError(
+            "expected the name of the issuer, 1 to 64 characters without outer spaces: "
+            "an identifier without issuer never joins anything"
+        )
+    return text
+
+
+Issuer = Annotated[str, AfterValidator(_issuer)]
+
+
 class Trust(Settings):
     """Who this node stands for. Issuers qualify identifiers that arrive without one (DICOM (0010,0021))."""
 
     ods_code: OdsCode
     name: str = Field(min_length=1)
-    patient_id_issuer: str = ""
-    accession_issuer: str = ""
+    patient_id_issuer: Issuer = ""
+    accession_issuer: Issuer = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -58,7 +70,7 @@ class Node(Settings):
     settle_quiet_s: float = Field(default=60.0, gt=0)
     maximum_associations: int = Field(default=100, ge=1)
     maximum_pdu_bytes: int = Field(default=262_144, ge=4096)
-    workers: int = Field(default=4, ge=1, le=64)
+    workers: int = Field(default=8, ge=2, le=64)
 
 
 class Router(Settings):
@@ -164,6 +176,20 @@ class NodeSettings(Settings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _archive_is_somebody_else(self) -> "NodeSettings":
+        archive = self.archive
+        if isinstance(archive, DimseArchive) and archive.address == self.node.listen:
+            raise ValueError("archive.address: is this node's own address; expected the PACS")
+        if isinstance(archive, EmbeddedArchive):
+            folder, data = archive.directory.resolve(), self.node.data_dir.resolve()
+            if folder == data or folder in data.parents or (data / "spool") in (folder, *folder.parents):
+                raise ValueError(
+                    f"archive.directory: {archive.directory} and the node's own data must not be the same "
+                    "folder or lie in one another; expected a folder of its own"
+                )
+        return self
+
     def peer(self, ae_title: str) -> Peer | None:
         """The peer with this AE title, if any."""
         return next((peer for peer in self.peers if peer.ae_title == ae_title), None)
@@ -184,6 +210,8 @@ def load_node_settings(file: Path) -> NodeSettings:
         )
         if path is not None and not path.is_file()
     ]
+    if not missing and not read_token(settings):
+        missing = [("router.token_file", f"is empty: {settings.router.token_file}")]
     if missing:
         raise SettingsError(file, missing)
     return settings

@@ -94,6 +94,8 @@ class StudySettled(Message):
     body_part: str | None
     sending_ae_title: str | None
     manifest: Manifest
+    notices: tuple[str, ...] = ()
+    """Sentences for a person, without patient data: what is odd about the study though it is taken as it is."""
 
 
 class StudyArchived(Message):

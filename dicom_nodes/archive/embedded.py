@@ -13,6 +13,7 @@ from dicom_nodes.encoding.part10 import plain_file_meta
 from dicom_nodes.encoding.walk import DamagedDataSetError
 from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
 from dicom_nodes.model.dimse_status import Status
+from dicom_nodes.model.errors import CrashConsistency
 
 
 class EmbeddedArchive:
@@ -31,10 +32,10 @@ class EmbeddedArchive:
             yield self._store_one(instance)
 
     def _store_one(self, instance: OutgoingInstance) -> StoreResult:
-        data_set = instance.read_data_set()
         try:
+            data_set = instance.read_data_set()
             header = read_header(data_set, instance.transfer_syntax_uid)
-        except DamagedDataSetError as error:
+        except (CrashConsistency, DamagedDataSetError) as error:
             return StoreResult(instance.sop_instance_uid, Status.CANNOT_UNDERSTAND, str(error))
         content = (
             plain_file_meta(instance.sop_class_uid, instance.sop_instance_uid, instance.transfer_syntax_uid) + data_set

@@ -12,7 +12,7 @@ import pyorthanc
 from dicom_nodes.encoding.part10 import data_set_of, plain_file_meta
 from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
 from dicom_nodes.model.dimse_status import Status
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import CrashConsistency, PeerRefused, PeerUnavailable
 
 
 class OrthancArchive:
@@ -31,9 +31,12 @@ class OrthancArchive:
             yield self._store_one(instance)
 
     def _store_one(self, instance: OutgoingInstance) -> StoreResult:
-        data_set = instance.read_data_set()
-        meta = plain_file_meta(instance.sop_class_uid, instance.sop_instance_uid, instance.transfer_syntax_uid)
         uid = instance.sop_instance_uid
+        meta = plain_file_meta(instance.sop_class_uid, uid, instance.transfer_syntax_uid)
+        try:
+            data_set = instance.read_data_set()
+        except CrashConsistency as error:
+            return StoreResult(uid, Status.CANNOT_UNDERSTAND, str(error))
         try:
             answer = self._orthanc.post_instances(meta + data_set)
             if answer.get("Status") == "Success":

@@ -1,10 +1,13 @@
 """Forward what a study has gained to the trust's own archive, and remember what was acknowledged."""
 
+from collections.abc import Callable
+
 from dicom_nodes.flows.ports import Archive, ArchivingStore, Checkpoint, Spool, no_checkpoint
 from dicom_nodes.flows.sending import failure_of, outgoing
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.delivery import StoreResult
 from dicom_nodes.model.dimse_status import is_stored
+from dicom_nodes.model.errors import Stopping
 
 _REMEMBER_EVERY = 50
 
@@ -13,12 +16,18 @@ class ArchiveStudy:
     """Handler of the job `archive`, whose key is the Study Instance UID."""
 
     def __init__(
-        self, store: ArchivingStore, spool: Spool, archive: Archive, checkpoint: Checkpoint = no_checkpoint
+        self,
+        store: ArchivingStore,
+        spool: Spool,
+        archive: Archive,
+        checkpoint: Checkpoint = no_checkpoint,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._store, self._spool, self._archive, self._checkpoint = store, spool, archive, checkpoint
+        self._store, self._spool, self._archive = store, spool, archive
+        self._checkpoint, self._stopping = checkpoint, stopping
 
     def __call__(self, job: Job) -> None:
-        """Raises PeerUnavailable or PeerRefused unless the archive acknowledged every instance."""
+        """Raises PeerUnavailable or PeerRefused unless the archive acknowledged every instance, or Stopping."""
         waiting = self._store.instances_to_archive(job.key)
         acknowledged: list[str] = []
         failures: list[StoreResult] = []
@@ -32,6 +41,8 @@ class ArchiveStudy:
                 if len(acknowledged) == _REMEMBER_EVERY:
                     self._store.mark_archived(acknowledged)
                     acknowledged = []
+                if self._stopping():
+                    raise Stopping
         finally:
             if acknowledged:
                 self._store.mark_archived(acknowledged)

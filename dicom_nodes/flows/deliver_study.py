@@ -9,7 +9,7 @@ from dicom_nodes.flows.sending import failure_of, outgoing
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
 from dicom_nodes.model.dimse_status import is_stored
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import PeerRefused, PeerUnavailable, Stopping
 
 
 class DeliverStudy:
@@ -23,10 +23,11 @@ class DeliverStudy:
         scu: StoreScu,
         workstation: Callable[[str], ApplicationEntity | None],
         checkpoint: Checkpoint = no_checkpoint,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         """`workstation` finds the address of a workstation in the trust's settings by AE title."""
         self._orders, self._catalogue, self._spool, self._scu = orders, catalogue, spool, scu
-        self._workstation, self._checkpoint = workstation, checkpoint
+        self._workstation, self._checkpoint, self._stopping = workstation, checkpoint, stopping
 
     def __call__(self, job: Job) -> None:
         """Raises PeerUnavailable or PeerRefused until every instance of the manifest was acknowledged."""
@@ -50,6 +51,8 @@ class DeliverStudy:
                 digest = waiting[result.sop_instance_uid].digest
                 self._orders.record_delivered(job.key, result.sop_instance_uid, digest, result.status)
                 self._checkpoint("deliver.recorded")
+                if self._stopping():
+                    raise Stopping
         if failures:
             raise failure_of(destination.ae_title, failures, len(body.manifest.entries))
         self._prove(job, body.manifest)

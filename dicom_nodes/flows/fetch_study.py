@@ -1,6 +1,7 @@
 """Bring a revision from the node of the trust that made it into this node's spool."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 
 from dicom_nodes.contract import FetchStudy as FetchOrder
@@ -11,7 +12,7 @@ from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.delivery import ApplicationEntity, RetrievedInstance
 from dicom_nodes.model.dimse_status import Status
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable, Refused
+from dicom_nodes.model.errors import PeerRefused, PeerUnavailable, Refused, Stopping
 from dicom_nodes.model.instance import Channel, IncomingInstance, Provenance
 
 
@@ -26,9 +27,10 @@ class FetchStudy:
         ingest: Ingest,
         clock: Clock,
         checkpoint: Checkpoint = no_checkpoint,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._orders, self._catalogue, self._scu, self._ingest = orders, catalogue, scu, ingest
-        self._clock, self._checkpoint = clock, checkpoint
+        self._clock, self._checkpoint, self._stopping = clock, checkpoint, stopping
 
     def __call__(self, job: Job) -> None:
         """Raises PeerUnavailable or PeerRefused until every instance of the manifest is here with its digest."""
@@ -68,6 +70,8 @@ class FetchStudy:
         refused: list[Refused] = []
 
         def receive(instance: RetrievedInstance) -> int:
+            if self._stopping():
+                return Status.OUT_OF_RESOURCES
             try:
                 self._take(body, instance, order_id, self._clock())
             except Refused as refusal:
@@ -77,6 +81,8 @@ class FetchStudy:
             return Status.SUCCESS
 
         summary = self._scu.get_study(source, body.study.study_instance_uid, contexts, receive)
+        if self._stopping():
+            raise Stopping
         if refused:
             raise (PeerUnavailable if refused[0].retryable else PeerRefused)(
                 f"{len(refused)} instances from node {body.source.ods_code} could not be taken: {refused[0]}"

@@ -5,6 +5,7 @@ Returning means durable. Whatever cannot be taken is quarantined first and refus
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from dicom_nodes.model.instance import Channel, IncomingInstance, InstanceHeader
 from dicom_nodes.model.report import IncomingReport
 from dicom_nodes.rules.ingest import KeepAside, Known, judge_header, judge_identity
 
+_LATELY_S = 60.0
 TakeReport = Callable[[IncomingReport], str]
 
 
@@ -48,6 +50,7 @@ class Ingest:
         self._documents, self._take_report = documents, take_report
         self._issuers, self._reserve_bytes = issuers, reserve_bytes
         self._checkpoint = checkpoint
+        self._refusal: tuple[float, str] | None = None
         self._locks = [threading.Lock() for _ in range(256)]
 
     def __call__(self, incoming: IncomingInstance, issuers: Issuers | None = None) -> None:
@@ -56,6 +59,13 @@ class Ingest:
         Raises:
             Refused: carries the DIMSE status; the bytes are in quarantine unless there was no room for them.
         """
+        try:
+            self._receive(incoming, issuers)
+        except OutOfResources as refusal:
+            self._refusal = (time.monotonic(), str(refusal))
+            raise
+
+    def _receive(self, incoming: IncomingInstance, issuers: Issuers | None) -> None:
         self._check_room(len(incoming.data_set))
         digest = hashlib.sha256(incoming.data_set).hexdigest()
         header = self._read(incoming, digest)
@@ -68,9 +78,10 @@ class Ingest:
         default = issuers or self._issuers
         self._take_image(incoming, digest, header.qualified(default.patient_id, default.accession))
 
-    def reserve_reached(self) -> bool:
-        """Whether the node refuses instances for want of disk."""
-        return self._spool.free_bytes() < self._reserve_bytes
+    def refused_lately(self) -> str | None:
+        """Why an instance was refused for want of resources within the last minute, if one was."""
+        refusal = self._refusal
+        return refusal[1] if refusal and time.monotonic() - refusal[0] < _LATELY_S else None
 
     def _check_room(self, size_bytes: int) -> None:
         if self._spool.free_bytes() - size_bytes < self._reserve_bytes:
@@ -90,7 +101,7 @@ class Ingest:
                 digest,
                 incoming.provenance.origin,
                 self._catalogue.find_instance(header.sop_instance_uid),
-                self._catalogue.study_identity(header.study_instance_uid),
+                self._catalogue.owner_of(header.study_instance_uid),
             )
             if isinstance(verdict, KeepAside):
                 self._keep_aside(incoming, digest, header.study_instance_uid, verdict.refusal)

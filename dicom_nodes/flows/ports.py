@@ -21,7 +21,7 @@ from dicom_nodes.model.instance import (
     StoredObject,
 )
 from dicom_nodes.model.report import Acknowledgement, IncomingReport, OutgoingReport
-from dicom_nodes.model.study import GrowingStudy, StudyRecord
+from dicom_nodes.model.study import GrowingStudy, StudyOwner, StudyRecord
 
 Checkpoint = Callable[[str], None]
 """Called with a step's name after that step is done; crash tests kill the process in it, otherwise it does nothing."""
@@ -62,8 +62,8 @@ class Catalogue(Protocol):
     def find_instance(self, sop_instance_uid: str) -> StoredObject | None:
         """The live instance with this UID, including ones noted but not yet committed."""
 
-    def study_identity(self, study_instance_uid: str) -> tuple[str, str | None, str | None] | None:
-        """(origin, patient id issuer, patient id) of a known study."""
+    def owner_of(self, study_instance_uid: str) -> StudyOwner | None:
+        """Whose a known study is, including one noted but not yet committed."""
 
     def is_quarantined(self, sop_instance_uid: str, digest: str) -> bool: ...
 
@@ -162,6 +162,9 @@ class Outbox(Protocol):
         """(outbox id, the oldest unsent facts as (seq, occurred_at, body))."""
 
     def mark_sent(self, outbox_id: str, through: int) -> None: ...
+
+    def last_number(self) -> int:
+        """Number of the newest fact there ever was under this id; 0 when there was none."""
 
     def rename(self) -> None:
         """Take a new outbox id and number what waits from 1, in the same order."""

@@ -1,6 +1,7 @@
 """Facts up, orders down. Each call does one exchange; a router that is away is an exception, and nothing is lost."""
 
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from dicom_nodes.contract import Fact, FactBatch
 from dicom_nodes.flows.ports import HealthProbe, OrderStore, Outbox, RouterLink
@@ -18,6 +19,7 @@ class SendFacts:
     def __init__(self, outbox: Outbox, router: RouterLink, health: HealthProbe, clock: Clock) -> None:
         self._outbox, self._router, self._health, self._clock = outbox, router, health, clock
         self._posted_at: datetime | None = None
+        self._answered_at = clock()
 
     def __call__(self) -> None:
         """Post until nothing waits.
@@ -30,6 +32,16 @@ class SendFacts:
         while self._post():
             pass
 
+    def silent_s(self) -> float:
+        """For how long the router has not answered; seconds."""
+        return (self._clock() - self._answered_at).total_seconds()
+
+    def _start_anew(self, waiting: int) -> NoReturn:
+        """The router knows this outbox differently: this node or the router was restored from a backup."""
+        event_log().error("outbox.renamed", waiting=waiting)
+        self._outbox.rename()
+        raise NumberingRefused("the router knows this outbox differently; its facts go again under a new name")
+
     def _post(self) -> bool:
         outbox_id, waiting = self._outbox.pending(_BATCH)
         now = self._clock()
@@ -39,10 +51,11 @@ class SendFacts:
         try:
             receipt = self._router.post_facts(FactBatch(outbox_id=outbox_id, facts=facts, health=self._health()))
         except NumberingRefused:
-            event_log().error("outbox.renamed", facts=len(facts))
-            self._outbox.rename()
-            raise
-        self._posted_at = now
+            self._answered_at = now
+            self._start_anew(len(facts))
+        self._posted_at = self._answered_at = now
+        if receipt.accepted_through > (facts[-1].seq if facts else self._outbox.last_number()):
+            self._start_anew(len(facts))
         if facts:
             self._outbox.mark_sent(outbox_id, receipt.accepted_through)
         return bool(facts)

@@ -24,6 +24,14 @@ class Ticker:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._tick, name=name, daemon=patience_s is not None)
 
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
 

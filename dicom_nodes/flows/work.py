@@ -1,4 +1,7 @@
-"""Workers: take a leased job, keep its lease alive, do it, and on failure retry or park it, visibly."""
+"""Workers: take a leased job, keep its lease alive, do it, and on failure retry or park it, visibly.
+
+Nothing that goes wrong ends a worker: what cannot even be recorded is left to the lease, which runs out.
+"""
 
 import random
 import threading
@@ -9,7 +12,7 @@ from dicom_nodes.foundation.backoff import Park, RetryPolicy, after_failure
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.foundation.jobs import Job, LeaseLost
-from dicom_nodes.model.errors import NodeError
+from dicom_nodes.model.errors import NodeError, Stopping
 
 LEASE_S = 60.0
 _IDLE_S = 0.25
@@ -19,7 +22,7 @@ Handler = Callable[[Job], None]
 
 
 class Workers:
-    """A few threads that share one queue; start, then stop to let them finish what they hold."""
+    """A few threads that share one queue; start, then stop to let them finish or hand back what they hold."""
 
     def __init__(
         self,
@@ -29,19 +32,26 @@ class Workers:
         policy: RetryPolicy,
         clock: Clock,
         count: int,
+        stopping: threading.Event,
     ) -> None:
+        """`stopping` is shared with the handlers, which look at it between instances and raise `Stopping`."""
         self._queue, self._parking, self._handlers = queue, parking, dict(handlers)
-        self._policy, self._clock = policy, clock
-        self._stopping = threading.Event()
+        self._policy, self._clock, self._stopping = policy, clock, stopping
         self._chance = random.Random()
+        self._limit_per_destination = max(1, count // 3)
         self._threads = [threading.Thread(target=self._work, name=f"worker-{n}") for n in range(count)]
+
+    @property
+    def dead(self) -> int:
+        """How many workers have ended though nobody asked them to."""
+        return 0 if self._stopping.is_set() else sum(not thread.is_alive() for thread in self._threads)
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Ask the workers to end and wait for what each has in hand."""
+        """Ask the workers to end and wait until each has finished or handed back what it holds."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()
@@ -49,45 +59,63 @@ class Workers:
     def _work(self) -> None:
         while not self._stopping.is_set():
             try:
-                job = self._queue.lease(self._handlers.keys(), lease_s=LEASE_S)
-            except Exception as error:  # noqa: BLE001 - a worker's boundary: the database is away; try again
-                event_log().error("job.lease_failed", exc_info=error)
-                job = None
-            if job is None:
+                job = self._next_job()
+                if job is None:
+                    self._stopping.wait(_IDLE_S)
+                else:
+                    self._do(job)
+            except Exception as error:  # noqa: BLE001 - a worker's boundary: the lease runs out and the job goes on
+                event_log().error("worker.failed", exc_info=error)
                 self._stopping.wait(_IDLE_S)
-            elif self._stopping.is_set():
-                self._queue.hand_back(job)
-            else:
-                self._do(job)
+
+    def _next_job(self) -> Job | None:
+        return self._queue.lease(
+            self._handlers.keys(), lease_s=LEASE_S, limit_per_destination=self._limit_per_destination
+        )
 
     def _do(self, job: Job) -> None:
+        if self._stopping.is_set():
+            self._queue.hand_back(job)
+            return
+        if job.attempt > self._policy.attempts:
+            self._park(job, f"{job.attempt - 1} attempts ended without an answer, as if each had stopped the node")
+            return
         done = threading.Event()
         pulse = threading.Thread(target=self._keep_alive, args=(job, done), name=f"lease-{job.id}")
         pulse.start()
         try:
-            self._handlers[job.kind](job)
-            event_log().info("job.done", kind=job.kind, job=job.id, attempt=job.attempt)
+            self._handle(job)
         except LeaseLost:
             event_log().warning("job.lease_lost", kind=job.kind, job=job.id)
-        except NodeError as error:
-            self._failed(job, str(error), retryable=error.retryable, error=error)
-        except Exception as error:  # noqa: BLE001 - a worker's boundary: recorded, then retried or parked
-            self._failed(job, f"unexpected {type(error).__name__}", retryable=True, error=error)
         finally:
             done.set()
             pulse.join()
 
+    def _handle(self, job: Job) -> None:
+        try:
+            self._handlers[job.kind](job)
+            event_log().info("job.done", kind=job.kind, job=job.id, attempt=job.attempt)
+        except LeaseLost:
+            raise
+        except Stopping:
+            self._queue.hand_back(job)
+            event_log().info("job.handed_back", kind=job.kind, job=job.id)
+        except NodeError as error:
+            self._failed(job, str(error), retryable=error.retryable, error=error)
+        except Exception as error:  # noqa: BLE001 - a worker's boundary: recorded, then retried or parked
+            self._failed(job, f"unexpected {type(error).__name__}", retryable=True, error=error)
+
     def _failed(self, job: Job, reason: str, *, retryable: bool, error: Exception) -> None:
         decision = after_failure(self._policy, job.attempt, self._clock(), self._chance)
-        try:
-            if retryable and not isinstance(decision, Park):
-                self._queue.retry(job, at=decision.at, reason=reason)
-                event_log().warning("job.retry", kind=job.kind, job=job.id, attempt=job.attempt, exc_info=error)
-            else:
-                self._parking.park_with_fact(job, reason)
-                event_log().error("job.parked", kind=job.kind, job=job.id, attempt=job.attempt, exc_info=error)
-        except LeaseLost:
-            event_log().warning("job.lease_lost", kind=job.kind, job=job.id)
+        if retryable and not isinstance(decision, Park):
+            self._queue.retry(job, at=decision.at, reason=reason)
+            event_log().warning("job.retry", kind=job.kind, job=job.id, attempt=job.attempt, exc_info=error)
+        else:
+            self._park(job, reason, error)
+
+    def _park(self, job: Job, reason: str, error: Exception | None = None) -> None:
+        self._parking.park_with_fact(job, reason)
+        event_log().error("job.parked", kind=job.kind, job=job.id, attempt=job.attempt, exc_info=error)
 
     def _keep_alive(self, job: Job, done: threading.Event) -> None:
         while not done.wait(LEASE_S / 3):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, TypeDecorator, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.pool import StaticPool
 
 
@@ -74,6 +75,29 @@ def open_database(url: str) -> Database:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)
+
+
+_PASSING_STATES = ("08", "25", "40", "53", "55", "57")
+"""SQLSTATE classes that pass by themselves: connection, read-only standby, deadlock, resources, locks, operator."""
+_PASSING_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
+
+
+def is_temporary(error: BaseException) -> bool:
+    """Whether the database is away, busy or full, so that the same statement may succeed later.
+
+    False means that it will not take this statement's own content, however often it is asked.
+    """
+    if isinstance(error, TimeoutError):  # no connection became free in time
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    sqlite = getattr(error.orig, "sqlite_errorname", None)
+    if sqlite is not None:
+        return str(sqlite).startswith(_PASSING_SQLITE)
+    state = getattr(error.orig, "sqlstate", None)
+    return isinstance(error, OperationalError) and (state is None or str(state).startswith(_PASSING_STATES))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -12,7 +12,8 @@
     │   ├── PeerUnavailable         retryable: no connection, rejected transiently, aborted, timed out
     │   ├── PeerRefused             permanent: it answered no, and asking again would not change that
     │   └── NumberingRefused        the router knows other facts under our numbers, or misses some (ADR 004)
-    └── CrashConsistency            what is on disk and what the catalogue says differ
+    ├── CrashConsistency            what is on disk and what the catalogue says differ
+    └── Stopping                    the node is asked to end; the work in hand goes back into the queue unharmed
 
 Messages are for people and name what, where and what was expected; none holds patient data.
 """
@@ -81,3 +82,10 @@ class NumberingRefused(PeerFailed):
 
 class CrashConsistency(NodeError):
     phase = "recovery"
+
+
+class Stopping(NodeError):
+    """Raised between two instances when the node is asked to stop."""
+
+    phase = "shutdown"
+    retryable = True

@@ -1,5 +1,6 @@
 """An instance on its way through the node: as announced, as read from its header, as spooled."""
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -88,6 +89,11 @@ class SpooledInstance:
     size_bytes: int
     location: str
     """Where the spool keeps it; opaque to everyone else."""
+
+
+def quarantine_id_of(sop_instance_uid: str, digest: str) -> str:
+    """The same bytes under the same UID always have the same id in quarantine."""
+    return hashlib.sha256(f"{sop_instance_uid} {digest}".encode()).hexdigest()[:40]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A study as the node's catalogue knows it, and a revision of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from dicom_nodes.model.instance import InstanceHeader, StoredObject
 
@@ -12,6 +12,18 @@ class GrowingStudy:
 
     study_instance_uid: str
     last_arrival: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOwner:
+    """Whose study it is, as far as its instances have said; `patient_name` is folded for comparison."""
+
+    origin: str
+    patient_id_issuer: str | None
+    patient_id: str | None
+    nhs_number: str | None
+    birth_date: date | None
+    patient_name: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,12 @@ class Vitals:
     free_bytes: int
     reserve_bytes: int
     catalogue_failing: bool
+    uncatalogued: int
+    stopped_parts: tuple[str, ...]
+    """Threads of the node that ought to run and do not."""
+    refused_for: str | None
+    """Why an instance was refused for want of resources within the last minute, if one was."""
+    router_silent_s: float
     damaged_objects: int
     parked_jobs: int
     quarantined: int
@@ -20,17 +26,27 @@ class Vitals:
 
 
 OUTBOX_ALARM_S = 300.0
+ROUTER_ALARM_S = 60.0
 
 
 def judge(vitals: Vitals) -> NodeHealth:
     """State and reasons; `refusing` means instances are answered with A700."""
-    refusing = vitals.free_bytes < vitals.reserve_bytes
+    no_room = vitals.free_bytes < vitals.reserve_bytes
+    refusing = no_room or vitals.refused_for is not None
     reasons = []
-    if refusing:
+    if vitals.stopped_parts:
+        reasons.append(f"Parts of the node have stopped: {', '.join(vitals.stopped_parts)}. Restart it.")
+    if no_room:
         free_mib, reserve_mib = vitals.free_bytes >> 20, vitals.reserve_bytes >> 20
         reasons.append(f"Disk reserve reached: {free_mib} MiB free, {reserve_mib} MiB kept; images are refused (A700).")
     if vitals.catalogue_failing:
         reasons.append("The catalogue cannot be written; images are safe in the spool but wait to be archived.")
+    elif vitals.refused_for is not None:
+        reasons.append(f"Images were refused (A700) within the last minute: {vitals.refused_for}.")
+    if vitals.uncatalogued:
+        reasons.append(f"{vitals.uncatalogued} instances are in the spool but cannot be catalogued; see the log.")
+    if vitals.router_silent_s > ROUTER_ALARM_S:
+        reasons.append(f"The router has not answered for {vitals.router_silent_s:.0f} s.")
     if vitals.damaged_objects:
         reasons.append(f"{vitals.damaged_objects} objects in the spool are damaged; see the log for their names.")
     if vitals.parked_jobs:

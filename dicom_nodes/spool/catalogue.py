@@ -1,37 +1,43 @@
 """The catalogue: what the spool holds, for queries, settling and archiving. Derived; never between bytes and answer.
 
-`note_instance` returns at once and a single committer writes rows in batches; look-ups see what is noted but not yet
+`note_instance` returns at once and the committer writes rows in batches; look-ups see what is noted but not yet
 committed. After a crash, `recover` finds in the spool what the tables lack.
 """
 
-import queue
-import threading
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import OperationalError
 
 from dicom_nodes.contract import InstanceQuarantined
 from dicom_nodes.flows.ports import Checkpoint, Spool, no_checkpoint
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
-from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.foundation.jobs import JobQueue
-from dicom_nodes.model.instance import Channel, QuarantinedInstance, SpooledInstance, StoredObject
-from dicom_nodes.model.study import StudyRecord
+from dicom_nodes.model.instance import Channel, QuarantinedInstance, SpooledInstance, StoredObject, quarantine_id_of
+from dicom_nodes.model.study import StudyOwner, StudyRecord
+from dicom_nodes.rules.ingest import is_uid
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.catalogue_rows import instance_row, series_row, stored_object, study_header, study_row
+from dicom_nodes.spool.catalogue_rows import (
+    as_second_content,
+    filled_in,
+    instance_row,
+    merged_owner,
+    series_row,
+    stored_object,
+    study_header,
+    study_row,
+)
+from dicom_nodes.spool.committer import BATCH, Committer
 from dicom_nodes.spool.outbox import SqlOutbox
 
 ARCHIVE_JOB = "archive"
-_BATCH = 500
 _ARCHIVE_DELAY = timedelta(seconds=1)
 """Lets the instances of one association gather, so that they travel to the archive on one."""
 
 
 class SqlCatalogue:
-    """The catalogue tables with their committer thread."""
+    """The catalogue tables; `committer` is started and stopped by the composition root."""
 
     def __init__(
         self,
@@ -43,47 +49,42 @@ class SqlCatalogue:
     ) -> None:
         self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
         self._checkpoint = checkpoint
-        self._noted: queue.Queue[SpooledInstance | None] = queue.Queue(maxsize=5000)
-        self._uncommitted: dict[str, SpooledInstance] = {}
-        self._lock = threading.Lock()
-        self._committer: threading.Thread | None = None
-        self.failing = False
-        """Whether the last commit failed; the bytes are safe in the spool, and the node says so in its health."""
-
-    def start(self) -> None:
-        self._committer = threading.Thread(target=self._commit_forever, name="catalogue")
-        self._committer.start()
-
-    def stop(self) -> None:
-        """Commit what is noted, then end; what cannot be committed is found again by the next `recover`."""
-        if self._committer is not None:
-            self._noted.put(None)
-            self._committer.join()
-            self._committer = None
+        self.committer = Committer(self._commit)
 
     def recover(self, spool: Spool) -> int:
-        """Catalogue what the spool holds and the tables lack; returns how many objects that were."""
-        found = 0
+        """Catalogue what the spool holds and the tables lack; returns how many objects that were.
+
+        What the database will not take is set aside and tried again; it never keeps the node from starting.
+        """
         with self._database.read() as connection:
             locations = set(connection.execute(select(tables.instance.c.location)).scalars())
             quarantined = set(connection.execute(select(tables.quarantine.c.quarantine_id)).scalars())
+        found = 0
         batch: list[SpooledInstance] = []
-        for spooled in spool.unlisted(locations.__contains__):
-            batch.append(spooled)
+        for spooled in spool.unlisted(lambda location: location in locations):
             found += 1
-            if len(batch) == _BATCH:
-                self._commit(batch)
+            if self._is_second_content(spooled):
+                continue
+            batch.append(spooled)
+            if len(batch) == BATCH:
+                self.committer.commit_now(batch)
                 batch = []
-        if batch:
-            self._commit(batch)
-        for aside in spool.unlisted_quarantine(quarantined.__contains__):
+        self.committer.commit_now(batch)
+        for aside in spool.unlisted_quarantine(lambda quarantine_id: quarantine_id in quarantined):
             self.note_quarantined(aside)
             found += 1
         return found
 
+    def _is_second_content(self, spooled: SpooledInstance) -> bool:
+        """Whether another object of the same UID is live; then this one is shown as quarantined, where it lies."""
+        live = self.find_instance(spooled.header.sop_instance_uid)
+        if live is None or live.digest == spooled.digest:
+            return False
+        self.note_quarantined(as_second_content(spooled))
+        return True
+
     def find_instance(self, sop_instance_uid: str) -> StoredObject | None:
-        with self._lock:
-            noted = self._uncommitted.get(sop_instance_uid)
+        noted = self.committer.find(sop_instance_uid)
         if noted is not None:
             return _stored(noted)
         with self._database.read() as connection:
@@ -92,35 +93,22 @@ class SqlCatalogue:
             ).one_or_none()
         return None if row is None else stored_object(row)
 
-    def study_identity(self, study_instance_uid: str) -> tuple[str, str | None, str | None] | None:
-        with self._lock:
-            for noted in self._uncommitted.values():
-                header = noted.header
-                if header.study_instance_uid == study_instance_uid:
-                    return noted.provenance.origin, header.patient_id_issuer, header.patient_id
-        columns = tables.study.c
+    def owner_of(self, study_instance_uid: str) -> StudyOwner | None:
+        noted = self.committer.of_study(study_instance_uid)
         with self._database.read() as connection:
             row = connection.execute(
-                select(columns.origin, columns.patient_id_issuer, columns.patient_id).where(
-                    columns.study_instance_uid == study_instance_uid
-                )
+                select(tables.study).where(tables.study.c.study_instance_uid == study_instance_uid)
             ).one_or_none()
-        return None if row is None else (row.origin, row.patient_id_issuer, row.patient_id)
+        return merged_owner(row, noted)
 
     def is_quarantined(self, sop_instance_uid: str, digest: str) -> bool:
-        columns = tables.quarantine.c
+        column = tables.quarantine.c.quarantine_id
         with self._database.read() as connection:
-            found = connection.execute(
-                select(columns.quarantine_id).where(
-                    columns.sop_instance_uid == sop_instance_uid, columns.digest == digest
-                )
-            ).first()
-        return found is not None
+            found = connection.execute(select(column).where(column == quarantine_id_of(sop_instance_uid, digest)))
+            return found.first() is not None
 
     def note_instance(self, spooled: SpooledInstance) -> None:
-        with self._lock:
-            self._uncommitted[spooled.header.sop_instance_uid] = spooled
-        self._noted.put(spooled)
+        self.committer.note(spooled)
 
     def note_quarantined(self, quarantined: QuarantinedInstance) -> None:
         """Catalogue it with its fact; a repeat of the same bytes changes nothing."""
@@ -152,8 +140,8 @@ class SqlCatalogue:
                 InstanceQuarantined(
                     quarantine_id=quarantined.quarantine_id,
                     reason=quarantined.reason,
-                    study_instance_uid=quarantined.study_instance_uid,
-                    sop_instance_uid=quarantined.sop_instance_uid or None,
+                    study_instance_uid=_uid_or_none(quarantined.study_instance_uid),
+                    sop_instance_uid=_uid_or_none(quarantined.sop_instance_uid),
                     sending_ae_title=quarantined.provenance.sending_ae_title,
                 ),
             )
@@ -188,41 +176,6 @@ class SqlCatalogue:
             ).all()
         return [stored_object(row) for row in rows]
 
-    def _commit_forever(self) -> None:
-        stopping = False
-        while not stopping:
-            batch: list[SpooledInstance] = []
-            noted = self._noted.get()
-            while noted is not None:
-                batch.append(noted)
-                if len(batch) == _BATCH:
-                    break
-                try:
-                    noted = self._noted.get_nowait()
-                except queue.Empty:
-                    break
-            stopping = noted is None
-            self._commit_stubbornly(batch, give_up=stopping)
-
-    def _commit_stubbornly(self, batch: list[SpooledInstance], *, give_up: bool) -> None:
-        """Commit the batch, one by one where the whole will not go; wait out a database that is away."""
-        pause = threading.Event()
-        while batch:
-            try:
-                self._commit(batch)
-                self.failing = False
-                return
-            except Exception as error:  # noqa: BLE001 - a worker's boundary: recorded; the bytes stay in the spool
-                self.failing = True
-                event_log().error("catalogue.commit_failed", exc_info=error, instances=len(batch))
-                if len(batch) > 1:
-                    for item in batch:
-                        self._commit_stubbornly([item], give_up=give_up)
-                    return
-                if give_up or not isinstance(error, OperationalError):
-                    return
-                pause.wait(1.0)
-
     def _commit(self, batch: Sequence[SpooledInstance]) -> None:
         self._checkpoint("catalogue.before_commit")
         with self._database.write() as connection:
@@ -237,9 +190,10 @@ class SqlCatalogue:
                     run_at=self._clock() + _ARCHIVE_DELAY,
                 )  # fmt: skip
         self._checkpoint("catalogue.committed")
-        with self._lock:
-            for item in batch:
-                self._uncommitted.pop(item.header.sop_instance_uid, None)
+
+
+def _uid_or_none(text: str | None) -> str | None:
+    return text if text is not None and is_uid(text) else None
 
 
 def _known_instances(connection: Connection, uids: Sequence[str]) -> set[str]:
@@ -273,6 +227,7 @@ def _add_instance(connection: Connection, spooled: SpooledInstance) -> None:
             instance_count=known.instance_count + 1,
             growing=known.growing or acquired,
             last_arrival=max(known.last_arrival, provenance.received_at),
+            **filled_in(known, spooled),
         )
     )
 

@@ -1,12 +1,26 @@
 """From a header to catalogue rows and back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row
 
-from dicom_nodes.model.instance import InstanceHeader, SpooledInstance, StoredObject
+from dicom_nodes.model.instance import (
+    InstanceHeader,
+    QuarantinedInstance,
+    SpooledInstance,
+    StoredObject,
+    quarantine_id_of,
+)
+from dicom_nodes.model.study import StudyOwner
 from dicom_nodes.rules.person_name import fold
 
+OTHER_ACCESSIONS = "OtherAccessionNumbers"
+"""Not a DICOM keyword: further accession numbers that images of one study carry, for a person to sort out."""
+_FILLABLE = (
+    "nhs_number", "patient_name", "patient_name_folded", "patient_birth_date", "patient_sex", "birth_date",
+    "accession_number", "accession_issuer", "study_date", "study_time", "studied_at", "study_description", "exam_code",
+)  # fmt: skip
 _STUDY_ATTRIBUTES = {
     "SpecificCharacterSet", "PatientBirthTime", "PatientAge", "PatientSize", "PatientWeight", "PatientComments",
     "NameOfPhysiciansReadingStudy", "TimezoneOffsetFromUTC", "InstitutionName",
@@ -130,6 +144,62 @@ def study_header(row: Row[Any]) -> InstanceHeader:
         study_time=row.studied_at,
         exam_code=(row.exam_code[0], row.exam_code[1], row.exam_code[2]) if row.exam_code else None,
         attributes=row.attributes | {keyword: text for keyword, text in columns.items() if text},
+    )
+
+
+def filled_in(row: Row[Any], spooled: SpooledInstance) -> dict[str, Any]:
+    """What this instance says of patient and study that no earlier one did; and every further accession number."""
+    said = study_row(spooled)
+    gaps = {name: said[name] for name in _FILLABLE if getattr(row, name) is None and said[name] is not None}
+    if row.patient_id is None and said["patient_id"] is not None:
+        gaps |= {"patient_id": said["patient_id"], "patient_id_issuer": said["patient_id_issuer"]}
+    other = said["accession_number"]
+    known = {row.accession_number, *row.attributes.get(OTHER_ACCESSIONS, "").split("\\")}
+    if other is not None and row.accession_number is not None and other not in known:
+        others = "\\".join(filter(None, (row.attributes.get(OTHER_ACCESSIONS), other)))
+        gaps["attributes"] = row.attributes | {OTHER_ACCESSIONS: others}
+    return gaps
+
+
+def merged_owner(row: Row[Any] | None, noted: Sequence[SpooledInstance]) -> StudyOwner | None:
+    """Whose the study is, from its row and the instances that wait to be committed; the first to say so counts."""
+    known = [
+        StudyOwner(
+            origin=item.provenance.origin,
+            patient_id_issuer=item.header.patient_id_issuer if item.header.patient_id else None,
+            patient_id=item.header.patient_id,
+            nhs_number=item.header.nhs_number,
+            birth_date=item.header.birth_date,
+            patient_name=folded(item.header.attributes.get("PatientName")),
+        )
+        for item in noted
+    ]
+    if row is not None:
+        issuer = row.patient_id_issuer if row.patient_id else None
+        stored = StudyOwner(row.origin, issuer, row.patient_id, row.nhs_number, row.birth_date, row.patient_name_folded)
+        known.insert(0, stored)
+    if not known:
+        return None
+
+    def first_said(name: str) -> Any:
+        return next((said for owner in known if (said := getattr(owner, name)) is not None), None)
+
+    return StudyOwner(**{name: first_said(name) for name in StudyOwner.__dataclass_fields__})
+
+
+def as_second_content(spooled: SpooledInstance) -> QuarantinedInstance:
+    """A live object whose UID another live object has, as it is shown to a person."""
+    header = spooled.header
+    return QuarantinedInstance(
+        quarantine_id=quarantine_id_of(header.sop_instance_uid, spooled.digest),
+        reason="same SOP Instance UID is here with other content",
+        sop_class_uid=header.sop_class_uid,
+        sop_instance_uid=header.sop_instance_uid,
+        study_instance_uid=header.study_instance_uid,
+        transfer_syntax_uid=header.transfer_syntax_uid,
+        provenance=spooled.provenance,
+        digest=spooled.digest,
+        size_bytes=spooled.size_bytes,
     )
 
 

@@ -18,7 +18,13 @@ from dicom_nodes.encoding.walk import DamagedDataSetError
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.model.errors import CrashConsistency, OutOfResources
-from dicom_nodes.model.instance import IncomingInstance, InstanceHeader, QuarantinedInstance, SpooledInstance
+from dicom_nodes.model.instance import (
+    IncomingInstance,
+    InstanceHeader,
+    QuarantinedInstance,
+    SpooledInstance,
+    quarantine_id_of,
+)
 
 _HEAD_BYTES = 16_384
 
@@ -62,7 +68,7 @@ class FileSpool:
         self, incoming: IncomingInstance, digest: str, study_instance_uid: str | None, reason: str
     ) -> QuarantinedInstance:
         """Make it durable aside. The same bytes under the same UID always get the same id."""
-        quarantine_id = hashlib.sha256(f"{incoming.sop_instance_uid} {digest}".encode()).hexdigest()[:40]
+        quarantine_id = quarantine_id_of(incoming.sop_instance_uid, digest)
         notes = {"reason": reason, "study_instance_uid": study_instance_uid, "digest": digest}
         self._write(self._quarantine / f"{quarantine_id}.dcm", self._meta(incoming, notes), incoming.data_set)
         return QuarantinedInstance(
@@ -157,8 +163,14 @@ class FileSpool:
                 self._checkpoint("spool.written")
                 os.fsync(stream.fileno())
             self._checkpoint("spool.synced")
+            known = target.exists()
             unfinished.rename(target)
-            _sync_folder(target.parent)
+            try:
+                _sync_folder(target.parent)
+            except OSError:
+                if not known:  # what was refused must not be found as kept after a restart
+                    target.unlink(missing_ok=True)
+                raise
         except OSError as error:
             unfinished.unlink(missing_ok=True)
             raise OutOfResources(f"the spool cannot write: {error.strerror}") from None

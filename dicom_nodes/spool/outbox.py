@@ -53,6 +53,10 @@ class SqlOutbox:
             if known.rowcount == 1:
                 connection.execute(delete(tables.outbox).where(tables.outbox.c.seq <= through))
 
+    def last_number(self) -> int:
+        with self._database.read() as connection:
+            return int(connection.execute(select(tables.outbox_identity.c.last_seq)).scalar_one())
+
     def rename(self) -> None:
         """Start another life under a new id; what waits keeps its order and is numbered from 1."""
         with self._database.write() as connection:

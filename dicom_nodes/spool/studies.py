@@ -20,7 +20,7 @@ from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.instance import Channel, StoredObject
 from dicom_nodes.model.study import GrowingStudy
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.catalogue_rows import stored_object
+from dicom_nodes.spool.catalogue_rows import OTHER_ACCESSIONS, stored_object
 from dicom_nodes.spool.outbox import SqlOutbox
 
 
@@ -177,4 +177,13 @@ def _settled(connection: Connection, row: Row[Any], number: int, manifest: Manif
         body_part=body_part.first(),
         sending_ae_title=row.sending_ae_title,
         manifest=manifest,
+        notices=_notices(row),
     )
+
+
+def _notices(row: Row[Any]) -> tuple[str, ...]:
+    others = row.attributes.get(OTHER_ACCESSIONS)
+    if not others:
+        return ()
+    count = 1 + len(others.split("\\"))
+    return (f"Images of this study carry {count} different accession numbers; the first is used.",)

@@ -60,6 +60,14 @@ def test_paths_are_relative_to_the_file_and_issuers_default_to_the_ods_code(tmp_
         ('allowed_hosts = ["127.0.0.1", "10.1.0.0/16"]', "", "peers[0].allowed_hosts", "is empty"),
         ('ae_title = "CT1"', 'ae_title = "RXN_NODE"', "peers[0].ae_title", "used twice"),
         ('token_file = "rxn.token"', 'token_file = "none"', "router.token_file", "no such file"),
+        ('name = "Lanc', 'patient_id_issuer = " "\nname = "Lanc', "trust.patient_id_issuer", "never joins anything"),
+        ('directory = "var/archive"', 'directory = "var/rxn/spool/a"', "(file)", "expected a folder of its own"),
+        (
+            'kind = "embedded"\ndirectory = "var/archive"',
+            'kind = "dimse"\nae_title = "P"\naddress = "127.0.0.1:11112"',
+            "(file)",
+            "node's own address",
+        ),
         ("[trust]", "[trust", "(syntax)", "line 2"),
     ],
 )
@@ -73,6 +81,13 @@ def test_a_wrong_file_says_where_and_what_was_expected(
     line = next((line for line in str(caught.value).splitlines() if f": {key}: " in line or f"{key}: " in line), "")
     assert str(file) in line, str(caught.value)
     assert words in line
+
+
+def test_an_empty_token_stops_the_start(tmp_path: Path) -> None:
+    file = written(tmp_path, GOOD)
+    (tmp_path / "rxn.token").write_text("\n")
+    with pytest.raises(SettingsError, match=r"router\.token_file: is empty"):
+        load_node_settings(file)
 
 
 def test_a_missing_file_is_said_in_words(tmp_path: Path) -> None:

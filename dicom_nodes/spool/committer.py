@@ -1,0 +1,154 @@
+"""One thread that commits what was noted, in batches, behind the answers; and what is noted, for look-ups meanwhile.
+
+It never gives an instance up: a database that is away is waited out, a single instance that the database will not take
+is set aside and tried again, and both can be seen. The bytes are in the spool all the while.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from dicom_nodes.foundation.database import is_temporary
+from dicom_nodes.foundation.event_log import event_log
+from dicom_nodes.model.instance import SpooledInstance
+
+BATCH = 500
+_LONGEST_QUEUE = 5000
+_AWAY_PAUSE_S = 1.0
+_SET_ASIDE_RETRY_S = 5.0
+_LOOK_EVERY_S = 0.005
+
+Commit = Callable[[Sequence[SpooledInstance]], None]
+"""Writes a batch in one transaction, passing over what is there already."""
+
+
+class Committer:
+    """Takes instances by `note`; `start` and `stop` its thread."""
+
+    def __init__(self, commit: Commit) -> None:
+        self._commit = commit
+        self._queue: queue.Queue[SpooledInstance | None] = queue.Queue(maxsize=_LONGEST_QUEUE)
+        self._noted: dict[str, SpooledInstance] = {}
+        self._of_study: dict[str, dict[str, SpooledInstance]] = {}
+        self._set_aside: list[SpooledInstance] = []
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.database_away = False
+        """Whether the last commit failed because the database is away, busy or full."""
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def set_aside(self) -> int:
+        """How many instances the database will not take; they are tried again every few seconds."""
+        return len(self._set_aside)
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._commit_forever, name="committer")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit what is noted, then end; the next start finds in the spool what could not be committed."""
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def note(self, spooled: SpooledInstance) -> None:
+        """Commit it soon; waits only when thousands are waiting already."""
+        self._remember(spooled)
+        self._queue.put(spooled)
+
+    def commit_now(self, batch: Sequence[SpooledInstance]) -> None:
+        """Commit in the caller's thread, before `start`; what will not go is set aside."""
+        for spooled in batch:
+            self._remember(spooled)
+        self._commit_as_far_as_possible(list(batch), patient=False)
+
+    def find(self, sop_instance_uid: str) -> SpooledInstance | None:
+        """The instance, while it is not committed."""
+        with self._lock:
+            return self._noted.get(sop_instance_uid)
+
+    def of_study(self, study_instance_uid: str) -> list[SpooledInstance]:
+        """The study's instances that are not committed, in the order they came."""
+        with self._lock:
+            return list(self._of_study.get(study_instance_uid, {}).values())
+
+    def wait_until_committed(self, deadline_s: float) -> bool:
+        """Wait for everything noted so far; False when that took longer than `deadline_s`."""
+        end = time.monotonic() + deadline_s
+        with self._lock:
+            awaited = set(self._noted)
+        while awaited and time.monotonic() < end:
+            time.sleep(_LOOK_EVERY_S)
+            with self._lock:
+                awaited &= self._noted.keys()
+        return not awaited
+
+    def _remember(self, spooled: SpooledInstance) -> None:
+        header = spooled.header
+        with self._lock:
+            self._noted[header.sop_instance_uid] = spooled
+            self._of_study.setdefault(header.study_instance_uid, {})[header.sop_instance_uid] = spooled
+
+    def _forget(self, batch: Sequence[SpooledInstance]) -> None:
+        with self._lock:
+            for spooled in batch:
+                header = spooled.header
+                self._noted.pop(header.sop_instance_uid, None)
+                of_study = self._of_study.get(header.study_instance_uid, {})
+                of_study.pop(header.sop_instance_uid, None)
+                if not of_study:
+                    self._of_study.pop(header.study_instance_uid, None)
+
+    def _commit_forever(self) -> None:
+        stopping = False
+        while not stopping:
+            batch, stopping = self._gathered()
+            if self._set_aside and not batch:
+                batch, self._set_aside = self._set_aside[:BATCH], self._set_aside[BATCH:]
+            self._commit_as_far_as_possible(batch, patient=not stopping)
+
+    def _gathered(self) -> tuple[list[SpooledInstance], bool]:
+        """What was noted since the last batch, waiting for the first; True when this is the last."""
+        batch: list[SpooledInstance] = []
+        try:
+            noted = self._queue.get(timeout=_SET_ASIDE_RETRY_S if self._set_aside else None)
+            while noted is not None:
+                batch.append(noted)
+                if len(batch) == BATCH:
+                    return batch, False
+                noted = self._queue.get_nowait()
+        except queue.Empty:
+            return batch, False
+        return batch, True
+
+    def _commit_as_far_as_possible(self, batch: list[SpooledInstance], *, patient: bool) -> None:
+        """Commit the batch, one by one where the whole will not go; `patient` waits out a database that is away."""
+        pause = threading.Event()
+        while batch:
+            try:
+                self._commit(batch)
+                self._forget(batch)
+                self.database_away = False
+                return
+            except Exception as error:  # noqa: BLE001 - a worker's boundary: recorded; the bytes stay in the spool
+                event_log().error("catalogue.commit_failed", exc_info=error, instances=len(batch))
+                self.database_away = is_temporary(error)
+            if self.database_away and patient and not self._asked_to_stop():
+                pause.wait(_AWAY_PAUSE_S)
+            elif self.database_away or len(batch) == 1:
+                self._set_aside += batch
+                return
+            else:
+                for item in batch:
+                    self._commit_as_far_as_possible([item], patient=patient)
+                return
+
+    def _asked_to_stop(self) -> bool:
+        with self._queue.mutex:
+            return None in self._queue.queue

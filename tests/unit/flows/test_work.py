@@ -1,0 +1,126 @@
+"""Workers outlive a failing queue, hand back what they hold when asked to stop, and park what never answers."""
+
+import threading
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+
+import pytest
+
+from dicom_nodes.flows.work import Workers
+from dicom_nodes.foundation.backoff import RetryPolicy
+from dicom_nodes.foundation.jobs import Job, JobState
+from dicom_nodes.model.errors import PeerRefused, PeerUnavailable, Stopping
+from tests.peers.processes import wait_until
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def job(number: int, attempt: int = 1) -> Job:
+    return Job(number, "archive", f"k{number}", "pacs", {}, JobState.RUNNING, attempt, NOW, "token", NOW, None)
+
+
+class Queue:
+    """A queue in memory whose answers to failures can be made to fail too."""
+
+    def __init__(self, *jobs: Job) -> None:
+        self.waiting = list(jobs)
+        self.retried: list[str] = []
+        self.handed_back: list[str] = []
+        self.parked: list[tuple[str, str]] = []
+        self.limits: set[int] = set()
+        self.broken = False
+
+    def lease(self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int = 4) -> Job | None:
+        self.limits.add(limit_per_destination)
+        return self.waiting.pop(0) if self.waiting else None
+
+    def heartbeat(self, held: Job, *, lease_s: float) -> None: ...
+
+    def retry(self, held: Job, *, at: datetime, reason: str) -> None:
+        if self.broken:
+            raise OSError("the database is away")
+        self.retried.append(held.key)
+
+    def hand_back(self, held: Job) -> None:
+        self.handed_back.append(held.key)
+
+    def park_with_fact(self, held: Job, reason: str) -> None:
+        if self.broken:
+            raise OSError("the database is away")
+        self.parked.append((held.key, reason))
+
+
+def running(queue: Queue, handler: Callable[[Job], None], count: int = 2) -> tuple[Workers, threading.Event]:
+    stopping = threading.Event()
+    policy = RetryPolicy(attempts=3)
+    workers = Workers(queue, queue, {"archive": handler}, policy, lambda: NOW, count, stopping)
+    workers.start()
+    return workers, stopping
+
+
+def test_a_failure_that_cannot_be_recorded_does_not_end_a_worker() -> None:
+    queue = Queue(job(1), job(2), job(3), job(4))
+    queue.broken = True
+    done: list[str] = []
+
+    def handler(held: Job) -> None:
+        if not queue.broken:
+            done.append(held.key)
+            return
+        raise PeerUnavailable("no connection")
+
+    workers, _ = running(queue, handler)
+    try:
+        wait_until(lambda: not queue.waiting, "all were tried")
+        queue.broken = False
+        queue.waiting.append(job(5))
+        wait_until(lambda: "k5" in done, "the next job is done")
+        assert workers.dead == 0
+    finally:
+        workers.stop()
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "fate"),
+    [
+        (PeerUnavailable("away"), 1, "retried"),
+        (PeerUnavailable("away"), 3, "parked"),
+        (PeerRefused("no"), 1, "parked"),
+        (ZeroDivisionError(), 1, "retried"),
+        (Stopping(), 1, "handed back"),
+    ],
+)
+def test_what_becomes_of_a_failed_job(error: Exception, attempt: int, fate: str) -> None:
+    queue = Queue(job(1, attempt))
+
+    def handler(_held: Job) -> None:
+        raise error
+
+    workers, _ = running(queue, handler)
+    try:
+        wait_until(lambda: queue.retried or queue.parked or queue.handed_back, "a decision")
+    finally:
+        workers.stop()
+    assert (bool(queue.retried), bool(queue.parked), bool(queue.handed_back)) == (
+        fate == "retried", fate == "parked", fate == "handed back",
+    )  # fmt: skip
+
+
+def test_a_job_whose_attempts_all_died_with_the_node_is_parked_untried() -> None:
+    queue = Queue(job(1, attempt=4))
+    tried: list[Job] = []
+    workers, _ = running(queue, tried.append)
+    try:
+        wait_until(lambda: queue.parked, "parked")
+    finally:
+        workers.stop()
+    assert tried == []
+    assert "as if each had stopped the node" in queue.parked[0][1]
+
+
+def test_no_destination_may_take_more_than_a_third_of_the_workers() -> None:
+    queue = Queue()
+    workers, _ = running(queue, lambda _job: None, count=9)
+    wait_until(lambda: queue.limits, "a lease was asked for")
+    workers.stop()
+    assert queue.limits == {3}
