@@ -1,6 +1,7 @@
 """Acknowledgements in original mode (HL7 v2.5.1 ch. 2.9.2): what we answer, and what a RIS's answer means.
 
-AA accepted; AE the content is wrong, a person must look; AR this kind of message is not for us, or we cannot now.
+AA accepted; AE the content is wrong, a person must look; AR nothing to do with the content: this kind of message is
+not for us, or we cannot now and the same message may be taken later (`OruIntake` answers so).
 """
 
 import hashlib

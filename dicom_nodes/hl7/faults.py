@@ -58,7 +58,7 @@ class Place:
 
 
 class Hl7Fault(CannotUnderstand):
-    """A message cannot be taken: `AE` for its content, `AR` for a kind of message that is not for us."""
+    """A message cannot be taken: `AE` for its content, `AR` for reasons that have nothing to do with it."""
 
     phase = "hl7"
 

@@ -17,7 +17,11 @@ class OruIntake:
         self._clock = clock
 
     def __call__(self, raw: bytes) -> bytes:
-        """Take the report and answer AA; AE or AR when it cannot be read; AE when it cannot be kept just now."""
+        """Take the report and answer AA; AE or AR when it cannot be read; AR when it cannot be kept just now.
+
+        AR is for what has nothing to do with the content, such as a system that is down (HL7 v2.5.1 ch. 2.9.2): the
+        same message may be taken later, and no sender has to park the report for a person.
+        """
         try:
             report = read_oru(raw)
         except Hl7Fault as fault:
@@ -28,7 +32,8 @@ class OruIntake:
         except Exception as error:  # noqa: BLE001 (a handler's boundary: recorded, and the sender is told to try again)
             event_log().error("report.not_kept", channel="hl7_oru", exc_info=error)
             words = "the report could not be kept just now and was not accepted; try again"
-            return build_ack(raw, AckCode.AE, self._clock, Hl7Fault(Place("MSH"), words, ErrorCode.APPLICATION))
+            not_now = Hl7Fault(Place("MSH"), words, ErrorCode.APPLICATION, AckCode.AR)
+            return build_ack(raw, not_now.ack, self._clock, not_now)
         event_log().info("report.taken", channel="hl7_oru", report=report_id)
         return build_ack(raw, AckCode.AA, self._clock)
 

@@ -65,11 +65,11 @@ def test_aa_comes_only_after_the_report_is_durable() -> None:
         assert len(store.taken) == 1
 
 
-def test_a_report_that_cannot_be_kept_is_ae_try_again_and_later_aa() -> None:
+def test_a_report_that_cannot_be_kept_is_ar_try_again_and_later_aa() -> None:
     store = MemoryReportStore(failure=OSError("disk"))
     with listening(store) as port:
         (answer,) = exchange(port, frame(oru()))
-        assert read_ack(answer).code is AckCode.AE
+        assert read_ack(answer).code is AckCode.AR
         assert "try again" in read_ack(answer).words
         assert store.taken == {}
         store.failure = None
