@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from dicom_nodes.foundation.database import Database
 from router.store.exchange import SqlFacts, SqlOrders
+from router.store.failures import is_of_the_database
 from router.store.network import SqlNetwork
 from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
@@ -37,9 +37,9 @@ class SqlTransaction:
         savepoint = self.connection.begin_nested()
         try:
             effect()
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as failure:  # noqa: BLE001 - the boundary at which a fact's failure is recorded
+        except Exception as failure:  # the boundary at which a fact's failure is recorded
+            if is_of_the_database(failure):
+                raise
             savepoint.rollback()
             return failure
         savepoint.commit()
