@@ -1,5 +1,6 @@
 """What machines cannot settle waits here for a named person; nothing in it is ever dropped."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -8,6 +9,9 @@ from dicom_nodes.contract import ResendJob
 from router.flows.ports import Transaction
 from router.model.errors import Conflict, NotFound
 from router.model.record import Entry, QueueItem
+
+_LONGEST_KEY = 255
+_LONGEST_REASON = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,8 @@ def ask_a_person(tx: Transaction, kind: str, reason: str, key: str, now: datetim
     item = QueueItem(
         id=str(uuid4()),
         kind=kind,
-        reason=reason,
-        dedupe_key=f"{kind}:{key}",
+        reason=reason[:_LONGEST_REASON],
+        dedupe_key=dedupe_key(kind, key),
         opened_at=now,
         study_instance_uid=about.study_instance_uid,
         read_id=about.read_id,
@@ -58,6 +62,19 @@ def resolve_item(tx: Transaction, item_id: str, by: str, note: str, now: datetim
     resolved = tx.queue.get(item_id)
     assert resolved is not None
     return resolved
+
+
+def resolve_open(tx: Transaction, kind: str, key: str, by: str, note: str, now: datetime) -> None:
+    """Close the item that was opened under this kind and key, if it is still open."""
+    for item in tx.queue.listing(kind=kind, resolved=False):
+        if item.dedupe_key == dedupe_key(kind, key):
+            resolve_item(tx, item.id, by, note, now)
+
+
+def dedupe_key(kind: str, key: str) -> str:
+    """What makes an item appear once. Long keys are told by their digest, so that none is mistaken for another."""
+    whole = f"{kind}:{key}"
+    return whole if len(whole) <= _LONGEST_KEY else f"{kind}:sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def resend(tx: Transaction, item_id: str, by: str, note: str, now: datetime) -> QueueItem:

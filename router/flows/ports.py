@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from dicom_nodes.contract import Fact, Manifest, NodeHealth, Order, OrderBody, StudySettled
+from dicom_nodes.contract import Manifest, NodeHealth, Order, OrderBody, StudySettled
+from router.model.fact import KeptFact
 from router.model.read import Assignment, Read, ReadState
 from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
@@ -132,7 +133,15 @@ class Facts(Protocol):
     def last_seq(self, node: str, outbox_id: str) -> int:
         """The last seq taken, 0 before the first; holds a lock on this outbox until the transaction ends."""
 
-    def add(self, node: str, outbox_id: str, fact: Fact, at: datetime, failure: str | None) -> None: ...
+    def add(self, fact: KeptFact) -> None: ...
+
+    def between(self, node: str, outbox_id: str, first: int, last: int) -> Sequence[KeptFact]:
+        """Facts with these numbers, both ends included."""
+
+    def get(self, node: str, outbox_id: str, seq: int) -> KeptFact | None: ...
+
+    def failed(self, limit: int) -> Sequence[KeptFact]:
+        """Those that could not be carried out when they came, newest first."""
 
 
 class IssuedOrder(Protocol):

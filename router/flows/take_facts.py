@@ -1,16 +1,18 @@
 """Facts come in: consecutive, each once, each with its effects in one commit.
 
-A fact whose effects fail is kept and shown to a person; it never blocks the ones behind it. A failure of the
-database itself is no fact's fault: it is raised, and the node sends again.
+A fact that cannot be understood, or whose effects fail, is kept and shown to a person; it never blocks the ones
+behind it, and a person may have it carried out again. A failure of the database itself is no fact's fault: it is
+raised, and the node sends again. Numbers that do not fit what is kept mean that one side was restored from a backup:
+the node is told, and a person with it (ADR 004).
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from dicom_nodes.contract import (
-    Fact,
-    FactBatch,
+    FactBody,
     FactReceipt,
     InstanceQuarantined,
     JobParked,
@@ -22,41 +24,62 @@ from dicom_nodes.contract import (
     StudySettled,
 )
 from router.config import RouterSettings
-from router.flows.human_queue import About, ask_a_person
+from router.flows.fact_batch import ReceivedBatch, ReceivedFact, about_fact, facts_of, kind_of, read_body
+from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.order_outcomes import own_order, take_completed, take_parked, take_parked_job
 from router.flows.ports import Store, Transaction
 from router.flows.return_report import take_acknowledgement
 from router.flows.route_study import take_archived_study, take_settled_study
 from router.flows.take_report import report_of, take_report
-from router.model.errors import FactGap
+from router.model.errors import Conflict, FactGap, NotFound, OutboxForked
+from router.model.fact import KeptFact
 from router.model.record import Entry
 
 OnFailure = Callable[[Exception], None]
 
 
 def take_facts(
-    store: Store, node: str, batch: FactBatch, settings: RouterSettings, now: datetime, on_failure: OnFailure
+    store: Store, node: str, batch: ReceivedBatch, settings: RouterSettings, now: datetime, on_failure: OnFailure
 ) -> FactReceipt:
     """Take what is new of the batch and say how far this outbox is durable here.
 
     Raises:
+        Invalid: a fact has no number.
         FactGap: facts are missing before the first new one; names the seq that is expected.
+        OutboxForked: a number that is taken came again with other content.
     """
-    through = 0
+    facts = facts_of(batch)
     with store.write() as tx:
         tx.network.record_traffic(node, now, batch.health)
         through = tx.facts.last_seq(node, batch.outbox_id)
-    for fact in batch.facts:
-        if fact.seq > through:
-            through = _take(store, node, batch.outbox_id, fact, settings, now, on_failure)
+    try:
+        _compare_repeats(store, node, batch.outbox_id, [fact for fact in facts if fact.seq <= through])
+        for fact in facts:
+            if fact.seq > through:
+                through = _take(store, node, batch.outbox_id, fact, settings, now, on_failure)
+    except (FactGap, OutboxForked) as refusal:
+        with store.write() as tx:
+            ask_a_person(tx, refusal.code, f"node {node}: {refusal}", refusal.key, now, About(node=node))
+        raise
     return FactReceipt(accepted_through=through)
+
+
+def _compare_repeats(store: Store, node: str, outbox_id: str, repeats: list[ReceivedFact]) -> None:
+    if not repeats:
+        return
+    numbers = [fact.seq for fact in repeats]
+    with store.read() as tx:
+        kept = {fact.seq: fact for fact in tx.facts.between(node, outbox_id, min(numbers), max(numbers))}
+    for fact in repeats:
+        if not fact.repeats(kept[fact.seq]):
+            raise OutboxForked(f"{node}:{outbox_id}", fact.seq)
 
 
 def _take(
     store: Store,
     node: str,
     outbox_id: str,
-    fact: Fact,
+    fact: ReceivedFact,
     settings: RouterSettings,
     now: datetime,
     on_failure: OnFailure,
@@ -64,22 +87,59 @@ def _take(
     with store.write() as tx:
         last = tx.facts.last_seq(node, outbox_id)
         if fact.seq <= last:
-            return last
+            return last  # another request with the same facts was faster
         if fact.seq != last + 1:
-            raise FactGap(last + 1)
-        key = f"{node}:{outbox_id}:{fact.seq}"
-        failure = tx.attempt(partial(apply_fact, tx, node, fact, key, settings, now))
-        tx.facts.add(node, outbox_id, fact, now, None if failure is None else type(failure).__name__)
-        if failure is not None:
-            on_failure(failure)
-            reason = f"fact {fact.seq} ({fact.body.kind}) of {node} could not be carried out: {type(failure).__name__}"
-            ask_a_person(tx, "fact_failed", reason, key, now, About(node=node))
+            raise FactGap(f"{node}:{outbox_id}", last + 1, fact.seq)
+        kept = KeptFact(node, outbox_id, fact.seq, fact.occurred_at or now, now, fact.body, None)
+        problem = fact.problem
+        if fact.said is not None:
+            failure = tx.attempt(partial(apply_fact, tx, node, fact.said, kept.occurred_at, kept.key, settings, now))
+            if failure is not None:
+                on_failure(failure)
+                problem = type(failure).__name__
+        tx.facts.add(replace(kept, failure=problem))
+        if problem is not None:
+            reason = f"fact {fact.seq} ({fact.kind}) of {node} could not be carried out: {problem}"
+            ask_a_person(tx, "fact_failed", reason, kept.key, now, about_fact(node, fact.body))
         return fact.seq
 
 
-def apply_fact(tx: Transaction, node: str, fact: Fact, key: str, settings: RouterSettings, now: datetime) -> None:
+def carry_out_again(
+    tx: Transaction, node: str, outbox_id: str, seq: int, by: str, note: str, settings: RouterSettings, now: datetime
+) -> KeptFact:
+    """Carry a failed fact out after all, and close the item that asked for it. Effects are idempotent by content.
+
+    Raises:
+        NotFound: no such fact, or it did not fail.
+        Conflict: it still cannot be understood, or failed again; nothing was changed.
+    """
+    kept = tx.facts.get(node, outbox_id, seq)
+    if kept is None or kept.failure is None:
+        raise NotFound("no such failed fact")
+    said = read_body(kept.body)
+    if isinstance(said, str):
+        raise Conflict(f"the fact still cannot be understood: {said}")
+    failure = tx.attempt(partial(apply_fact, tx, node, said, kept.occurred_at, kept.key, settings, now))
+    if failure is not None:
+        raise Conflict(f"the fact failed again: {type(failure).__name__}")
+    about = about_fact(node, kept.body)
+    detail = {"kind": kind_of(kept.body), "outbox_id": outbox_id, "seq": seq, "note": note}
+    uid, report_id, order_id = about.study_instance_uid, about.report_id, about.order_id
+    tx.ledger.append(Entry("fact.applied", now, by, uid, None, report_id, order_id, node, detail))
+    resolve_open(tx, "fact_failed", kept.key, by, note, now)
+    return kept
+
+
+def apply_fact(
+    tx: Transaction,
+    node: str,
+    body: FactBody,
+    occurred_at: datetime,
+    key: str,
+    settings: RouterSettings,
+    now: datetime,
+) -> None:
     """Carry out what one fact means; `key` names the fact in the whole network."""
-    body = fact.body
     match body:
         case StudySettled():
             take_settled_study(tx, node, body, settings.routing, now)
@@ -88,7 +148,7 @@ def apply_fact(tx: Transaction, node: str, fact: Fact, key: str, settings: Route
         case InstanceQuarantined():
             _take_quarantined(tx, node, body, now)
         case ReportReceived():
-            take_report(tx, report_of(node, body, fact.occurred_at, now), now)
+            take_report(tx, report_of(node, body, occurred_at, now), now)
         case OrderCompleted():
             take_completed(tx, node, body, now, settings.router.claim_timeout_s)
         case OrderParked():

@@ -20,9 +20,15 @@ from router.rules.read_states import Actor, Event
 from router.rules.report_acceptance import Accept, accept_report
 from router.rules.report_matching import Ambiguous, Matched, ReportIdentity, Unmatched, match_report
 
+_REPLACED = "\ufffd"
+_NUL = "the text held NUL characters, shown as \ufffd; compare it with the original at the node"
+
 
 def report_of(node: str, received: ReportReceived, occurred_at: datetime, now: datetime) -> Report:
-    """The report as the fact tells it; without a time of its own it counts as authored when it came in."""
+    """The report as the fact tells it; without a time of its own it counts as authored when it came in.
+
+    A NUL, which no database keeps, is shown as U+FFFD; such a report waits for a person (`take_report`).
+    """
     patient = received.patient
     return Report(
         id=received.report_id,
@@ -33,9 +39,10 @@ def report_of(node: str, received: ReportReceived, occurred_at: datetime, now: d
         accession_issuer=received.accession_issuer,
         patient=PatientKey(patient.issuer, patient.patient_id, patient.nhs_number, patient.birth_date),
         status=received.status,
-        text=received.text,
+        text=received.text.replace("\x00", _REPLACED),
         registration=received.author.registration,
-        author_name=received.author.name,
+        author_name=received.author.name and received.author.name.replace("\x00", _REPLACED),
+        reasons=(_NUL,) if "\x00" in received.text else (),
         authored_at=received.authored_at or occurred_at,
         received_at=now,
         original_reference=received.original_reference,
@@ -54,6 +61,9 @@ def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
     tx.ledger.append(
         Entry("report.received", now, by, study_instance_uid=uid, report_id=report.id, node=report.node, detail=detail)
     )
+    if report.reasons:
+        reads = tx.reads.of_study(uid) if uid is not None else []
+        return hold(tx, report, "report_not_accepted", report.reasons, uid, reads[-1] if reads else None, now)
     if isinstance(match, Matched):
         return decide(tx, report, match.study, match.reasons, now)
     return hold(tx, report, type(match).__name__.lower(), match.reasons, _hint(match), None, now)

@@ -7,7 +7,8 @@
     │   ├── TransitionRefused   the read is not in a state that allows it
     │   ├── StaleLease          the fencing token is not the live one
     │   ├── ReportHeld          the report was kept, but waits for a person
-    │   └── FactGap             facts are missing before the first one sent
+    │   ├── FactGap             facts are missing before the first one sent
+    │   └── OutboxForked        a fact came again under its number, with other content
     └── Invalid             422: the request contradicts itself
 
 Messages are for people and hold no patient data.
@@ -49,13 +50,27 @@ class ReportHeld(Conflict):
 
 
 class FactGap(Conflict):
-    """`expected_seq` is the next one this outbox owes."""
+    """`expected_seq` is the next one this outbox owes; `key` names the gap in the network."""
 
     code = "fact_gap"
 
-    def __init__(self, expected_seq: int) -> None:
+    def __init__(self, outbox: str, expected_seq: int, came_seq: int) -> None:
         self.expected_seq = expected_seq
-        super().__init__(f"facts must be consecutive: expected seq {expected_seq}")
+        self.key = f"{outbox}:{expected_seq}"
+        super().__init__(
+            f"facts must be consecutive: expected seq {expected_seq}, {came_seq} came; "
+            f"facts {expected_seq}..{came_seq - 1} never arrived"
+        )
+
+
+class OutboxForked(Conflict):
+    """Either side was restored from a backup: the node takes a new outbox id and sends what waits from 1."""
+
+    code = "outbox_forked"
+
+    def __init__(self, outbox: str, seq: int) -> None:
+        self.key = outbox
+        super().__init__(f"fact {seq} is known with other content; a side was restored from a backup")
 
 
 class Invalid(RouterError):

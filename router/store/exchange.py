@@ -9,7 +9,8 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
-from dicom_nodes.contract import Fact, Order, OrderBody
+from dicom_nodes.contract import Order, OrderBody
+from router.model.fact import KeptFact
 from router.store import tables as t
 from router.store.statements import insert_if_new, upsert
 
@@ -26,19 +27,31 @@ class SqlFacts:
         query = select(t.fact_source.c.last_seq).where(*source).with_for_update()
         return int(self._connection.execute(query).scalar_one())
 
-    def add(self, node: str, outbox_id: str, fact: Fact, at: datetime, failure: str | None) -> None:
+    def add(self, fact: KeptFact) -> None:
         values = {
-            "node": node,
-            "outbox_id": outbox_id,
+            "node": fact.node,
+            "outbox_id": fact.outbox_id,
             "seq": fact.seq,
             "occurred_at": fact.occurred_at,
-            "received_at": at,
-            "body": fact.body.model_dump(mode="json"),
-            "failure": failure,
+            "received_at": fact.received_at,
+            "body": fact.body,
+            "failure": fact.failure,
         }
         self._connection.execute(insert(t.fact).values(**values))
-        source = (t.fact_source.c.node == node, t.fact_source.c.outbox_id == outbox_id)
+        source = (t.fact_source.c.node == fact.node, t.fact_source.c.outbox_id == fact.outbox_id)
         self._connection.execute(update(t.fact_source).where(*source).values(last_seq=fact.seq))
+
+    def between(self, node: str, outbox_id: str, first: int, last: int) -> Sequence[KeptFact]:
+        f = t.fact
+        query = select(f).where(f.c.node == node, f.c.outbox_id == outbox_id, f.c.seq >= first, f.c.seq <= last)
+        return [KeptFact(**row._mapping) for row in self._connection.execute(query)]
+
+    def get(self, node: str, outbox_id: str, seq: int) -> KeptFact | None:
+        return next(iter(self.between(node, outbox_id, seq, seq)), None)
+
+    def failed(self, limit: int) -> Sequence[KeptFact]:
+        query = select(t.fact).where(t.fact.c.failure.is_not(None)).order_by(t.fact.c.received_at.desc()).limit(limit)
+        return [KeptFact(**row._mapping) for row in self._connection.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)

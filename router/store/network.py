@@ -1,5 +1,6 @@
 """Trusts and nodes in the database."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -37,7 +38,10 @@ class SqlNetwork:
     def record_traffic(self, ods_code: str, at: datetime, health: NodeHealth | None) -> None:
         values: dict[str, Any] = {"last_traffic_at": at}
         if health is not None:
-            values |= {"health": health.model_dump(mode="json"), "health_at": at}
+            said: dict[str, Any] = health.model_dump(mode="json")
+            if not math.isfinite(health.outbox_oldest_s):
+                said["outbox_oldest_s"] = None
+            values |= {"health": said, "health_at": at}
         self._connection.execute(update(t.node).where(t.node.c.ods_code == ods_code).values(**values))
 
 

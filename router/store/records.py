@@ -42,7 +42,7 @@ class SqlHumanQueue:
             "id": item.id,
             "kind": item.kind,
             "reason": item.reason,
-            "dedupe_key": item.dedupe_key[:255],
+            "dedupe_key": item.dedupe_key,
             "opened_at": item.opened_at,
             "study_instance_uid": item.study_instance_uid,
             "read_id": item.read_id,

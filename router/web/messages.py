@@ -228,6 +228,7 @@ class QueueItemView(BaseModel):
     report_id: str | None
     order_id: str | None
     node: str | None
+    failed_fact: str | None = Field(description="`fact_failed` only: path of the fact, to read it and carry it out")
     can_resend: bool
     resolved_by: str | None
     resolved_at: datetime | None
@@ -236,6 +237,22 @@ class QueueItemView(BaseModel):
 
 class NoteBody(Request):
     note: str = Field(min_length=1, max_length=2000, description="What was done about it")
+
+
+class FailedFactView(BaseModel):
+    """A fact that a node said and that could not be carried out when it came."""
+
+    node: str
+    outbox_id: str
+    seq: int
+    kind: str
+    failure: str
+    occurred_at: datetime
+    received_at: datetime
+
+
+class FailedFactBodyView(FailedFactView):
+    body: dict[str, Any] = Field(description="What the node said, as it came")
 
 
 class EntryView(BaseModel):

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 
-from dicom_nodes.contract import FactBatch, FactReceipt, OrderBatch, ReturnReport
+from dicom_nodes.contract import FactReceipt, OrderBatch, ReturnReport
 from dicom_nodes.foundation.event_log import event_log
+from router.flows.fact_batch import ReceivedBatch
 from router.flows.return_report import mark_sent
 from router.flows.take_facts import take_facts
 from router.store.tokens import Caller
@@ -23,11 +24,13 @@ LOOK_AGAIN_S = 1.0
 
 
 @router.post("/facts", summary="Hand over facts", responses=responses(409, 503))
-def post_facts(batch: FactBatch, services: WithServices, caller: NodeCaller) -> FactReceipt:
+def post_facts(batch: ReceivedBatch, services: WithServices, caller: NodeCaller) -> FactReceipt:
     """Take a batch of facts of the node that the token belongs to.
 
     Facts are numbered from 1 without gaps for each `outbox_id`. Known ones are passed over, so a batch may be sent
-    again; a gap answers 409 with `expected_seq`. On 200 everything up to `accepted_through` is durable here.
+    again. A gap answers 409 `fact_gap`; a number that came before with other content answers 409 `outbox_forked`:
+    after either the node takes a new `outbox_id` and sends what waits from 1. A fact that cannot be understood is
+    kept for a person and blocks nothing. On 200 everything up to `accepted_through` is durable here.
     """
 
     def failed(error: Exception) -> None:

@@ -1,7 +1,11 @@
 """From the model to the bodies of the API."""
 
+from urllib.parse import quote
+
+from router.flows.fact_batch import kind_of
 from router.flows.ports import Transaction
 from router.flows.take_report import text_digest
+from router.model.fact import KeptFact
 from router.model.read import Read
 from router.model.reader import Credential, Reader
 from router.model.record import Entry, QueueItem
@@ -14,6 +18,7 @@ from router.web.messages import (
     CredentialView,
     DeliveryView,
     EntryView,
+    FailedFactView,
     LeaseView,
     NodeView,
     QueueItemView,
@@ -148,10 +153,32 @@ def item_view(item: QueueItem) -> QueueItemView:
         report_id=item.report_id,
         order_id=item.order_id,
         node=item.node,
+        failed_fact=_failed_fact(item),
         can_resend=None not in {item.node, item.resend_kind, item.resend_key},
         resolved_by=item.resolved_by,
         resolved_at=item.resolved_at,
         note=item.note,
+    )
+
+
+def _failed_fact(item: QueueItem) -> str | None:
+    """A fact's key is `node:outbox:seq`; an outbox id may hold colons."""
+    if item.kind != "fact_failed":
+        return None
+    node, _, rest = item.dedupe_key.removeprefix("fact_failed:").partition(":")
+    outbox_id, _, seq = rest.rpartition(":")
+    return f"/failed-facts/{quote(node, safe='')}/{quote(outbox_id, safe='')}/{seq}"
+
+
+def failed_fact_view(fact: KeptFact) -> FailedFactView:
+    return FailedFactView(
+        node=fact.node,
+        outbox_id=fact.outbox_id,
+        seq=fact.seq,
+        kind=kind_of(fact.body),
+        failure=fact.failure or "",
+        occurred_at=fact.occurred_at,
+        received_at=fact.received_at,
     )
 
 

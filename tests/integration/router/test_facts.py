@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from dicom_nodes.contract import FactBatch, InstanceQuarantined, JobParked, PatientIdentity, ReportReceived
+from dicom_nodes.contract import FactBatch, InstanceQuarantined, JobParked, PatientIdentity
 from router.flows import take_facts as flow
 from router.store import tables as t
 from router.store.transaction import SqlStore
@@ -178,11 +178,3 @@ def test_an_overlong_identifier_fails_alone(region: Region) -> None:
     region.rxn.say(settled(long_uid), settled("1.2.5", contents="a" * 3))
     found = [read["study_instance_uid"] for read in region.get("/reads")]
     assert "1.2.5" in found
-
-
-def test_a_report_with_a_nul_character_is_not_lost(region: Region) -> None:
-    region.assign()
-    report: ReportReceived = received(text="nothing \x00 acute")
-    region.rxl.say(report)
-    kinds = {item["kind"] for item in region.queue()}
-    assert region.read()["state"] == "VERIFIED" or kinds == {"fact_failed"}
