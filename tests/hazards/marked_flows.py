@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from tests.network.region import ORIGIN, READER, READING, Node, Region
 from tests.peers import dcmtk
 from tests.peers.dcmtk import Target
 from tests.peers.node import MODALITY
-from tests.peers.processes import RunningProcess
+from tests.peers.processes import RunningProcess, free_port
 from tests.peers.ris import acknowledgement
 from tests.synthetic.studies import (
     ImageFile,
@@ -115,8 +116,17 @@ class Watched:
         """A study that is on the workstation and claimed; with the claim."""
         study = self.study()
         assert self.region.acquire(study).ok
+        return study, self.claimed(study)
+
+    def claimed(self, study: MadeStudy) -> dict[str, Any]:
         read = self.region.wait_for_images(study)
-        return study, self.region.call("POST", f"/reads/{read['id']}/claim", READER)
+        claim: dict[str, Any] = self.region.call("POST", f"/reads/{read['id']}/claim", READER)
+        return claim
+
+    @cached_property
+    def held(self) -> tuple[MadeStudy, dict[str, Any]]:
+        """One claimed study for everything that must not be accepted."""
+        return self.acquired()
 
     def wait_for_item(self, kind: str, study: MadeStudy | None = None) -> dict[str, Any]:
         """An open item of the human queue."""
@@ -154,17 +164,18 @@ def refusing_scp(ae_title: str, port: int, refused: threading.Event) -> Iterator
 # -- the flows -----------------------------------------------------------------------------------------------------
 def goes_round(watched: Watched) -> None:
     """The whole journey by both kinds of report, with the RIS's and the archive's acknowledgement."""
-    region = watched.region
-    for channel in ("oru", "sr"):
-        study, _ = watched.acquired()
-        signed = replace(region.signed(study, f"{MARK} finding 9 mm.\n{MARK} second line."), reader_name="Wyre Rowan")
-        if channel == "oru":
-            send_oru(as_oru(signed, "M1"), "127.0.0.1", region.nodes[READING].hl7_port)
-        else:
-            file = watched.folder / "report.dcm"
-            file.write_bytes(as_structured_report(signed))
-            target = Target(f"{READING}_NODE", region.nodes[READING].dicom_port, "HOME_WS")
-            assert dcmtk.send([file], target).ok
+    region, reading = watched.region, watched.region.nodes[READING]
+    by_oru, by_sr = watched.study(), watched.study()
+    for study in (by_oru, by_sr):
+        assert region.acquire(study).ok
+    for study in (by_oru, by_sr):
+        watched.claimed(study)
+    text = f"{MARK} finding 9 mm.\n{MARK} second line."
+    send_oru(as_oru(region.signed(by_oru, text), "M1"), "127.0.0.1", reading.hl7_port)
+    file = watched.folder / "report.dcm"
+    file.write_bytes(as_structured_report(region.signed(by_sr, text)))
+    assert dcmtk.send([file], replace(reading.target, calling="HOME_WS")).ok
+    for study in (by_oru, by_sr):
         region.wait_for_state(study, "CLOSED")
     assert all(MARK.encode() in message for message in region.ris.messages)
 
@@ -262,7 +273,7 @@ def broken_reports(watched: Watched) -> None:
     """ORU^R01 that is cut, unescaped, contradictory, too long, in no known character set, or no HL7 at all."""
     region = watched.region
     port = region.nodes[READING].hl7_port
-    study, _ = watched.acquired()
+    study, _ = watched.held
     good = as_oru(region.signed(study, f"{MARK} text"), "B1").decode()
     other_nhs = nhs_number(7778)
     for message in (
@@ -293,7 +304,7 @@ def broken_reports(watched: Watched) -> None:
     with socket.create_connection(("127.0.0.1", port), 5) as connection:
         connection.sendall(b"\x0b" + good.encode()[:200])
     document = data_set_bytes(as_structured_report(region.signed(study, f"{MARK} report")))
-    workstation = Target(f"{READING}_NODE", region.nodes[READING].dicom_port, "HOME_WS")
+    workstation = replace(region.nodes[READING].target, calling="HOME_WS")
     uid = document[document.index(b"\x08\0\x18\0UI") + 8 :][:64].split(b"\x08\0")[0].strip(b"\0").decode()
     for content in (document[:-5], document.replace(b"\x04\0TEXT", b"\x04\0ABCD")):
         assert store_bytes(workstation, BASIC_TEXT_SR, uid, content) >= 0xA000
@@ -302,7 +313,7 @@ def broken_reports(watched: Watched) -> None:
 def reports_for_nobody(watched: Watched) -> None:
     """Reports that match nothing, or come from a stranger: kept in the human queue."""
     region = watched.region
-    study, _ = watched.acquired()
+    study, _ = watched.held
     unknown = replace(study, study_instance_uid="1.2.3.4.5.6.7.8.9", accession_number=f"{MARK}NOACC")
     port = region.nodes[READING].hl7_port
     send_oru(as_oru(region.signed(unknown, f"{MARK} unmatched"), "N1"), "127.0.0.1", port)
@@ -319,38 +330,38 @@ def ris_quotes_the_patient(watched: Watched, answer_with: Callable[[Callable[...
         told = f"|{MARK}FAMILY {NHS_NUMBER} not found\rERR||PID^1|204^{MARK}|E||||{MARK}GIVEN\r".encode()
         return acknowledgement(message, "AE").split(b"|content", 1)[0] + told
 
-    for strange in (words, lambda _message, _code: f"MSH|^~\\&|{MARK}|\rMSA|{MARK}|{MARK}\r".encode()):
-        answer_with(strange)
-        study, claim = watched.acquired()
-        region.call(
-            "POST",
-            f"/reads/{claim['read']['id']}/report",
-            READER,
-            {"transaction_uid": claim["transaction_uid"], "status": "F", "text": f"{MARK} by api"},
-            expect=201,
-        )
+    def no_answer(_message: bytes, _code: str) -> bytes:
+        return f"MSH|^~\\&|{MARK}|\rMSA|{MARK}|{MARK}\r".encode()
+
+    study, claim = watched.acquired()
+    filed = {"transaction_uid": claim["transaction_uid"], "status": "F", "text": f"{MARK} by api"}
+    answer_with(words)
+    region.call("POST", f"/reads/{claim['read']['id']}/report", READER, filed, expect=201)
+    for next_answer in (no_answer, acknowledgement):
         item = watched.wait_for_item("order", study)
-        answer_with(acknowledgement)
+        answer_with(next_answer)
         region.call("POST", f"/human-queue/{item['id']}/resend", body={"note": f"{MARK} mended"})
-        region.wait_for_state(study, "CLOSED")
+    region.wait_for_state(study, "CLOSED")
 
 
 def partners_quote_the_patient(watched: Watched) -> None:
-    """A PACS and a workstation that refuse with the patient's data: archive, delivery and C-MOVE."""
-    region = watched.region
-    reading = region.nodes[READING]
-    reading.file.write_text(reading.file.read_text() + MODALITY)
+    """A PACS and a workstation that refuse with the patient's data: archive, delivery and C-MOVE.
+
+    Afterwards the reading node keeps these partners.
+    """
+    region, reading = watched.region, watched.region.nodes[READING]
+    pacs_port, workstation_port = free_port(), free_port()
+    settings = reading.file.read_text() + MODALITY
+    settings = settings.replace(region.pacs[READING].dicom_address, f"127.0.0.1:{pacs_port}")
+    reading.file.write_text(settings.replace(region.workstation.address, f"127.0.0.1:{workstation_port}"))
     watched.restart(reading)
-    region.workstation.stop()
-    region.pacs[READING].stop()
     at_pacs, at_workstation = threading.Event(), threading.Event()
     with (
-        refusing_scp(f"{READING}_PACS", region.pacs[READING].dicom_port, at_pacs),
-        refusing_scp("HOME_WS", region.workstation.port, at_workstation),
+        refusing_scp(f"{READING}_PACS", pacs_port, at_pacs),
+        refusing_scp("HOME_WS", workstation_port, at_workstation),
     ):
-        own = watched.study(origin=READING)
+        own, study = watched.study(origin=READING), watched.study()
         assert dcmtk.send([file.path for file in own.files], reading.target).ok
-        study = watched.study()
         assert region.acquire(study).ok
         watched.wait_for_item("order", study)
         watched.wait_for_item("job")
@@ -358,27 +369,24 @@ def partners_quote_the_patient(watched: Watched) -> None:
         assert at_workstation.is_set()
         keys = ["QueryRetrieveLevel=STUDY", f"StudyInstanceUID={own.study_instance_uid}"]
         dcmtk.move(reading.target, "HOME_WS", keys)
-    region.workstation.start()
 
 
 def partners_are_off(watched: Watched) -> None:
     """The origin's PACS and the RIS are gone: retries, and what the nodes say of them."""
     region = watched.region
+    held, claim = watched.held
     region.ris.stop()
-    region.pacs[ORIGIN].stop()
-    study = watched.study()
-    assert region.acquire(study).ok
-    read = region.wait_for_images(study)
-    claim = region.call("POST", f"/reads/{read['id']}/claim", READER)
+    region.pacs[ORIGIN].kill()
+    assert region.acquire(watched.study()).ok
     body = {"transaction_uid": claim["transaction_uid"], "status": "F", "text": f"{MARK} nobody there"}
-    region.call("POST", f"/reads/{read['id']}/report", READER, body, expect=201)
-    watched.wait_for_item("order", study)
+    region.call("POST", f"/reads/{claim['read']['id']}/report", READER, body, expect=201)
+    watched.wait_for_item("order", held)
 
 
 def strange_calls_of_the_api(watched: Watched) -> None:
     """Bodies, paths and queries that are malformed, unknown or that the database cannot take."""
     region = watched.region
-    study, claim = watched.acquired()
+    study, claim = watched.held
     path = f"{region.url}/reads/{claim['read']['id']}/report"
     staff, reader, node = ({"Authorization": f"Bearer {region.tokens[who]}"} for who in ("admin", READER, ORIGIN))
     report = {"transaction_uid": claim["transaction_uid"], "status": "F", "text": f"{MARK}\0nul"}
@@ -400,8 +408,8 @@ def strange_calls_of_the_api(watched: Watched) -> None:
             ),
         ]
     assert [answer.status_code for answer in answers[:6]] == [200, 404, 404, 401, 422, 422]
-    echoed = [answer.text for answer in answers[1:] if MARK in answer.text or NHS_NUMBER in answer.text]
-    assert echoed == []
+    refusals = [answer.text for answer in answers if answer.status_code >= 400]
+    assert not any(MARK in text or NHS_NUMBER in text for text in refusals)
     with socket.create_connection(("127.0.0.1", region.router_port), 5) as connection:
         connection.sendall(f"{MARK} {NHS_NUMBER}\r\n\r\n".encode())
         connection.recv(1000)
@@ -428,5 +436,4 @@ FLOWS: Sequence[Callable[[Watched], None]] = (
     broken_reports,
     reports_for_nobody,
     strange_calls_of_the_api,
-    partners_quote_the_patient,
 )

@@ -16,6 +16,7 @@ from tests.hazards.marked_flows import (
     NHS_NUMBER,
     Watched,
     partners_are_off,
+    partners_quote_the_patient,
     private_words,
     ris_quotes_the_patient,
 )
@@ -65,12 +66,13 @@ class Said:
 def said(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Said]:
     folder = tmp_path_factory.mktemp("marked")
     with pytest.MonkeyPatch.context() as patch:
-        with running_region(folder / "region", fresh_database(postgresql_server), attempts=3) as region:
+        with running_region(folder / "region", fresh_database(postgresql_server), attempts=2) as region:
             watched = Watched(region, folder)
             watched.watch()
             for flow in FLOWS:
                 flow(watched)
             ris_quotes_the_patient(watched, lambda answer: patch.setattr("readacross.demo.ris.acknowledgement", answer))
+            partners_quote_the_patient(watched)
             partners_are_off(watched)
             queue = str(region.queue())
         yield Said(watched.outputs(), queue)
