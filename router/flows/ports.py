@@ -165,7 +165,14 @@ class IssuedOrder(Protocol):
 class Orders(Protocol):
     """The ordered, immutable log of each node."""
 
-    def log_id(self) -> str: ...
+    def log_id(self, node: str | None = None) -> str:
+        """The name of this node's log, or of every log that was never renamed."""
+
+    def head(self, node: str, *, lock: bool = False) -> int:
+        """Seq of the last order in the node's log, 0 before the first."""
+
+    def rename_log(self, node: str) -> None:
+        """Give the node's log a new name, so that the node starts again at its beginning."""
 
     def issue(
         self,
@@ -178,7 +185,8 @@ class Orders(Protocol):
         epoch: int | None = None,
     ) -> Order: ...
 
-    def after(self, node: str, seq: int, limit: int) -> Sequence[Order]: ...
+    def after(self, node: str, seq: int, limit: int) -> Sequence[Order]:
+        """Orders that still have to be carried out: not completed ones, nor images of a former holder or revision."""
 
     def get(self, order_id: str) -> IssuedOrder | None: ...
 

@@ -7,10 +7,11 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, insert, or_, select, update
 
 from dicom_nodes.contract import Order, OrderBody
 from router.model.fact import KeptFact
+from router.model.read import LEASED
 from router.store import tables as t
 from router.store.statements import insert_if_new, upsert
 
@@ -73,9 +74,22 @@ class SqlOrders:
         self._connection = connection
         self.issued_to: set[str] = set()
 
-    def log_id(self) -> str:
-        query = select(t.order_log.c.log_id).where(t.order_log.c.id == 1)
-        return str(self._connection.execute(query).scalar_one())
+    def log_id(self, node: str | None = None) -> str:
+        own = select(t.order_head.c.log_id).where(t.order_head.c.node == node)
+        name = self._connection.execute(own).scalar_one_or_none() if node is not None else None
+        of_all = select(t.order_log.c.log_id).where(t.order_log.c.id == 1)
+        return str(name or self._connection.execute(of_all).scalar_one())
+
+    def head(self, node: str, *, lock: bool = False) -> int:
+        query = select(t.order_head.c.last_seq).where(t.order_head.c.node == node)
+        if lock:
+            insert_if_new(self._connection, t.order_head, {"node": node, "last_seq": 0})
+            query = query.with_for_update()
+        return self._connection.execute(query).scalar_one_or_none() or 0
+
+    def rename_log(self, node: str) -> None:
+        head = t.order_head
+        self._connection.execute(update(head).where(head.c.node == node).values(log_id=str(uuid4())))
 
     def issue(
         self,
@@ -103,8 +117,17 @@ class SqlOrders:
         return order
 
     def after(self, node: str, seq: int, limit: int) -> Sequence[Order]:
-        o = t.node_order
-        query = select(o).where(o.c.node == node, o.c.seq > seq).order_by(o.c.seq).limit(limit)
+        o, done, read = t.node_order, t.order_outcome, t.read
+        joined = o.outerjoin(done, done.c.order_id == o.c.order_id).outerjoin(read, read.c.id == o.c.read_id)
+        is_open = or_(done.c.outcome.is_(None), done.c.outcome != "COMPLETED")
+        still_wanted = and_(
+            read.c.state.in_(LEASED),
+            or_(o.c.epoch.is_(None), o.c.epoch == read.c.epoch),
+            o.c.body["revision"].as_integer() == read.c.revision,
+        )
+        is_due = or_(o.c.body["kind"].as_string().not_in(("fetch", "deliver")), still_wanted)
+        query = select(o).select_from(joined).where(o.c.node == node, o.c.seq > seq, is_open, is_due)
+        query = query.order_by(o.c.seq).limit(limit)
         return [_order(row) for row in self._connection.execute(query)]
 
     def get(self, order_id: str) -> SqlIssuedOrder | None:

@@ -25,7 +25,7 @@ from dicom_nodes.foundation.database import UtcDateTime
 metadata = MetaData()
 
 APPEND_ONLY = ("ledger", "fact", "node_order")
-"""Tables in which the database refuses UPDATE, DELETE and TRUNCATE."""
+"""Tables in which the database refuses UPDATE, DELETE, TRUNCATE, and an INSERT that would replace a row."""
 
 _COUNTER = BigInteger().with_variant(Integer, "sqlite")
 _UID = String(64)
@@ -218,6 +218,7 @@ order_head = Table(
     metadata,
     Column("node", _ODS, primary_key=True),
     Column("last_seq", _COUNTER, nullable=False),
+    Column("log_id", _ID, comment="the name of this node's log, where it is not that of all logs"),
 )
 
 node_order = Table(

@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 
-from dicom_nodes.contract import FactReceipt, OrderBatch, ReturnReport
+from dicom_nodes.contract import FactReceipt, OrderBatch
 from dicom_nodes.foundation.event_log import event_log
 from router.flows.fact_batch import ReceivedBatch
-from router.flows.return_report import mark_sent
+from router.flows.order_log import orders_for
 from router.flows.take_facts import take_facts
 from router.store.tokens import Caller
 from router.web.errors import responses
@@ -52,7 +52,9 @@ async def get_orders(
 ) -> OrderBatch:
     """The node's orders after `after`, at once if there are any, otherwise as soon as there are or `wait` is over.
 
-    The log is ordered and immutable: asking again gives the same orders.
+    The log is ordered and immutable: asking again gives the same orders, less those that were carried out or
+    overtaken meanwhile, so seqs may have gaps. Where the answer's `log_id` is another than the node's, the orders
+    start at the log's beginning; the node recognises those it has by `order_id`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + min(wait, services.settings.router.longest_wait_s)
@@ -60,7 +62,9 @@ async def get_orders(
     while True:
         heard = services.bell.listen(caller.subject)
         try:
-            batch = await run_in_threadpool(_look, services, caller.subject, log_id, after)
+            batch = await run_in_threadpool(
+                orders_for, services.store, caller.subject, log_id, after, ORDERS_A_BATCH, services.now()
+            )
             left = deadline - loop.time()
             if batch.orders or left <= 0 or services.bell.closed:
                 return batch
@@ -75,14 +79,3 @@ async def get_orders(
 def _record_traffic(services: Services, caller: Caller) -> None:
     with services.store.write() as tx:
         tx.network.record_traffic(caller.subject, services.now(), None)
-
-
-def _look(services: Services, node: str, log_id: str | None, after: int) -> OrderBatch:
-    with services.store.read() as tx:
-        present = tx.orders.log_id()
-        orders = tx.orders.after(node, after if log_id in {None, present} else 0, ORDERS_A_BATCH)
-    returns = [order.order_id for order in orders if isinstance(order.body, ReturnReport)]
-    if returns:
-        with services.store.write() as tx:
-            mark_sent(tx, returns, services.now())
-    return OrderBatch(log_id=present, orders=tuple(orders))

@@ -15,7 +15,7 @@ from router.model.errors import Invalid
 from router.store import tables as t
 from router.store import tokens
 from router.store.schema import migrate
-from tests.integration.router.region import START, Region, settled, write_region
+from tests.integration.router.region import START, Region, running_region, settled, write_region
 
 
 @pytest.mark.parametrize("table", t.APPEND_ONLY)
@@ -25,6 +25,44 @@ def test_what_only_grows_cannot_be_changed(region: Region, table: str, change: s
     database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
     with pytest.raises(DBAPIError, match=f"{table} only grows"), database.write() as connection:
         connection.execute(text(change.format(table)))
+
+
+@pytest.mark.parametrize("table", t.APPEND_ONLY)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
+        "REPLACE INTO {table} SELECT * FROM {table} LIMIT 1",
+        "INSERT INTO {table} SELECT * FROM {table} WHERE true ON CONFLICT DO UPDATE SET node = 'ZZZ'",
+    ],
+)
+def test_what_only_grows_cannot_be_replaced(sqlite_region: Region, table: str, change: str) -> None:
+    sqlite_region.assign()
+    database = sqlite_region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    with pytest.raises(DBAPIError, match=f"{table} only grows"), database.write() as connection:
+        connection.execute(text(change.format(table=table)))
+
+
+def test_an_orders_place_in_the_log_cannot_be_taken(sqlite_region: Region) -> None:
+    sqlite_region.assign()
+    database = sqlite_region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    columns = "node, seq, issued_at, body"
+    usurp = f"INSERT OR REPLACE INTO node_order (order_id, {columns}) SELECT 'other', {columns} FROM node_order"
+    with pytest.raises(DBAPIError, match="node_order only grows"), database.write() as connection:
+        connection.execute(text(usurp))
+
+
+@pytest.mark.peers("postgresql")
+@pytest.mark.parametrize(
+    ("table", "key"), [("ledger", "id"), ("fact", "node, outbox_id, seq"), ("node_order", "order_id")]
+)
+def test_what_only_grows_cannot_be_upserted(tmp_path: Path, postgresql_url: str, table: str, key: str) -> None:
+    with running_region(tmp_path / "region", postgresql_url) as region:
+        region.assign()
+        database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
+        change = f"INSERT INTO {table} SELECT * FROM {table} ON CONFLICT ({key}) DO UPDATE SET node = 'ZZZ'"
+        with pytest.raises(DBAPIError, match=f"{table} only grows"), database.write() as connection:
+            connection.execute(text(change))
 
 
 @pytest.mark.peers("postgresql")

@@ -9,6 +9,12 @@ revision = "0001"
 down_revision = None
 
 APPEND_ONLY = ("ledger", "fact", "node_order")
+SAME_ROW = {
+    "ledger": "id = NEW.id",
+    "fact": "node = NEW.node AND outbox_id = NEW.outbox_id AND seq = NEW.seq",
+    "node_order": "order_id = NEW.order_id OR (node = NEW.node AND seq = NEW.seq)",
+}
+"""SQLite: which row an INSERT OR REPLACE would remove, without asking the triggers on DELETE."""
 
 
 def upgrade() -> None:
@@ -36,6 +42,11 @@ def _append_only(table: str) -> None:
             f"CREATE TRIGGER {table}_refuses_{action.lower()} BEFORE {action} ON {table} "
             f"BEGIN SELECT RAISE(ABORT, '{table} only grows'); END"
         )
+    op.execute(
+        f"CREATE TRIGGER {table}_refuses_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {SAME_ROW[table]}) "
+        f"BEGIN SELECT RAISE(ABORT, '{table} only grows'); END"
+    )
 
 
 def _tables_of_the_network() -> None:
@@ -209,6 +220,12 @@ def _tables_of_the_work() -> None:
         "order_head",
         sa.Column("node", sa.String(length=6), nullable=False),
         sa.Column("last_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "log_id",
+            sa.String(length=64),
+            nullable=True,
+            comment="the name of this node's log, where it is not that of all logs",
+        ),
         sa.PrimaryKeyConstraint("node"),
     )
     op.create_table(

@@ -1,0 +1,43 @@
+"""A node asks for its orders: in order, those that still have to be carried out.
+
+A position beyond the log's end means that this database was restored from a backup: the node's log takes another
+name and is served from its start (ADR 004). A node recognises orders that it has by their `order_id`.
+"""
+
+from datetime import datetime
+
+from dicom_nodes.contract import OrderBatch, ReturnReport
+from router.flows.human_queue import About, ask_a_person
+from router.flows.ports import Store, Transaction
+from router.flows.return_report import mark_sent
+
+
+def orders_for(store: Store, node: str, known_log_id: str | None, after: int, limit: int, now: datetime) -> OrderBatch:
+    """The node's next orders after `after`, or from the start where it knows another log than the present one."""
+    with store.read() as tx:
+        present = tx.orders.log_id(node)
+        is_ahead = known_log_id in {None, present} and after > tx.orders.head(node)
+    if is_ahead:
+        with store.write() as tx:
+            present = _renamed(tx, node, present, after, now)
+    with store.read() as tx:
+        start = after if known_log_id in {None, present} and not is_ahead else 0
+        orders = tuple(tx.orders.after(node, start, limit))
+    returns = [order.order_id for order in orders if isinstance(order.body, ReturnReport)]
+    if returns:
+        with store.write() as tx:
+            mark_sent(tx, returns, now)
+    return OrderBatch(log_id=present, orders=orders)
+
+
+def _renamed(tx: Transaction, node: str, before: str, after: int, now: datetime) -> str:
+    """Give the node's log another name, once for every name, and tell a person."""
+    head = tx.orders.head(node, lock=True)
+    if tx.orders.log_id(node) == before:
+        tx.orders.rename_log(node)
+        reason = (
+            f"node {node} has order {after}, but the log ends at {head}: this router was restored from a backup. "
+            "What it decided since is lost here; compare with the node's work"
+        )
+        ask_a_person(tx, "order_log_restored", reason, f"{node}:{before}", now, About(node=node))
+    return tx.orders.log_id(node)
