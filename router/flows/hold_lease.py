@@ -20,7 +20,7 @@ from router.rules.study_routing import due_at
 
 
 def claim(tx: Transaction, read_id: str, reader_id: str, now: datetime, heartbeat_timeout_s: float) -> Read | str:
-    """Claim an offered read, or pick a READY one; exactly one caller wins.
+    """Claim an offered read, or pick a READY one; exactly one reader wins, and may ask again for its token.
 
     Returns the read, or the reason why the caller is no longer entitled: then the lease has been withdrawn, and the
     caller commits that before refusing.
@@ -37,6 +37,10 @@ def claim(tx: Transaction, read_id: str, reader_id: str, now: datetime, heartbea
     problems = entitlement_problems(reader, read.origin, now)
     if problems and read.state is ReadState.ASSIGNED:
         return withdraw(tx, read, Actor.ROUTER, "router", "; ".join(problems), now)
+    if lease is not None and lease.claimed_at is not None:
+        if problems:
+            raise NotAllowed("; ".join(problems))
+        return read  # the answer to the first claim was lost: the same token again
     claimed = None if lease is None else _extend(lease, now, heartbeat_timeout_s, claimed_at=now)
     changes = {"lease": claimed}
     return change_read(

@@ -94,7 +94,8 @@ def get_reports(read_id: str, services: WithServices, caller: StaffOrReader) -> 
 def post_claim(read_id: str, services: WithServices, caller: ReaderCaller) -> ClaimView:
     """Claim a read that is offered to you, or pick a READY one you are eligible for. Exactly one caller wins.
 
-    The answer holds the fencing token. Send heartbeats from now on, or the read is given to somebody else.
+    The answer holds the fencing token. Send heartbeats from now on, or the read is given to somebody else. If the
+    answer was lost, claim again: its holder gets the same token.
     """
     timeout_s = services.settings.router.heartbeat_timeout_s
     with services.store.write() as tx:

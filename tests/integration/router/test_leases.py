@@ -19,18 +19,16 @@ def test_of_two_hundred_claims_at_once_one_wins(region: Region) -> None:
     store = region.client.app.state.services.store  # type: ignore[attr-defined]
 
     def claim(_: int) -> str:
-        try:
-            with store.write() as tx:
-                claimed = hold_lease.claim(tx, read["id"], "reader-1", region.clock(), 120.0)
-        except RouterError as error:
-            return error.code
+        with store.write() as tx:
+            claimed = hold_lease.claim(tx, read["id"], "reader-1", region.clock(), 120.0)
         assert not isinstance(claimed, str)
-        return "won"
+        assert claimed.lease is not None
+        return claimed.lease.transaction_uid
 
     with ThreadPoolExecutor(40) as pool:
-        outcomes = list(pool.map(claim, range(200)))
-    assert sorted(set(outcomes)) == ["transition_refused", "won"]
-    assert outcomes.count("won") == 1
+        tokens = set(pool.map(claim, range(200)))
+    assert len(tokens) == 1
+    assert region.read()["lease"]["epoch"] == 1
     assert region.events().count("read.claimed") == 1
 
 
@@ -43,27 +41,40 @@ def test_of_many_readers_who_pick_one_ready_read_one_wins(tmp_path: Any, databas
         def claim(number: int) -> str:
             try:
                 with store.write() as tx:
-                    hold_lease.claim(tx, read["id"], f"reader-{number % 8 + 1}", region.clock(), 120.0)
+                    claimed = hold_lease.claim(tx, read["id"], f"reader-{number % 8 + 1}", region.clock(), 120.0)
             except RouterError as error:
                 return error.code
-            return "won"
+            assert not isinstance(claimed, str)
+            assert claimed.lease is not None
+            return f"won with {claimed.lease.transaction_uid}"
 
         with ThreadPoolExecutor(32) as pool:
-            outcomes = list(pool.map(claim, range(200)))
-        assert outcomes.count("won") == 1
+            outcomes = set(pool.map(claim, range(200)))
+        assert len({outcome for outcome in outcomes if outcome.startswith("won")}) == 1
         assert len(region.get(f"/reads/{read['id']}/why")["assignments"]) == 1
         orders = region.rxl.new_orders() + region.rxn.new_orders()
         assert len(orders) == 1
 
 
-def test_a_claim_by_the_api_gives_the_token_once(region: Region) -> None:
+def test_a_claim_by_the_api_gives_the_token_to_its_holder_only(region: Region) -> None:
     read = region.assign()
     token = region.claim(read)
     assert token.startswith("2.25.")
     assert len(token) <= 64
     again = post(region, f"/reads/{read['id']}/claim")
-    assert (again.status_code, again.json()["error"]) == (409, "transition_refused")
+    assert (again.status_code, again.json()["transaction_uid"]) == (200, token)
+    assert region.events().count("read.claimed") == 1
+    assert post(region, f"/reads/{read['id']}/claim", reader=2).status_code == 403
     assert token not in region.client.get(f"/reads/{read['id']}", headers=region.reader()).text
+
+
+def test_a_holder_that_lost_its_credential_gets_no_token_again(region: Region) -> None:
+    read = region.assign()
+    region.claim(read)
+    (credential,) = region.get("/readers/reader-1")["credentials"]
+    path = f"/readers/reader-1/credentials/{credential['id']}"
+    assert region.client.delete(path, headers=region.staff).status_code < 300
+    assert post(region, f"/reads/{read['id']}/claim").status_code == 403
 
 
 def test_another_readers_offer_cannot_be_claimed(region: Region) -> None:
