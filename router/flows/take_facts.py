@@ -144,13 +144,14 @@ def apply_fact(
         case StudySettled():
             take_settled_study(tx, node, body, settings.routing, now)
         case StudyArchived():
-            take_archived_study(tx, node, body, now)
+            if not _is_foreign(tx, node, body.study_instance_uid, body.kind, key, now):
+                take_archived_study(tx, node, body, now)
         case InstanceQuarantined():
             _take_quarantined(tx, node, body, now)
         case ReportReceived():
             take_report(tx, report_of(node, body, occurred_at, now), now)
         case OrderCompleted():
-            take_completed(tx, node, body, now, settings.router.claim_timeout_s)
+            take_completed(tx, node, body, occurred_at, now, settings.router.claim_timeout_s)
         case OrderParked():
             take_parked(tx, node, body, key, now)
         case ReportAcknowledged():
@@ -161,10 +162,25 @@ def apply_fact(
             take_parked_job(tx, node, body, key, now)
 
 
+def _foreign_origin(tx: Transaction, node: str, study_instance_uid: str | None) -> str | None:
+    """The trust that made the study, where that is not the node's own: then it may not write into its ledger."""
+    study = tx.studies.get(study_instance_uid) if study_instance_uid is not None else None
+    return study.origin if study is not None and study.origin != node else None
+
+
+def _is_foreign(tx: Transaction, node: str, study_instance_uid: str, kind: str, key: str, now: datetime) -> bool:
+    origin = _foreign_origin(tx, node, study_instance_uid)
+    if origin is None:
+        return False
+    reason = f"node {node} said {kind} of a study that {origin} made; nothing was written into that study's ledger"
+    ask_a_person(tx, "foreign_study", reason, key, now, About(node=node))
+    return True
+
+
 def _take_quarantined(tx: Transaction, node: str, quarantined: InstanceQuarantined, now: datetime) -> None:
-    uid = quarantined.study_instance_uid
     detail = {"reason": quarantined.reason, "quarantine_id": quarantined.quarantine_id}
     by = f"node {node}"
+    uid = quarantined.study_instance_uid if _foreign_origin(tx, node, quarantined.study_instance_uid) is None else None
     tx.ledger.append(Entry("instance.quarantined", now, by, study_instance_uid=uid, node=node, detail=detail))
     about = About(study_instance_uid=uid, node=node)
     reason = f"node {node} quarantined an instance from {quarantined.sending_ae_title}: {quarantined.reason}"

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from dicom_nodes.contract import FactBatch, InstanceQuarantined, JobParked, PatientIdentity
+from dicom_nodes.contract import FactBatch, InstanceQuarantined, JobParked, PatientIdentity, StudyArchived
 from router.flows import take_facts as flow
 from router.store import tables as t
 from router.store.transaction import SqlStore
@@ -171,6 +171,25 @@ def test_quarantined_instances_and_parked_jobs_are_shown_once(region: Region) ->
     assert len(region.queue("instance_quarantined")) == 1
     assert region.queue("job")[0]["can_resend"] is True
     assert "instance.quarantined" in region.events()
+
+
+def test_a_foreign_node_writes_nothing_into_a_studys_ledger(region: Region) -> None:
+    region.rxn.say(settled())
+    before = region.events()
+    archived = StudyArchived(study_instance_uid="1.2.3.4", revision=1, instance_count=2, archive="PACS")
+    quarantined = InstanceQuarantined(
+        quarantine_id="q1",
+        reason="other bytes",
+        study_instance_uid="1.2.3.4",
+        sop_instance_uid="1",
+        sending_ae_title="RXN_NODE",
+    )
+    region.rxl.say(archived, quarantined)
+    assert region.events() == before
+    assert [(item["node"], item["study_instance_uid"]) for item in region.queue()] == [("RXL", None)] * 2
+    assert {item["kind"] for item in region.queue()} == {"foreign_study", "instance_quarantined"}
+    region.rxn.say(archived)
+    assert region.events() == [*before, "study.archived"]
 
 
 def test_an_overlong_identifier_fails_alone(region: Region) -> None:
