@@ -74,9 +74,9 @@ class WireNode:
         self.settings = NodeSettings.model_validate(
             {
                 "trust": {"ods_code": "RXN", "name": "Exampleshire"},
-                "node": {"ae_title": "NODE", "listen": "127.0.0.1:0", "data_dir": folder, **node},
+                "node": {"ae_title": "NODE", "listen": "127.0.0.1:0", "data_dir": folder / "data", **node},
                 "router": {"url": "http://127.0.0.1:1", "token_file": folder / "token"},
-                "archive": {"kind": "embedded", "directory": folder},
+                "archive": {"kind": "embedded", "directory": folder / "archive"},
                 "peers": list(peers),
             }
         )

@@ -106,9 +106,9 @@ def services(tmp_path: Path, count: int, move_scu: FakeMoveScu | None = None) ->
     settings = NodeSettings.model_validate(
         {
             "trust": {"ods_code": "RXN", "name": "Exampleshire"},
-            "node": {"ae_title": "NODE", "listen": "127.0.0.1:0", "data_dir": tmp_path},
+            "node": {"ae_title": "NODE", "listen": "127.0.0.1:0", "data_dir": tmp_path / "data"},
             "router": {"url": "http://127.0.0.1:1", "token_file": tmp_path / "token"},
-            "archive": {"kind": "embedded", "directory": tmp_path},
+            "archive": {"kind": "embedded", "directory": tmp_path / "archive"},
             "peers": [{"ae_title": "STATION", "role": "workstation", "address": "127.0.0.1:104"}],
         }
     )
