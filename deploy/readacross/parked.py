@@ -3,7 +3,7 @@
 Reads and writes the node's own database, beside a running node or without one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -39,17 +39,19 @@ def parked(
                 found = store.jobs.resend(connection, kind=kind, key=key)
             typer.echo("queued again" if found else f"no parked job of kind {kind!r} with key {key!r}", err=not found)
             raise typer.Exit(0 if found else 1)
-        _show(store.jobs.listing([JobState.PARKED]))
+        _show(store.jobs.listing([JobState.PARKED]), store.orders.refusals())
     finally:
         store.database.dispose()
 
 
-def _show(jobs: Sequence[Job]) -> None:
+def _show(jobs: Sequence[Job], refusals: Mapping[str, Sequence[str]]) -> None:
+    """`refusals` are partners' own words by order id; they may name a patient, so they are shown here only."""
     console = Console()
     if not jobs:
         console.print("Nothing is parked.")
         return
     table = Table("kind", "key", "to", "attempts", "why", title="parked jobs")
     for job in jobs:
-        table.add_row(job.kind, job.key, escape(job.destination), str(job.attempt), escape(job.reason or ""))
+        why = "\n".join((job.reason or "", *refusals.get(job.key, ())))
+        table.add_row(job.kind, job.key, escape(job.destination), str(job.attempt), escape(why))
     console.print(table)

@@ -43,6 +43,7 @@ class DicomStoreScu:
     ) -> Iterator[StoreResult]:
         """As `ports.StoreScu.send`; stops before the next instance once `is_cancelled` says so.
 
+        A partner's Error Comment goes no further: it may quote the patient, and results are logged and told.
         An instance whose answer does not come gets status None, and the rest goes on in a new association; two
         lost answers in a row raise PeerUnavailable.
         """
@@ -95,10 +96,7 @@ def _store(
     response = association.request(
         StoreRequest(context, 1, instance.sop_class_uid, instance.sop_instance_uid, data_set, originator)
     )
-    comment = response.comment
-    if not comment and response.status != 0:
-        comment = f"{to.ae_title} answers {response.status:04X}"
-    return StoreResult(instance.sop_instance_uid, response.status, comment)
+    return StoreResult(instance.sop_instance_uid, response.status)
 
 
 def _context_for(contexts: Sequence[PresentationContext], instance: OutgoingInstance) -> PresentationContext | None:

@@ -90,7 +90,7 @@ class FetchStudy:
         if summary.status != Status.SUCCESS:
             raise PeerUnavailable(
                 f"node {body.source.ods_code} answered {summary.status:04X}: {summary.completed} instances sent, "
-                f"{summary.failed} failed. {summary.comment}".rstrip(". ")
+                f"{summary.failed} failed"
             )
 
     def _take(self, body: FetchOrder, instance: RetrievedInstance, order_id: str, now: datetime) -> None:

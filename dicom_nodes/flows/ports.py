@@ -121,6 +121,9 @@ class OrderStore(Protocol):
     def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
         """Remember the acknowledgement and put `ReportAcknowledged` into the outbox; idempotent per channel."""
 
+    def record_refused(self, order_id: str, channel: str, code: str, words: str) -> None:
+        """Remember how a channel refused, in its own words: for a person at this node, and for nobody else."""
+
     def complete(self, job: Job, *facts: FactBody) -> None:
         """Finish the job and put the facts into the outbox in one transaction.
 

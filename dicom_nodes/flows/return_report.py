@@ -23,8 +23,10 @@ from dicom_nodes.model.errors import PeerFailed, PeerRefused, PeerUnavailable
 from dicom_nodes.model.instance import InstanceHeader
 from dicom_nodes.model.report import AckCode, OutgoingReport
 from dicom_nodes.model.study import StudyRecord
+from dicom_nodes.rules.partner_words import may_name_patient
 
 _NOT_IMAGING = {"SR", "PR", "KO", "DOC", "REG", "SEG"}
+_LONGEST_WORDS = 300
 _RETRYABLE_STORE = range(Status.OUT_OF_RESOURCES, Status.OUT_OF_RESOURCES + 0x100)
 
 
@@ -92,8 +94,8 @@ class ReturnReport:
         answer = self._ris.send(report)
         self._checkpoint("return.ris_answered")
         if answer.code is not AckCode.AA:
-            words = _without_patient(answer.words, report) or "gives no reason"
-            raise PeerRefused(f"the RIS answered {answer.code}: {words}")
+            self._orders.record_refused(order_id, "ris", answer.code, answer.words)
+            raise PeerRefused(f"the RIS answered {answer.code}: {_passed_on(answer.words, report)}")
         self._orders.record_returned(order_id, "ris", answer.code, answer.control_id)
         self._checkpoint("return.ris_recorded")
 
@@ -102,13 +104,14 @@ class ReturnReport:
         status, comment = None, "no answer"
         for result in self._archive.store([document]):
             if result.sop_instance_uid == document.sop_instance_uid:
-                status, comment = result.status, _without_patient(result.comment, report)
+                status, comment = result.status, result.comment
         self._checkpoint("return.archive_answered")
+        why = f": {comment}" if comment else ""
         if status is None:
-            raise PeerUnavailable(f"{self._archive.name} did not acknowledge the report document: {comment}")
+            raise PeerUnavailable(f"{self._archive.name} did not acknowledge the report document{why}")
         if not is_stored(status):
             kind = PeerUnavailable if status in _RETRYABLE_STORE else PeerRefused
-            raise kind(f"{self._archive.name} answered {status:04X} to the report document: {comment}")
+            raise kind(f"{self._archive.name} answered {status:04X} to the report document{why}")
         self._orders.record_returned(order_id, "archive", f"{status:04X}", document.sop_instance_uid)
         self._checkpoint("return.archive_recorded")
 
@@ -154,11 +157,8 @@ def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingRepo
     )
 
 
-def _without_patient(words: str, report: OutgoingReport) -> str:
-    """A partner's words for a person to read, the patient's identifiers taken out: they travel on as a reason."""
-    names = (report.patient_name or "").replace("=", "^").split("^")
-    hidden = [report.nhs_number, report.patient_id, report.accession_number, report.patient_name, *names]
-    hidden += [report.birth_date.strftime(form) for form in ("%Y%m%d", "%Y-%m-%d")] if report.birth_date else []
-    for value in sorted({value for value in hidden if value and len(value) > 1}, key=len, reverse=True):
-        words = words.replace(value, "…")
-    return words[:300]
+def _passed_on(words: str, report: OutgoingReport) -> str:
+    """The RIS's words for whoever resolves the item, who may sit elsewhere; all of them or none."""
+    if may_name_patient(words, report):
+        return "its words may name the patient and are kept at this node: 'readacross parked' shows them"
+    return words[:_LONGEST_WORDS] or "gives no reason"

@@ -25,7 +25,10 @@ class OutgoingInstance:
 
 @dataclass(frozen=True, slots=True)
 class StoreResult:
-    """A partner's answer for one instance. `status` is None when none came; `comment` says why, in words."""
+    """A partner's answer for one instance. `status` is None when none came.
+
+    `comment` says why in our own words, never the partner's: they may quote the patient, and this is logged and told.
+    """
 
     sop_instance_uid: str
     status: int | None

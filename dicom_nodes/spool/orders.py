@@ -96,6 +96,22 @@ class SqlOrders:
                 )
                 self._outbox.append(connection, fact)
 
+    def record_refused(self, order_id: str, channel: str, code: str, words: str) -> None:
+        refused = tables.refused_return
+        here = (refused.c.order_id == order_id) & (refused.c.channel == channel)
+        values = {"code": code, "words": words, "at": self._clock()}
+        with self._database.write() as connection:
+            if connection.execute(update(refused).where(here).values(**values)).rowcount == 0:
+                connection.execute(insert(refused).values(order_id=order_id, channel=channel, **values))
+
+    def refusals(self) -> dict[str, tuple[str, ...]]:
+        """Order id → how its channels refused last, such as `ris AE: words`; they may name the patient."""
+        told: dict[str, tuple[str, ...]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(select(tables.refused_return).order_by(tables.refused_return.c.channel)):
+                told[row.order_id] = (*told.get(row.order_id, ()), f"{row.channel} {row.code}: {row.words}")
+        return told
+
     def complete(self, job: Job, *facts: FactBody) -> None:
         with self._database.write() as connection:
             self._jobs.complete(connection, job)

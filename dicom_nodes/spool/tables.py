@@ -180,6 +180,16 @@ returned_report = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+refused_return = Table(
+    "refused_return",
+    metadata,
+    Column("order_id", String(36), primary_key=True),
+    Column("channel", String(10), primary_key=True),
+    Column("code", String(4), nullable=False),
+    Column("words", Text, nullable=False, comment="the partner's own; may name the patient, never leave the node"),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 received_report = Table(
     "received_report",
     metadata,

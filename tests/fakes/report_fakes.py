@@ -34,6 +34,7 @@ class MemoryOrderStore:
 
     orders: dict[str, Order]
     acknowledged: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    refused: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     completed: list[tuple[str, tuple[FactBody, ...]]] = field(default_factory=list)
 
     def position(self) -> tuple[str | None, int]:
@@ -56,6 +57,9 @@ class MemoryOrderStore:
 
     def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
         self.acknowledged.setdefault(order_id, {}).setdefault(channel, (code, reference))
+
+    def record_refused(self, order_id: str, channel: str, code: str, words: str) -> None:
+        self.refused.setdefault(order_id, {})[channel] = (code, words)
 
     def complete(self, job: Job, *facts: FactBody) -> None:
         self.completed.append((job.key, facts))

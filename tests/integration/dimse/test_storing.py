@@ -106,8 +106,11 @@ def test_refusal_of_ingest_reaches_the_sender_with_status_and_comment(node: Wire
         raise OutOfResources("disk reserve reached")
 
     node.ingest = full
+    association = PynetdicomRequester("DCMTK", QUICK)(node.entity, [Proposal(CT, (EXPLICIT,))])
+    answer = association.request(StoreRequest(association.contexts[0], 1, CT, "1.2.3", b"data"))
+    association.release()
 
-    assert send(node, "DCMTK", outgoing(bundled("CT_small.dcm"))) == [(0xA700, "disk reserve reached")]
+    assert (answer.status, answer.comment) == (0xA700, "disk reserve reached")
 
 
 def test_unexpected_failure_of_ingest_is_never_success_and_the_association_lives_on(node: WireNode) -> None:

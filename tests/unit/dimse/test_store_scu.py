@@ -120,10 +120,12 @@ def test_peer_that_accepts_no_context_gives_a_result_for_each_instance() -> None
     assert send(peer, [instance(0), instance(1)]) == [("1.2.0", None), ("1.2.1", None)]
 
 
-def test_failure_status_comes_back_as_it_is() -> None:
-    peer = FakePeer(answers=lambda _uid: Response(0xA700))
+def test_failure_status_comes_back_as_it_is_without_the_partners_words() -> None:
+    peer = FakePeer(answers=lambda _uid: Response(0xA700, "no room for O'BRIEN^SIAN"))
 
-    assert send(peer, [instance(0)]) == [("1.2.0", 0xA700)]
+    (result,) = DicomStoreScu("NODE", open_association=peer).send(PEER, [instance(0)])
+
+    assert (result.sop_instance_uid, result.status, result.comment) == ("1.2.0", 0xA700, "")
 
 
 def test_object_that_the_spool_cannot_give_does_not_stop_the_others() -> None:

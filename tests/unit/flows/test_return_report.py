@@ -144,13 +144,30 @@ def test_a_report_whose_patient_is_not_the_images_patient_is_refused(changed: di
 
 
 @pytest.mark.parametrize("code", [AckCode.AE, AckCode.AR])
-def test_a_refusal_by_the_ris_parks_with_its_words_but_without_the_patient(code: AckCode) -> None:
+def test_a_refusal_by_the_ris_parks_with_its_words(code: AckCode) -> None:
     desk = Desk()
-    desk.ris.answer = Acknowledgement(code, "C", f"patient {NHS_NUMBER} O'Brien not known")
-    with pytest.raises(PeerRefused, match=f"the RIS answered {code}: patient … … not known"):
+    desk.ris.answer = Acknowledgement(code, "C", "OBR-4: procedure not known")
+    with pytest.raises(PeerRefused, match=f"the RIS answered {code}: OBR-4: procedure not known"):
         desk.run()
     assert set(desk.orders.acknowledged["order-1"]) == {"archive"}
     assert desk.orders.completed == []
+
+
+def test_words_of_the_ris_that_name_the_patient_are_kept_at_the_node_only() -> None:
+    desk = Desk()
+    words = "Patient Sian O'BRIEN (NHS 999 000 0018, dob 03/02/1960) is deceased"
+    desk.ris.answer = Acknowledgement(AckCode.AE, "C", words)
+    with pytest.raises(PeerRefused, match="the RIS answered AE: its words may name the patient") as caught:
+        desk.run()
+    assert not [word for word in ("Sian", "BRIEN", "999", "1960", "deceased") if word in str(caught.value)]
+    assert desk.orders.refused == {"order-1": {"ris": ("AE", words)}}
+
+
+def test_a_ris_that_refuses_without_a_word_gives_no_reason() -> None:
+    desk = Desk()
+    desk.ris.answer = Acknowledgement(AckCode.AR, "C", "")
+    with pytest.raises(PeerRefused, match="the RIS answered AR: gives no reason"):
+        desk.run()
 
 
 def test_an_acknowledged_channel_is_not_sent_again() -> None:

@@ -66,9 +66,13 @@ def test_parked_lists_jobs_and_queues_one_again(tmp_path: Path) -> None:
         assert job is not None
         with store.database.write() as connection:
             store.jobs.park(connection, job, reason="the PACS is off")
+        store.orders.record_refused("1.2.3", "ris", "AE", "first words")
+        store.orders.record_refused("1.2.3", "ris", "AE", "who is [Li]?")
         listed = readacross("parked", trust_file).stdout
         assert "archive" in listed
         assert "the PACS is off" in listed
+        assert "ris AE: who is [Li]?" in listed
+        assert "first words" not in listed
         assert readacross("parked", trust_file, "--resend", "archive", "9.9.9").returncode == 1
         assert readacross("parked", trust_file, "--resend", "archive", "1.2.3").returncode == 0
         assert [job.state for job in store.jobs.listing(list(JobState))] == [JobState.QUEUED]
