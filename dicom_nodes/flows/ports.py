@@ -22,6 +22,7 @@ from dicom_nodes.model.instance import (
 )
 from dicom_nodes.model.report import Acknowledgement, IncomingReport, OutgoingReport
 from dicom_nodes.model.study import GrowingStudy, StudyOwner, StudyRecord
+from dicom_nodes.rules.report_order import Filed
 
 Checkpoint = Callable[[str], None]
 """Called with a step's name after that step is done; crash tests kill the process in it, otherwise it does nothing."""
@@ -120,6 +121,9 @@ class OrderStore(Protocol):
 
     def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
         """Remember the acknowledgement and put `ReportAcknowledged` into the outbox; idempotent per channel."""
+
+    def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
+        """What this channel has acknowledged of the study's reports, by whichever order."""
 
     def record_refused(self, order_id: str, channel: str, code: str, words: str) -> None:
         """Remember how a channel refused, in its own words: for a person at this node, and for nobody else."""

@@ -4,6 +4,7 @@ A report goes only to its study's origin, under the identifiers of the origin's 
 is acknowledged for itself and never sent again once it was; one channel's failure does not hold up the other.
 """
 
+import threading
 from collections.abc import Callable
 
 from dicom_nodes import contract
@@ -24,6 +25,7 @@ from dicom_nodes.model.instance import InstanceHeader
 from dicom_nodes.model.report import AckCode, OutgoingReport
 from dicom_nodes.model.study import StudyRecord
 from dicom_nodes.rules.partner_words import may_name_patient
+from dicom_nodes.rules.report_order import goes_backwards
 
 _NOT_IMAGING = {"SR", "PR", "KO", "DOC", "REG", "SEG"}
 _LONGEST_WORDS = 300
@@ -50,21 +52,29 @@ class ReturnReport:
         self._documents = documents
         self._own_ods = own_ods
         self._checkpoint = checkpoint
+        self._locks = [threading.Lock() for _ in range(64)]
 
     def __call__(self, job: Job) -> None:
         """Send what is not yet acknowledged, and complete the job when both channels are.
 
         Raises:
             PeerUnavailable: a channel did not answer; what the other acknowledged stands.
-            PeerRefused: a channel answered no, or the report is not for this trust or not of this study's patient.
+            PeerRefused: a channel answered no or has filed a newer report, or the report is not for this trust or not
+                of this study's patient.
         """
         report = self._report(job.key)
+        with self._locks[hash(report.study_instance_uid) % len(self._locks)]:
+            self._return(job, report)
+
+    def _return(self, job: Job, report: OutgoingReport) -> None:
+        """One report of a study after the other: no older one slips in while a newer one is on its way."""
         done = self._orders.returned(job.key)
         failures: list[PeerFailed] = []
         channels: dict[str, Callable[[str, OutgoingReport], None]] = {"ris": self._to_ris, "archive": self._to_archive}
         for channel, send in channels.items():
             if channel not in done:
                 try:
+                    self._require_newest(report, channel)
                     send(job.key, report)
                 except PeerFailed as failure:
                     failures.append(failure)
@@ -72,6 +82,11 @@ class ReturnReport:
             raise min(failures, key=lambda failure: failure.retryable)
         self._orders.complete(job, OrderCompleted(order_id=job.key))
         self._checkpoint("return.completed")
+
+    def _require_newest(self, report: OutgoingReport, channel: str) -> None:
+        why = goes_backwards(report.version, report.status, self._orders.filed(report.study_instance_uid, channel))
+        if why is not None:
+            raise PeerRefused(f"not sent to the {channel}: {why}")
 
     def _report(self, order_id: str) -> OutgoingReport:
         order = self._orders.order(order_id).body

@@ -3,7 +3,7 @@
 import hashlib
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from dicom_nodes.contract import (
     DeliverStudy,
@@ -27,6 +27,7 @@ from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.model.report import IncomingReport
+from dicom_nodes.rules.report_order import Filed
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.outbox import SqlOutbox
 
@@ -94,7 +95,12 @@ class SqlOrders:
                         order_id=order_id, channel=channel, code=code, reference=reference, at=self._clock()
                     )
                 )
+                self._file(connection, order_id, channel)
                 self._outbox.append(connection, fact)
+
+    def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
+        with self._database.read() as connection:
+            return _filed(connection, study_instance_uid, channel)
 
     def record_refused(self, order_id: str, channel: str, code: str, words: str) -> None:
         refused = tables.refused_return
@@ -146,6 +152,19 @@ class SqlOrders:
             )
             self._outbox.append(connection, _received(report_id, report, digest))
 
+    def _file(self, connection: Connection, order_id: str, channel: str) -> None:
+        """Note the version and status that the channel has acknowledged now, unless it had gone further before."""
+        order = connection.execute(select(tables.order.c.body).where(tables.order.c.order_id == order_id)).scalar_one()
+        body = ReturnReport.model_validate(order)
+        uid = body.study.study_instance_uid
+        before = _filed(connection, uid, channel)
+        now = Filed(body.version, body.status) if before is None else before.and_also(body.version, body.status)
+        values = {"version": now.version, "status": now.status}
+        if before is None:
+            connection.execute(insert(tables.filed_report).values(study_instance_uid=uid, channel=channel, **values))
+        else:
+            connection.execute(update(tables.filed_report).where(_of(uid, channel)).values(**values))
+
     def _accept_one(self, connection: Connection, order: Order) -> None:
         known = connection.execute(
             select(tables.order.c.order_id).where(tables.order.c.order_id == order.order_id)
@@ -182,6 +201,16 @@ class SqlOrders:
             connection.execute(update(position).values(log_id=batch.log_id, after=after))
         elif after > known.after:
             connection.execute(update(position).values(after=after))
+
+
+def _of(study_instance_uid: str, channel: str) -> ColumnElement[bool]:
+    columns = tables.filed_report.c
+    return (columns.study_instance_uid == study_instance_uid) & (columns.channel == channel)
+
+
+def _filed(connection: Connection, study_instance_uid: str, channel: str) -> Filed | None:
+    row = connection.execute(select(tables.filed_report).where(_of(study_instance_uid, channel))).one_or_none()
+    return None if row is None else Filed(row.version, row.status)
 
 
 def _destination(body: FetchStudy | DeliverStudy | ReturnReport) -> str:

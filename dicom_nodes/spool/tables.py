@@ -180,6 +180,15 @@ returned_report = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+filed_report = Table(
+    "filed_report",
+    metadata,
+    Column("study_instance_uid", String(64), primary_key=True),
+    Column("channel", String(10), primary_key=True),
+    Column("version", Integer, nullable=False, comment="the highest acknowledged"),
+    Column("status", String(1), nullable=False, comment="the furthest acknowledged"),
+)
+
 refused_return = Table(
     "refused_return",
     metadata,

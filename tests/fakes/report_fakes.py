@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from dicom_nodes.contract import FactBody, Order, OrderBatch
+from dicom_nodes.contract import FactBody, Order, OrderBatch, ReturnReport
 from dicom_nodes.foundation.jobs import Job, JobState
 from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
 from dicom_nodes.model.errors import PeerFailed
 from dicom_nodes.model.report import AckCode, Acknowledgement, IncomingReport, OutgoingReport
 from dicom_nodes.model.study import StudyRecord
+from dicom_nodes.rules.report_order import Filed
 
 
 @dataclass
@@ -57,6 +58,15 @@ class MemoryOrderStore:
 
     def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
         self.acknowledged.setdefault(order_id, {}).setdefault(channel, (code, reference))
+
+    def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
+        bodies = [self.orders[order_id].body for order_id, done in self.acknowledged.items() if channel in done]
+        filed: Filed | None = None
+        for body in bodies:
+            if isinstance(body, ReturnReport) and body.study.study_instance_uid == study_instance_uid:
+                now = Filed(body.version, body.status)
+                filed = now if filed is None else filed.and_also(now.version, now.status)
+        return filed
 
     def record_refused(self, order_id: str, channel: str, code: str, words: str) -> None:
         self.refused.setdefault(order_id, {})[channel] = (code, words)

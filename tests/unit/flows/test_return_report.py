@@ -1,5 +1,7 @@
 """A report goes back to its origin only, by each channel once, and is completed only by both acknowledgements."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -11,7 +13,7 @@ from dicom_nodes.documents.structured_report import StructuredReports
 from dicom_nodes.flows.return_report import ReturnReport
 from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
 from dicom_nodes.model.instance import InstanceHeader
-from dicom_nodes.model.report import AckCode, Acknowledgement
+from dicom_nodes.model.report import AckCode, Acknowledgement, OutgoingReport
 from dicom_nodes.model.study import StudyRecord
 from tests.fakes.report_fakes import MemoryArchive, MemoryCatalogue, MemoryOrderStore, MemoryRis, leased_job
 from tests.fakes.report_samples import NHS_NUMBER, STUDY_UID
@@ -64,9 +66,15 @@ class Desk:
         order = contract.Order(seq=1, order_id="order-1", issued_at=body.verified_at, body=body)
         self.orders = MemoryOrderStore({"order-1": order})
 
-    def run(self) -> None:
+    def also(self, order_id: str, **changes: object) -> None:
+        """Another order of the same study."""
+        first = self.orders.orders["order-1"]
+        body = first.body.model_copy(update=changes)
+        self.orders.orders[order_id] = first.model_copy(update={"order_id": order_id, "body": body})
+
+    def flow(self) -> ReturnReport:
         catalogue = MemoryCatalogue({} if self.record is None else {STUDY_UID: self.record})
-        flow = ReturnReport(
+        return ReturnReport(
             self.orders,
             catalogue,
             self.ris,
@@ -75,7 +83,9 @@ class Desk:
             "RXN",
             self.steps.append,  # type: ignore[arg-type]
         )
-        flow(leased_job("order-1"))
+
+    def run(self, order_id: str = "order-1") -> None:
+        self.flow()(leased_job(order_id))
 
     @property
     def nothing_happened(self) -> bool:
@@ -220,3 +230,70 @@ def test_identifiers_are_those_of_the_images() -> None:
     desk.run()
     (report,) = desk.ris.received
     assert (report.accession_number, report.patient_id, report.nhs_number) == ("RXN777", "H123456", NHS_NUMBER)
+
+
+def test_an_older_version_is_never_sent_after_a_newer_one() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2, text="Large haemorrhage.")
+    desk.run("order-2")
+    with pytest.raises(PeerRefused, match=r"not sent to the ris: a newer version \(2\) was already filed"):
+        desk.run("order-1")
+    assert [report.version for report in desk.ris.received] == [2]
+    assert len(desk.archive.kept) == 1
+    assert [order_id for order_id, _ in desk.orders.completed] == ["order-2"]
+
+
+def test_a_channel_that_has_filed_nothing_newer_still_gets_the_older_version() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    desk.archive.failure = PeerUnavailable("later")
+    with pytest.raises(PeerUnavailable):
+        desk.run("order-2")
+    desk.archive.failure = None
+    with pytest.raises(PeerRefused, match="not sent to the ris"):
+        desk.run("order-1")
+    assert set(desk.orders.acknowledged["order-1"]) == {"archive"}
+
+
+def test_a_preliminary_report_never_follows_a_final_one() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2, status="P")
+    desk.run()
+    with pytest.raises(PeerRefused, match="a final report was already filed, and this one has status P"):
+        desk.run("order-2")
+    assert [report.status for report in desk.ris.received] == ["F"]
+
+
+def test_the_same_version_may_be_sent_again_by_another_order() -> None:
+    desk = Desk()
+    desk.also("order-2")
+    desk.run()
+    desk.run("order-2")
+    assert [report.version for report in desk.ris.received] == [1, 1]
+
+
+def test_a_newer_version_that_is_on_its_way_holds_an_older_one_back() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    sending, answered = threading.Event(), threading.Event()
+
+    class SlowRis(MemoryRis):
+        def send(self, report: OutgoingReport) -> Acknowledgement:
+            if report.version == 2:
+                sending.set()
+                answered.wait(10)
+            return super().send(report)
+
+    desk.ris = SlowRis()
+    flow = desk.flow()
+    with ThreadPoolExecutor(2) as pool:
+        newer = pool.submit(flow, leased_job("order-2"))
+        assert sending.wait(10)
+        older = pool.submit(flow, leased_job("order-1"))
+        with pytest.raises(TimeoutError):
+            older.result(0.2)
+        answered.set()
+        newer.result(10)
+        with pytest.raises(PeerRefused, match="newer version"):
+            older.result(10)
+    assert [report.version for report in desk.ris.received] == [2]
