@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from dicom_nodes.contract import ExamCode, ReportAcknowledged, ReportAuthor, ReturnReport
-from router.flows.human_queue import About, ask_a_person
+from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.images import identity_of
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.read_life import change_read
@@ -85,9 +85,9 @@ def take_acknowledgement(tx: Transaction, issued: IssuedOrder, acknowledged: Rep
         _ask(tx, "report_rejected", reason, f"{order_id}:{acknowledged.channel}", issued, uid, now)
     elif acknowledged.channel == "ris" and read is not None and read.state is ReadState.VERIFIED:
         by = f"node {issued.node}"
-        delivered = change_read(tx, read, Event.ACKNOWLEDGE, Actor.ORIGIN, now, by=by, report_id=report_id)
-        if issued.outcome == "COMPLETED":
-            _close(tx, issued, delivered, now)
+        read = change_read(tx, read, Event.ACKNOWLEDGE, Actor.ORIGIN, now, by=by, report_id=report_id)
+    if accepted and issued.outcome == "COMPLETED" and read is not None and read.state is ReadState.DELIVERED:
+        _close(tx, issued, read, now)
 
 
 def take_return_completed(tx: Transaction, issued: IssuedOrder, now: datetime) -> None:
@@ -119,6 +119,7 @@ def _close(tx: Transaction, issued: IssuedOrder, read: Read, now: datetime) -> N
     try:
         by = f"node {issued.node}"
         change_read(tx, read, Event.FILE, Actor.ORIGIN, now, by=by, report_id=issued.report_id)
+        resolve_open(tx, "report_unacknowledged", order_id, "router", "acknowledged on every channel since", now)
     except TransitionRefused:
         return
 
