@@ -116,11 +116,11 @@ class Ingest:
             self._checkpoint("ingest.noted")
 
     def _take_document(self, incoming: IncomingInstance, digest: str, header: InstanceHeader) -> None:
-        try:
-            report = self._documents.read(incoming.data_set, incoming.transfer_syntax_uid)
-        except Refused as refusal:
-            self._keep_aside(incoming, digest, header.study_instance_uid, refusal)
-        self._take_report(report)
+        with self._only_one_at_a_time(header):
+            try:
+                self._take_report(self._documents.read(incoming.data_set, incoming.transfer_syntax_uid))
+            except Refused as refusal:
+                self._keep_aside(incoming, digest, header.study_instance_uid, refusal)
 
     def _keep_aside(
         self, incoming: IncomingInstance, digest: str, study_instance_uid: str | None, refusal: Refused

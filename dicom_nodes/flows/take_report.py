@@ -4,7 +4,8 @@ import hashlib
 from uuid import UUID, uuid5
 
 from dicom_nodes.flows.ports import Checkpoint, ReportStore, no_checkpoint
-from dicom_nodes.model.report import IncomingReport
+from dicom_nodes.model.errors import CannotUnderstand
+from dicom_nodes.model.report import IncomingReport, ReportChannel
 
 _NAMESPACE = UUID("7a0f4b52-5f0d-4f44-9c53-2b1f6c7f4f10")
 
@@ -16,15 +17,32 @@ def report_id_of(report: IncomingReport) -> str:
 
 
 class TakeReport:
-    """Keeps reports; a return means durable."""
+    """Keeps reports; a return means durable.
+
+    A SOP Instance UID means one document for ever (DICOM PS3.5 section 9), so other content under it is refused. A
+    message control id (MSH-10) does not: senders start their numbers again, so an ORU^R01 with a known control id and
+    other content is another message. Both go on, each with its own report id, and the router decides.
+    """
 
     def __init__(self, store: ReportStore, checkpoint: Checkpoint = no_checkpoint) -> None:
         self._store = store
         self._checkpoint = checkpoint
 
     def __call__(self, report: IncomingReport) -> str:
-        """Keep the report and return its id; whatever the store raises passes through, and nothing was accepted."""
+        """Keep the report and return its id; whatever the store raises passes through, and nothing was accepted.
+
+        Raises:
+            CannotUnderstand: a document with the same SOP Instance UID and other content was taken before. The caller
+                takes documents of one UID one after the other.
+        """
         report_id = report_id_of(report)
+        if report.channel is ReportChannel.DICOM_SR:
+            self._require_same_content(report)
         self._store.take(report_id, report)
         self._checkpoint("report.taken")
         return report_id
+
+    def _require_same_content(self, document: IncomingReport) -> None:
+        digest = hashlib.sha256(document.original).hexdigest()
+        if self._store.digests(document.channel, document.original_reference) - {digest}:
+            raise CannotUnderstand("same SOP Instance UID is here with other content")

@@ -26,7 +26,7 @@ from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.errors import CrashConsistency
-from dicom_nodes.model.report import IncomingReport
+from dicom_nodes.model.report import IncomingReport, ReportChannel
 from dicom_nodes.rules.report_order import Filed
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.outbox import SqlOutbox
@@ -151,6 +151,12 @@ class SqlOrders:
                 )
             )
             self._outbox.append(connection, _received(report_id, report, digest))
+
+    def digests(self, channel: ReportChannel, original_reference: str) -> frozenset[str]:
+        taken = tables.received_report.c
+        here = (taken.original_reference == original_reference) & (taken.channel == channel.value)
+        with self._database.read() as connection:
+            return frozenset(connection.execute(select(taken.original_digest).where(here)).scalars())
 
     def _file(self, connection: Connection, order_id: str, channel: str) -> None:
         """Note the version and status that the channel has acknowledged now, unless it had gone further before."""

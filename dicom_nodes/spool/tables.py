@@ -204,7 +204,7 @@ received_report = Table(
     metadata,
     Column("report_id", String(36), primary_key=True),
     Column("channel", String(10), nullable=False),
-    Column("original_reference", Text, nullable=False),
+    Column("original_reference", Text, nullable=False, index=True),
     Column("original_digest", String(64), nullable=False),
     Column("original", LargeBinary, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),

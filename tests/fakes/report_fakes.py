@@ -1,5 +1,6 @@
 """In-memory ports of the report flows: real enough to keep what they were given, and to refuse when told to."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from dicom_nodes.contract import FactBody, Order, OrderBatch, ReturnReport
 from dicom_nodes.foundation.jobs import Job, JobState
 from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
 from dicom_nodes.model.errors import PeerFailed
-from dicom_nodes.model.report import AckCode, Acknowledgement, IncomingReport, OutgoingReport
+from dicom_nodes.model.report import AckCode, Acknowledgement, IncomingReport, OutgoingReport, ReportChannel
 from dicom_nodes.model.study import StudyRecord
 from dicom_nodes.rules.report_order import Filed
 
@@ -27,6 +28,13 @@ class MemoryReportStore:
         if report_id not in self.taken:
             self.taken[report_id] = report
             self.facts.append(report_id)
+
+    def digests(self, channel: ReportChannel, original_reference: str) -> frozenset[str]:
+        return frozenset(
+            hashlib.sha256(report.original).hexdigest()
+            for report in self.taken.values()
+            if (report.channel, report.original_reference) == (channel, original_reference)
+        )
 
 
 @dataclass

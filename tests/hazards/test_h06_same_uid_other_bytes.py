@@ -4,10 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from dicom_nodes.contract import InstanceQuarantined
+from dicom_nodes.app import NodeApp
+from dicom_nodes.contract import InstanceQuarantined, ReportReceived
+from dicom_nodes.dimse.association import Proposal
+from dicom_nodes.dimse.messages import StoreRequest
+from dicom_nodes.dimse.pynetdicom_requester import PynetdicomRequester
+from dicom_nodes.documents.structured_report import StructuredReports
 from dicom_nodes.encoding.part10 import data_set_of
+from dicom_nodes.encoding.walk import EXPLICIT_VR_LITTLE_ENDIAN
+from dicom_nodes.model.delivery import ApplicationEntity
+from tests.fakes.report_samples import outgoing_report
 from tests.peers import dcmtk
-from tests.peers.node import facts_of, running_node, target_of, write_trust_file
+from tests.peers.node import facts_of, peer, running_node, target_of, write_trust_file
 from tests.synthetic.studies import data_set_bytes, make_study, rewritten
 
 pytestmark = pytest.mark.peers("dcmtk")
@@ -42,3 +50,36 @@ def test_the_same_bytes_again_are_a_success_and_change_nothing(tmp_path: Path) -
             assert dcmtk.send([study.files[0].path], target_of(node)).ok
         assert node.health().quarantined == 0
         assert len(node.store.catalogue.instances(study.study_instance_uid)) == 1
+
+
+def test_a_report_document_with_a_known_uid_and_other_words_is_kept_aside(tmp_path: Path) -> None:
+    workstation = peer("DCMTK", "workstation", ("store",))
+    texts = ("No haemorrhage.", "Large haemorrhage.")
+    with running_node(write_trust_file(tmp_path / "node", peers=[workstation])) as node:
+        answers = [store_report(node, text) for text in (*texts, texts[0], texts[1])]
+        assert [status for status, _ in answers] == [0, 0xC000, 0, 0xC000]
+        assert answers[1][1] == "same SOP Instance UID is here with other content"
+        facts = facts_of(node)
+    assert [fact.text for fact in facts if isinstance(fact, ReportReceived)] == [texts[0]]
+    (aside,) = [fact for fact in facts if isinstance(fact, InstanceQuarantined)]
+    (kept,) = (tmp_path / "node/data/spool").glob("quarantine/*.dcm")
+    assert aside.reason == "same SOP Instance UID is here with other content"
+    assert StructuredReports().read(data_set_of(kept.read_bytes()), EXPLICIT_VR_LITTLE_ENDIAN).text == texts[1]
+
+
+def store_report(node: NodeApp, text: str) -> tuple[int, str]:
+    """Send a report document whose UID is the same for every text; (status, comment)."""
+    document = StructuredReports().write(outgoing_report(text=text))
+    to = ApplicationEntity("RXN_NODE", "127.0.0.1", node.dicom_port)
+    proposal = Proposal(document.sop_class_uid, (document.transfer_syntax_uid,))
+    association = PynetdicomRequester("DCMTK")(to, [proposal])
+    try:
+        answer = association.request(
+            StoreRequest(
+                association.contexts[0], 1, document.sop_class_uid, document.sop_instance_uid,
+                document.read_data_set(),
+            )
+        )  # fmt: skip
+    finally:
+        association.release()
+    return answer.status, answer.comment

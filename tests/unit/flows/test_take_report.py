@@ -6,6 +6,7 @@ import pytest
 
 from dicom_nodes.flows.take_report import TakeReport, report_id_of
 from dicom_nodes.hl7.oru import read_oru
+from dicom_nodes.model.errors import CannotUnderstand
 from dicom_nodes.model.report import ReportChannel
 from tests.fakes.report_fakes import MemoryReportStore
 from tests.fakes.report_samples import oru
@@ -37,3 +38,21 @@ def test_a_store_that_fails_fails_the_taking() -> None:
     with pytest.raises(OSError, match="disk"):
         TakeReport(MemoryReportStore(failure=OSError("disk")), steps.append)(REPORT)
     assert steps == []
+
+
+def test_a_document_with_a_known_uid_and_other_content_is_refused() -> None:
+    store = MemoryReportStore()
+    document = replace(REPORT, channel=ReportChannel.DICOM_SR, original_reference="1.2.3")
+    take = TakeReport(store)
+    first = take(document)
+    with pytest.raises(CannotUnderstand, match="same SOP Instance UID is here with other content"):
+        take(replace(document, original=b"other"))
+    assert take(document) == first
+    assert store.facts == [first]
+
+
+def test_a_message_with_a_known_control_id_and_other_content_is_another_message() -> None:
+    store = MemoryReportStore()
+    take = TakeReport(store)
+    assert take(REPORT) != take(replace(REPORT, original=b"other"))
+    assert len(store.facts) == 2
