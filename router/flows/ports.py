@@ -10,7 +10,7 @@ from router.model.fact import KeptFact
 from router.model.read import Assignment, Read, ReadState
 from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
-from router.model.report import Delivery, DeliveryState, Report
+from router.model.report import Delivery, DeliveryState, Disposition, Report
 from router.model.session import Session
 from router.model.study import Study, StudyRevision
 from router.model.trust import Node, Trust
@@ -109,7 +109,7 @@ class Reads(Protocol):
 
 
 class Reports(Protocol):
-    def get(self, report_id: str) -> Report | None: ...
+    def get(self, report_id: str, *, lock: bool = False) -> Report | None: ...
 
     def add(self, report: Report) -> bool:
         """False when a report with this id is already there."""
@@ -118,6 +118,9 @@ class Reports(Protocol):
         """Write disposition, read, version and reasons."""
 
     def of_study(self, study_instance_uid: str) -> Sequence[Report]: ...
+
+    def listing(self, disposition: Disposition | None, after: str | None, limit: int) -> Sequence[Report]:
+        """In the order they came in; `after` is the id of the last one of the page before."""
 
     def put_delivery(self, delivery: Delivery) -> None: ...
 

@@ -56,7 +56,7 @@ def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
         return tx.reports.get(report.id) or report
     by = f"node {report.node}" if report.node else f"reader with registration {report.registration}"
     detail = {"channel": report.channel, "status": report.status, "text_sha256": text_digest(report.text)}
-    match = match_report(_identity(report), candidates(tx, report))
+    match = match_report(identity_in(report), candidates(tx, report))
     uid = match.study.study_instance_uid if isinstance(match, Matched) else None
     tx.ledger.append(
         Entry("report.received", now, by, study_instance_uid=uid, report_id=report.id, node=report.node, detail=detail)
@@ -134,7 +134,8 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _identity(report: Report) -> ReportIdentity:
+def identity_in(report: Report) -> ReportIdentity:
+    """What the report says it is of."""
     return ReportIdentity(report.study_instance_uid, report.accession_number, report.accession_issuer, report.patient)
 
 

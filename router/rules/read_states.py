@@ -43,6 +43,7 @@ class Event(enum.StrEnum):
     WITHDRAW = "withdraw"
     REPORT = "report"
     VERIFY = "verify"
+    ACCEPT = "accept"
     ACKNOWLEDGE = "acknowledge"
     FILE = "file"
     SUPERSEDE = "supersede"
@@ -106,6 +107,14 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     _row(Event.REPORT, _HELD, PRELIMINARY, {Actor.READER}, "matched, by the holder, entitled now", "read.preliminary"),
     _row(Event.VERIFY, _HELD, VERIFIED, {Actor.READER}, "matched, by the holder, entitled now", "read.verified"),
+    _row(
+        Event.ACCEPT,
+        {READY, *_HELD},
+        VERIFIED,
+        {Actor.COORDINATOR},
+        "a named person accepts a held final report that contradicts nothing and whose author is entitled now",
+        "read.verified",
+    ),
     _row(Event.ACKNOWLEDGE, {VERIFIED}, DELIVERED, {Actor.ORIGIN}, "the origin's RIS answered AA", "read.delivered"),
     _row(Event.FILE, {DELIVERED}, CLOSED, {Actor.ORIGIN}, "filed on every channel", "read.closed"),
     _row(

@@ -67,6 +67,11 @@ def match_report(report: ReportIdentity, candidates: Sequence[Study]) -> Match:
     return Unmatched(tuple(dict.fromkeys(refusals)))
 
 
+def contradictions(report: ReportIdentity, study: Study) -> tuple[str, ...]:
+    """What the report says of itself that this study denies; a person may not overrule it."""
+    return tuple(_conflicts(report, study))
+
+
 def _joins(report: ReportIdentity, study: Study) -> bool:
     if report.study_instance_uid is not None and report.study_instance_uid == study.study_instance_uid:
         return True

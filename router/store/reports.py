@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, or_, select, update
 
 from router.model.report import Delivery, DeliveryState, Disposition, Report
 from router.model.study import PatientKey
@@ -16,8 +16,9 @@ class SqlReports:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get(self, report_id: str) -> Report | None:
-        row = self._connection.execute(select(t.report).where(t.report.c.id == report_id)).one_or_none()
+    def get(self, report_id: str, *, lock: bool = False) -> Report | None:
+        query = select(t.report).where(t.report.c.id == report_id)
+        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
         return None if row is None else _report(row)
 
     def add(self, report: Report) -> bool:
@@ -62,6 +63,16 @@ class SqlReports:
     def of_study(self, study_instance_uid: str) -> Sequence[Report]:
         query = select(t.report).where(t.report.c.study_instance_uid == study_instance_uid)
         return [_report(row) for row in self._connection.execute(query.order_by(t.report.c.received_at))]
+
+    def listing(self, disposition: Disposition | None, after: str | None, limit: int) -> Sequence[Report]:
+        r = t.report
+        query = select(r).order_by(r.c.received_at, r.c.id).limit(limit)
+        if disposition is not None:
+            query = query.where(r.c.disposition == disposition)
+        if after is not None:
+            last = select(r.c.received_at).where(r.c.id == after).scalar_subquery()
+            query = query.where(or_(r.c.received_at > last, and_(r.c.received_at == last, r.c.id > after)))
+        return [_report(row) for row in self._connection.execute(query)]
 
     def put_delivery(self, delivery: Delivery) -> None:
         values = {

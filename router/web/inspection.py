@@ -5,10 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from router.flows import human_queue
+from router.flows.accept_report import accept_held_report
 from router.model.errors import Invalid, NotFound
+from router.model.report import Disposition
 from router.rules.read_states import STATES, TRANSITIONS
 from router.web.errors import ErrorBody, responses
 from router.web.messages import (
+    AcceptBody,
     HealthView,
     LifeView,
     NoteBody,
@@ -56,6 +59,35 @@ def post_resend(item_id: str, body: NoteBody, services: WithServices, caller: St
     """Order the node to try the parked work again, and close the item. If it parks again, a new item appears."""
     with services.store.write() as tx:
         return item_view(human_queue.resend(tx, item_id, caller.name, body.note, services.now()))
+
+
+@router.get("/reports", tags=["reports"], summary="Reports of every read, and of none", responses=responses())
+def get_reports(
+    services: WithServices,
+    _caller: Staff,
+    disposition: Annotated[Disposition | None, Query(description="WAITING: held for a person")] = None,
+    after: Annotated[str | None, Query(description="Id of the last report of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[ReportView]:
+    """Reports in the order they came in, with their texts and the reasons why some wait."""
+    with services.store.read() as tx:
+        return [report_view(tx, report) for report in tx.reports.listing(disposition, after, limit)]
+
+
+@router.post(
+    "/reports/{report_id}/accept", tags=["reports"], summary="Accept a held report", responses=responses(404, 409)
+)
+def post_accept(report_id: str, body: AcceptBody, services: WithServices, caller: Staff) -> ReportView:
+    """Say which read a held final report is of; it becomes that read's report and goes home to the origin.
+
+    Refused (409) where an identifier of the report contradicts the study, the author is unknown or not entitled now,
+    a final report stands, the read is not the study's present one, or a conflict about the study is open. Whoever
+    holds the read loses it. The ledger keeps who accepted and why.
+    """
+    with services.store.write() as tx:
+        return report_view(
+            tx, accept_held_report(tx, report_id, body.read_id, caller.name, body.reason, services.now())
+        )
 
 
 @router.get("/reports/{report_id}", tags=["reports"], summary="One report", responses=responses(404))

@@ -172,6 +172,13 @@ class ReportBody(ClaimToken):
     )
 
 
+class AcceptBody(Request):
+    """A person vouches that a held report is of this read."""
+
+    read_id: str = Field(min_length=1, max_length=64)
+    reason: str = Reason
+
+
 class DeliveryView(BaseModel):
     channel: str
     state: str
