@@ -23,9 +23,12 @@ def own_order(tx: Transaction, node: str, order_id: str, now: datetime) -> Issue
 
 
 def take_completed(
-    tx: Transaction, node: str, completed: OrderCompleted, now: datetime, claim_timeout_s: float
+    tx: Transaction, node: str, completed: OrderCompleted, occurred_at: datetime, now: datetime, claim_timeout_s: float
 ) -> None:
-    """An order was carried out; a fetch or delivery counts only with the manifest's digest as proof."""
+    """An order was carried out; a fetch or delivery counts only with the manifest's digest as proof.
+
+    `occurred_at` is when, by the node's clock: the fact may come much later, when the router was away.
+    """
     issued = own_order(tx, node, completed.order_id, now)
     if issued is None or issued.outcome == "COMPLETED":
         return
@@ -36,7 +39,7 @@ def take_completed(
             _ask(tx, "incomplete_images", reason, completed.order_id, issued, now)
             return
         tx.orders.conclude(completed.order_id, "COMPLETED", now)
-        _images_arrived(tx, issued, body, completed, now, claim_timeout_s)
+        _images_arrived(tx, issued, body, completed, occurred_at, now, claim_timeout_s)
     else:
         tx.orders.conclude(completed.order_id, "COMPLETED", now)
         if isinstance(body, ReturnReport):
@@ -70,6 +73,7 @@ def _images_arrived(
     issued: IssuedOrder,
     body: FetchStudy | DeliverStudy,
     completed: OrderCompleted,
+    occurred_at: datetime,
     now: datetime,
     claim_timeout_s: float,
 ) -> None:
@@ -80,20 +84,22 @@ def _images_arrived(
     if read is None or read.state not in LEASED or read.epoch != issued.epoch or read.revision != body.revision:
         return
     if isinstance(body, DeliverStudy):
-        _mark_delivered(tx, read, now, claim_timeout_s)
+        _mark_delivered(tx, read, min(occurred_at, now), now, claim_timeout_s)
         return
     reader = tx.readers.get(read.lease.reader_id) if read.lease is not None else None
     if reader is not None and reader.workstation.node == issued.node:
         deliver_images(tx, read, reader, now)
 
 
-def _mark_delivered(tx: Transaction, read: Read, now: datetime, claim_timeout_s: float) -> None:
-    """Images are there: an unclaimed offer has its full time from now on."""
+def _mark_delivered(tx: Transaction, read: Read, delivered_at: datetime, now: datetime, claim_timeout_s: float) -> None:
+    """Images are there: an unclaimed offer has its full time from now on. A second delivery changes nothing."""
+    if read.images_delivered_at is not None:
+        return
     lease = read.lease
     if lease is not None and read.state is ReadState.ASSIGNED:
         until = max(lease.until, now + timedelta(seconds=claim_timeout_s))
         lease = replace(lease, until=until)
-    tx.reads.replace(read, replace(read, lease=lease, images_delivered_at=now))
+    tx.reads.replace(read, replace(read, lease=lease, images_delivered_at=delivered_at))
 
 
 def _log(tx: Transaction, event: str, issued: IssuedOrder, now: datetime, detail: dict[str, object]) -> None:

@@ -23,6 +23,9 @@ from router.rules.report_matching import Ambiguous, Matched, ReportIdentity, Unm
 _REPLACED = "\ufffd"
 _NUL = "the text held NUL characters, shown as \ufffd; compare it with the original at the node"
 
+CLOCK_TOLERANCE_S = 60.0
+"""How far a reporting system's clock may run ahead before a person is asked to look at it, once a day and node."""
+
 
 def report_of(node: str, received: ReportReceived, occurred_at: datetime, now: datetime) -> Report:
     """The report as the fact tells it; without a time of its own it counts as authored when it came in.
@@ -54,6 +57,7 @@ def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
     """Keep the report and decide on it; the same report id twice changes nothing."""
     if not tx.reports.add(report):
         return tx.reports.get(report.id) or report
+    _watch_clock(tx, report, now)
     by = f"node {report.node}" if report.node else f"reader with registration {report.registration}"
     detail = {"channel": report.channel, "status": report.status, "text_sha256": text_digest(report.text)}
     match = match_report(identity_in(report), candidates(tx, report))
@@ -67,6 +71,14 @@ def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
     if isinstance(match, Matched):
         return decide(tx, report, match.study, match.reasons, now)
     return hold(tx, report, type(match).__name__.lower(), match.reasons, _hint(match), None, now)
+
+
+def _watch_clock(tx: Transaction, report: Report, now: datetime) -> None:
+    ahead_s = (report.authored_at - now).total_seconds()
+    if ahead_s > CLOCK_TOLERANCE_S:
+        reason = f"a report of {report.node} says it was written {ahead_s:.0f} s from now: a clock there runs ahead"
+        about = About(report_id=report.id, node=report.node)
+        ask_a_person(tx, "clock_skew", reason, f"{report.node}:{now:%Y-%m-%d}", now, about)
 
 
 def candidates(tx: Transaction, report: Report) -> list[Study]:
@@ -89,8 +101,8 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
     read = reads[-1] if reads else None
     author = tx.readers.by_registration(report.registration) if report.registration else None
     accepted = [other for other in tx.reports.of_study(uid) if other.disposition is Disposition.ACCEPTED]
-    newest = max((o.authored_at for o in accepted if read and o.read_id == read.id), default=None)
-    verdict = accept_report(report, read, author, newest, now)
+    of_read = [other for other in accepted if read is not None and other.read_id == read.id]
+    verdict = accept_report(report, read, author, of_read, now)
     if not isinstance(verdict, Accept) or read is None or author is None:
         reason = "the study has no read" if isinstance(verdict, Accept) else verdict.reason
         return hold(tx, report, "report_not_accepted", (reason,), uid, read, now)

@@ -1,9 +1,10 @@
 """Whether a matched report may go on: only from the reader who holds the live lease and is entitled at this moment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from router.model.read import SIGNED, Read
+from router.model.read import SIGNED, Lease, Read
 from router.model.reader import Reader
 from router.model.report import Report
 from router.rules.eligibility import entitlement_problems
@@ -25,12 +26,9 @@ class Hold:
 
 
 def accept_report(
-    report: Report, read: Read | None, author: Reader | None, last_authored_at: datetime | None, now: datetime
+    report: Report, read: Read | None, author: Reader | None, accepted: Sequence[Report], now: datetime
 ) -> Accept | Hold:
-    """Decide on a report that was matched to the study of `read`.
-
-    `last_authored_at` is when the newest accepted report of this read was authored: an older one never replaces it.
-    """
+    """Decide on a report that was matched to the study of `read`; `accepted` are this read's reports taken so far."""
     if read is None:
         return Hold("the study has no read")
     if read.state in SIGNED:
@@ -44,11 +42,46 @@ def accept_report(
         return Hold("the author is not a known reader of the network")
     if author.id != lease.reader_id:
         return Hold("another reader holds the read")
-    if report.transaction_uid is not None and report.transaction_uid != lease.transaction_uid:
-        return Hold("the fencing token is stale: the read was given to somebody else meanwhile")
     problems = entitlement_problems(author, read.origin, now)
     if problems:
         return Hold(f"the author is not entitled to sign now: {'; '.join(problems)}")
-    if last_authored_at is not None and report.authored_at < last_authored_at:
-        return Hold("a newer report of the same read was already taken")
-    return Accept(Event.VERIFY if report.status == "F" else Event.REPORT)
+    if report.transaction_uid is None:
+        doubt = _without_a_token(report, read, lease, author) or _out_of_order(report, accepted)
+    else:
+        stale = "the fencing token is stale: the read was given to somebody else meanwhile"
+        doubt = None if report.transaction_uid == lease.transaction_uid else stale
+    return Accept(Event.VERIFY if report.status == "F" else Event.REPORT) if doubt is None else Hold(doubt)
+
+
+def signed_at(report: Report) -> datetime:
+    """When the report was written, as far as it can be believed: a clock that runs ahead counts for nothing."""
+    return min(report.authored_at, report.received_at)
+
+
+def _without_a_token(report: Report, read: Read, lease: Lease, author: Reader) -> str | None:
+    """Why a report of HL7 or SR may not be of what its author has before them now.
+
+    It must come from where the author works, and be written under this lease and after the present revision's images
+    had reached the workstation (ADR 070).
+    """
+    if report.node != author.workstation.node:
+        return "it came by another node than that of its author's workstation"
+    if read.images_delivered_at is None:
+        return f"revision {read.revision} of the images has not been delivered to its author"
+    written = _second(signed_at(report))
+    if written < _second(lease.assigned_at):
+        return "it was written before the read was given to its author"
+    if written < _second(read.images_delivered_at):
+        return f"it was written before revision {read.revision} of the images was delivered to its author"
+    return None
+
+
+def _out_of_order(report: Report, accepted: Sequence[Report]) -> str | None:
+    newest = max((_second(signed_at(other)) for other in accepted), default=None)
+    older = newest is not None and _second(signed_at(report)) < newest
+    return "a newer report of the same read was already taken" if older else None
+
+
+def _second(at: datetime) -> datetime:
+    """Reports give whole seconds (HL7 OBR-22), so two times of one second are not in any order."""
+    return at.replace(microsecond=0)

@@ -296,6 +296,19 @@ class Region:
         assert read["state"] == "ASSIGNED", read
         return read
 
+    def offer(self, uid: str = "1.2.3.4", **changes: Any) -> dict[str, Any]:
+        """Settle a study at RXN, plan it to reader-1, and bring its images to the workstation."""
+        self.assign(uid, **changes)
+        self.bring_images()
+        return self.read()
+
+    def bring_images(self) -> None:
+        """Both nodes carry out every fetch and delivery that is ordered."""
+        while orders := [(node, order) for node in (self.rxl, self.rxn) for order in node.new_orders()]:
+            for node, order in orders:
+                assert order.body.kind in {"fetch", "deliver"}
+                node.complete(order)
+
     def claim(self, read: dict[str, Any], reader: int = 1) -> str:
         """Claim and return the fencing token."""
         answer = self.client.post(f"/reads/{read['id']}/claim", headers=self.reader(reader))

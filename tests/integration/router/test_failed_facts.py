@@ -80,7 +80,7 @@ def test_health_that_is_no_number_does_not_stop_the_facts(region: Region) -> Non
 def test_a_failed_report_is_shown_readable_and_carried_out_later(
     region: Region, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    region.assign()
+    region.offer()
     report = received()
 
     def breaks(*_: object) -> None:

@@ -110,7 +110,7 @@ def test_a_new_revision_mid_read_supersedes_it_with_a_fresh_one(region: Region, 
 
 
 def test_late_images_after_the_final_report_make_a_fresh_read_and_are_shown(region: Region) -> None:
-    region.assign()
+    region.offer()
     region.rxl.say(received())
     region.rxn.say(settled(revision=2, contents="abc"))
     before, fresh = sorted(region.get("/reads"), key=lambda entry: str(entry["revision"]))

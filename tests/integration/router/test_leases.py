@@ -149,6 +149,7 @@ def test_a_report_by_a_reader_who_lost_the_read_to_another_is_kept_for_a_person(
     assert post(region, f"/reads/{read['id']}/decline", reason="unwell", transaction_uid=token).status_code == 200
     region.plan()
     assert region.read()["lease"]["reader_id"] == "reader-2"
+    region.bring_images()
     region.rxl.say(received(author="C1000001"))
     assert region.queue("report_not_accepted")[0]["reason"] == "another reader holds the read"
     assert region.read()["state"] == "ASSIGNED"

@@ -37,14 +37,14 @@ def test_an_unmapped_exam_nobody_routes_is_overdue(sqlite_region: Region) -> Non
 
 
 def test_a_report_the_origin_does_not_acknowledge_is_overdue(sqlite_region: Region) -> None:
-    sqlite_region.assign()
+    sqlite_region.offer()
     sqlite_region.rxl.say(received())
     assert later(sqlite_region, 3599) == []
     assert later(sqlite_region, 2) == ["overdue"]
 
 
 def test_a_report_that_is_not_filed_everywhere_is_overdue(sqlite_region: Region) -> None:
-    sqlite_region.assign()
+    sqlite_region.offer()
     sqlite_region.rxl.say(received())
     (order,) = sqlite_region.rxn.new_orders()
     sqlite_region.rxn.say(ReportAcknowledged(order_id=order.order_id, channel="ris", code="AA", reference="1"))
@@ -52,7 +52,7 @@ def test_a_report_that_is_not_filed_everywhere_is_overdue(sqlite_region: Region)
 
 
 def test_a_preliminary_without_its_final_is_overdue(sqlite_region: Region) -> None:
-    sqlite_region.assign()
+    sqlite_region.offer()
     sqlite_region.rxl.say(received(status="P"))
     assert later(sqlite_region, 86_401) == ["overdue"]
 

@@ -19,7 +19,7 @@ TWIN = PatientIdentity(issuer="RXL", patient_id=PATIENT.patient_id, birth_date=P
 
 
 def test_the_same_report_twice_is_one_report(region: Region) -> None:
-    region.assign()
+    region.offer()
     report = received()
     region.rxl.say(report, report)
     region.rxl.outbox_id, region.rxl.seq = "another-life", 0
@@ -42,7 +42,7 @@ def test_the_same_report_twice_is_one_report(region: Region) -> None:
     ],
 )
 def test_a_report_that_is_not_sure_waits_for_a_person(region: Region, report: ReportReceived, kind: str) -> None:
-    region.assign()
+    region.offer()
     region.rxl.say(report)
     (item,) = region.queue()
     assert (item["kind"], item["report_id"]) == (kind, report.report_id)
@@ -55,6 +55,7 @@ def test_a_twin_of_another_trust_never_gets_the_report(region: Region) -> None:
     region.rxn.say(settled("1.1", accession_number="A7"))
     region.rxl.say(settled("1.2", origin="RXL", accession_number="A7", accession_issuer="RXL", patient=TWIN))
     region.plan()
+    region.bring_images()
     region.rxl.say(received(None, accession_number="A7", accession_issuer="RXN"))
     states = {read["study_instance_uid"]: read["state"] for read in region.get("/reads")}
     assert states["1.1"] == "VERIFIED"
@@ -65,7 +66,7 @@ def test_a_twin_of_another_trust_never_gets_the_report(region: Region) -> None:
 
 
 def test_nothing_follows_a_final_report(region: Region) -> None:
-    region.assign()
+    region.offer()
     region.rxl.say(received())
     for status in ("P", "F", "C"):
         region.rxl.say(received(status=status))
@@ -75,14 +76,15 @@ def test_nothing_follows_a_final_report(region: Region) -> None:
 
 
 def test_a_preliminary_authored_before_the_last_one_is_held(region: Region) -> None:
-    region.assign()
-    region.rxl.say(received(status="P", authored_at=START))
-    region.rxl.say(received(status="P", authored_at=START - timedelta(minutes=5)))
+    region.offer()
+    region.clock.pass_s(600)
+    region.rxl.say(received(status="P", authored_at=START + timedelta(minutes=8)))
+    region.rxl.say(received(status="P", authored_at=START + timedelta(minutes=3)))
     assert "a newer report" in region.queue("report_not_accepted")[0]["reason"]
 
 
 def returned(region: Region) -> str:
-    region.assign()
+    region.offer()
     region.rxl.say(received())
     (order,) = region.rxn.new_orders()
     assert isinstance(order.body, ReturnReport)

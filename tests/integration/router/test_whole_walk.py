@@ -81,13 +81,13 @@ def test_a_reader_at_the_origin_gets_the_images_without_a_fetch(region: Region) 
 
 
 def test_an_unclaimed_offer_may_be_reported_straight_away(region: Region) -> None:
-    region.assign()
+    region.offer()
     region.rxl.say(received())
     assert region.read()["state"] == "VERIFIED"
 
 
 def test_a_preliminary_report_is_followed_by_the_final_one(region: Region) -> None:
-    region.assign()
+    region.offer()
     region.rxl.say(received(status="P"))
     assert region.read()["state"] == "PRELIMINARY"
     assert region.rxn.new_orders() == ()

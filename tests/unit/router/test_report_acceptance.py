@@ -15,7 +15,7 @@ from tests.unit.router.people import NOW, credential, reader
 
 TOKEN = "2.25.1"
 LEASE = Lease("a", "s", TOKEN, NOW, NOW)
-READ = Read("r", "1.2.3", "RXN", 1, ReadState.READING, NOW, NOW, ("CT",), epoch=1, lease=LEASE)
+READ = Read("r", "1.2.3", "RXN", 1, ReadState.READING, NOW, NOW, ("CT",), epoch=1, lease=LEASE, images_delivered_at=NOW)
 
 
 def report(**changes: Any) -> Report:
@@ -40,11 +40,11 @@ def report(**changes: Any) -> Report:
 @pytest.mark.parametrize("state", [ReadState.ASSIGNED, ReadState.READING, ReadState.ON_HOLD, ReadState.PRELIMINARY])
 @pytest.mark.parametrize(("status", "event"), [("P", Event.REPORT), ("F", Event.VERIFY)])
 def test_the_holder_may_report(state: ReadState, status: str, event: Event) -> None:
-    assert accept_report(report(status=status), replace(READ, state=state), reader(), None, NOW) == Accept(event)
+    assert accept_report(report(status=status), replace(READ, state=state), reader(), (), NOW) == Accept(event)
 
 
 def test_the_live_token_is_accepted() -> None:
-    assert isinstance(accept_report(report(transaction_uid=TOKEN), READ, reader(), None, NOW), Accept)
+    assert isinstance(accept_report(report(transaction_uid=TOKEN), READ, reader(), (), NOW), Accept)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,68 @@ def test_the_live_token_is_accepted() -> None:
     ],
 )
 def test_any_other_report_is_held(changes: dict[str, Any], read: Read | None, author: Any, reason: str) -> None:
-    verdict = accept_report(report(**changes), read, author, None, NOW)
+    verdict = accept_report(report(**changes), read, author, (), NOW)
     assert isinstance(verdict, Hold)
     assert reason in verdict.reason
 
 
 def test_an_older_report_never_replaces_a_newer_one() -> None:
-    verdict = accept_report(report(), READ, reader(), NOW + timedelta(seconds=1), NOW)
-    assert isinstance(verdict, Hold)
-    assert isinstance(accept_report(report(), READ, reader(), NOW, NOW), Accept)
+    later = report(authored_at=NOW + timedelta(seconds=1), received_at=NOW + timedelta(seconds=1))
+    assert accept_report(report(), READ, reader(), (later,), NOW) == Hold(
+        "a newer report of the same read was already taken"
+    )
+    assert isinstance(accept_report(report(), READ, reader(), (report(),), NOW), Accept)
+
+
+def test_a_preliminary_of_a_fast_clock_does_not_shut_the_final_out() -> None:
+    hour, minute = timedelta(hours=1), timedelta(minutes=1)
+    fast = report(status="P", authored_at=NOW + hour, received_at=NOW + minute)
+    final = report(authored_at=NOW + 2 * minute, received_at=NOW + 2 * minute)
+    assert isinstance(accept_report(final, READ, reader(), (fast,), NOW + 2 * minute), Accept)
+
+
+def test_a_live_token_outranks_timestamps() -> None:
+    later = report(authored_at=NOW + timedelta(hours=1), received_at=NOW + timedelta(hours=1))
+    assert isinstance(accept_report(report(transaction_uid=TOKEN), READ, reader(), (later,), NOW), Accept)
+
+
+@pytest.mark.parametrize(
+    ("changes", "read", "reason"),
+    [
+        ({"node": "RXN"}, READ, "it came by another node than that of its author's workstation"),
+        ({"node": None}, READ, "it came by another node than that of its author's workstation"),
+        (
+            {},
+            replace(READ, revision=2, images_delivered_at=None),
+            "revision 2 of the images has not been delivered to its author",
+        ),
+        (
+            {},
+            replace(READ, lease=replace(LEASE, assigned_at=NOW + timedelta(seconds=1))),
+            "it was written before the read was given to its author",
+        ),
+        (
+            {},
+            replace(READ, revision=2, images_delivered_at=NOW + timedelta(seconds=1)),
+            "it was written before revision 2 of the images was delivered to its author",
+        ),
+        (
+            {"authored_at": NOW + timedelta(hours=1)},
+            replace(READ, images_delivered_at=NOW + timedelta(seconds=1)),
+            "it was written before revision 1 of the images was delivered to its author",
+        ),
+    ],
+)
+def test_without_a_token_a_report_must_be_of_what_its_author_has_now(
+    changes: dict[str, Any], read: Read, reason: str
+) -> None:
+    assert accept_report(report(**changes), read, reader(), (), NOW) == Hold(reason)
+    tokened = report(**{**changes, "node": None, "transaction_uid": TOKEN})
+    assert isinstance(accept_report(tokened, read, reader(), (), NOW), Accept)
+
+
+def test_times_are_compared_in_whole_seconds_because_reports_give_no_more() -> None:
+    late = NOW + timedelta(milliseconds=900)
+    read = replace(READ, images_delivered_at=late, lease=replace(LEASE, assigned_at=late))
+    earlier = report(status="P", authored_at=late, received_at=late)
+    assert isinstance(accept_report(report(received_at=late), read, reader(), (earlier,), late), Accept)
