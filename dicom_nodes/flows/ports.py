@@ -32,6 +32,10 @@ def no_checkpoint(_step: str) -> None:
     """The checkpoint of everyday life."""
 
 
+CaughtUp = Callable[[], bool]
+"""Waits, not long, until the catalogue's rows hold every instance acknowledged before; False: they do not yet."""
+
+
 class Spool(Protocol):
     """Keeps bytes. Whatever returns from `keep` or `quarantine` survives kill -9 and a power cut."""
 

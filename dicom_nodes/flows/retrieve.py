@@ -1,9 +1,14 @@
-"""Turns a retrieve identifier into the instances to send, and reads their bytes."""
+"""Turns a retrieve identifier into the instances to send, and reads their bytes.
+
+Like a query, a retrieve waits until what was acknowledged is catalogued: less than that is never sent as everything.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
 
+from dicom_nodes.flows.ports import CaughtUp
 from dicom_nodes.model.delivery import OutgoingInstance
+from dicom_nodes.model.errors import CannotRetrieve
 from dicom_nodes.model.instance import StoredObject
 from dicom_nodes.model.query import Query
 from dicom_nodes.rules.query_identifier import RetrieveSelection, check_retrieve
@@ -25,17 +30,20 @@ class DataSetReader(Protocol):
 class RetrieveFlow:
     """C-MOVE and C-GET without their wire."""
 
-    def __init__(self, catalogue: RetrieveCatalogue, spool: DataSetReader) -> None:
-        self._catalogue = catalogue
-        self._spool = spool
+    def __init__(self, catalogue: RetrieveCatalogue, spool: DataSetReader, caught_up: CaughtUp = lambda: True) -> None:
+        self._catalogue, self._spool, self._caught_up = catalogue, spool, caught_up
 
     def resolve(self, query: Query) -> Sequence[OutgoingInstance]:
         """The instances to send; none when nothing matches.
 
         Raises:
             IdentifierMismatch: the identifier is not one its information model allows.
+            CannotRetrieve: the catalogue is behind.
         """
-        return [self._outgoing(stored) for stored in self._catalogue.select(check_retrieve(query))]
+        selection = check_retrieve(query)
+        if not self._caught_up():
+            raise CannotRetrieve("catalogue is behind, try again")
+        return [self._outgoing(stored) for stored in self._catalogue.select(selection)]
 
     def _outgoing(self, stored: StoredObject) -> OutgoingInstance:
         return OutgoingInstance(

@@ -3,6 +3,7 @@
     NodeError
     ├── Refused                     we say no to a caller; carries the DIMSE status to answer with
     │   ├── OutOfResources          A700: disk reserve reached, queue full; the sender may retry
+    │   ├── CannotRetrieve          A702: the instances to send cannot be told just now; the asker may retry
     │   ├── DataSetMismatch         A900: data set does not match what the request announced
     │   ├── CannotUnderstand        C000: damaged, or without the identifiers it must have
     │   ├── NotAuthorised           0124: this caller may not do that
@@ -37,6 +38,11 @@ class Refused(NodeError):
 
 class OutOfResources(Refused):
     status = Status.OUT_OF_RESOURCES
+    retryable = True
+
+
+class CannotRetrieve(Refused):
+    status = Status.CANNOT_PERFORM_SUB_OPERATIONS
     retryable = True
 
 

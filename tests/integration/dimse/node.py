@@ -86,6 +86,7 @@ class WireNode:
         self.received: list[IncomingInstance] = []
         self.opened: list[str] = []
         self.closed: list[str] = []
+        self.caught_up = True
         self.ingest: Callable[[IncomingInstance], None] = self.received.append
         self._objects: dict[str, bytes] = {}
         self._lock = threading.Lock()
@@ -95,8 +96,8 @@ class WireNode:
             DimseServices(
                 settings=self.settings,
                 ingest=lambda incoming: self.ingest(incoming),
-                query=QueryFlow(query),
-                retrieve=RetrieveFlow(query, self),
+                query=QueryFlow(query, lambda: self.caught_up),
+                retrieve=RetrieveFlow(query, self, lambda: self.caught_up),
                 move_scu=DicomStoreScu("NODE", timeouts=QUICK),
                 clock=lambda: datetime.now(UTC),
                 log=self.log,
