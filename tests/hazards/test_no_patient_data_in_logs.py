@@ -10,16 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hazards.marked_flows import (
-    FLOWS,
-    MARK,
-    NHS_NUMBER,
-    Watched,
-    partners_are_off,
-    partners_quote_the_patient,
-    private_words,
-    ris_quotes_the_patient,
-)
+from tests.hazards.marked_flows import FLOWS, partners_are_off, partners_quote_the_patient, ris_quotes_the_patient
+from tests.hazards.marked_region import MARK, NHS_NUMBER, Watched, private_words
 from tests.network.region import ORIGIN, READING, running_region
 from tests.peers.postgresql import fresh_database
 from tests.peers.processes import RunningProcess
