@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from dicom_nodes.contract import Manifest, NodeHealth, Order, OrderBody, StudySettled
 from router.model.fact import KeptFact
-from router.model.read import Assignment, Read, ReadState
+from router.model.read import Assignment, Read, ReadState, Visibility
 from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
 from router.model.report import Delivery, DeliveryState, Disposition, Report
@@ -43,11 +43,14 @@ class Readers(Protocol):
     def by_registration(self, registration: str) -> Reader | None: ...
 
     def put(self, reader: Reader) -> None:
-        """Insert or replace, credentials and all."""
+        """Insert, or change all but the credentials, which have calls of their own."""
 
     def revoke(self, reader_id: str, credential_id: str, at: datetime) -> bool: ...
 
     def add_credential(self, reader_id: str, credential: Credential) -> None: ...
+
+    def set_validity(self, credential: Credential) -> bool:
+        """Change from when to when it is valid; a revoked one stays revoked. False when there is none."""
 
     def sessions(self, reader_id: str | None = None, open_at: datetime | None = None) -> Sequence[Session]: ...
 
@@ -98,8 +101,9 @@ class Reads(Protocol):
         reader_id: str | None = None,
         after: str | None = None,
         limit: int | None = None,
+        visible_to: Visibility | None = None,
     ) -> Sequence[Read]:
-        """By id, which ascends with time; `after` pages on."""
+        """By id, which ascends with time; `after` pages on. `visible_to` leaves out what that reader may not see."""
 
     def open_assignment(self, assignment: Assignment) -> None: ...
 

@@ -74,6 +74,18 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Visibility:
+    """A reader sees the reads it holds or held last, and READY ones of `trusts`, which it may read for now."""
+
+    reader_id: str
+    trusts: frozenset[str]
+
+    def covers(self, read: Read) -> bool:
+        holds = read.lease is not None and read.lease.reader_id == self.reader_id
+        return holds or (read.state is ReadState.READY and read.origin in self.trusts)
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """One lease in the history of a read; `outcome` is None while it is live."""
 

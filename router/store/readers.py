@@ -53,14 +53,16 @@ class SqlReaders:
             "active": reader.active,
         }
         upsert(self._connection, t.reader, ["id"], values)
-        self._connection.execute(delete(t.credential).where(t.credential.c.reader_id == reader.id))
-        for credential in reader.credentials:
-            self.add_credential(reader.id, credential)
 
     def revoke(self, reader_id: str, credential_id: str, at: datetime) -> bool:
         held = and_(t.credential.c.id == credential_id, t.credential.c.reader_id == reader_id)
         values = {"revoked_at": func.coalesce(t.credential.c.revoked_at, at)}
         return self._connection.execute(update(t.credential).where(held).values(**values)).rowcount == 1
+
+    def set_validity(self, credential: Credential) -> bool:
+        values = {"valid_from": credential.valid_from, "valid_until": credential.valid_until}
+        this = t.credential.c.id == credential.id
+        return self._connection.execute(update(t.credential).where(this).values(**values)).rowcount == 1
 
     def add_credential(self, reader_id: str, credential: Credential) -> None:
         values = {

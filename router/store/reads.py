@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
-from router.model.read import Assignment, Lease, Read, ReadState
+from router.model.read import Assignment, Lease, Read, ReadState, Visibility
 from router.store import tables as t
 
 
@@ -50,8 +50,12 @@ class SqlReads:
         reader_id: str | None = None,
         after: str | None = None,
         limit: int | None = None,
+        visible_to: Visibility | None = None,
     ) -> Sequence[Read]:
         query = select(t.read).order_by(t.read.c.id)
+        if visible_to is not None:
+            may_pick = and_(t.read.c.state == ReadState.READY, t.read.c.origin.in_(visible_to.trusts))
+            query = query.where(or_(t.read.c.reader_id == visible_to.reader_id, may_pick))
         if states:
             query = query.where(t.read.c.state.in_(list(states)))
         if origin is not None:

@@ -1,9 +1,11 @@
 """Loads the seed files into the database at start. An entry is applied once per content.
 
-What the API changed afterwards (a revoked credential above all) survives a restart, until the entry itself changes.
+What the API changed afterwards survives a restart, until the entry itself changes; a credential that was revoked,
+or a reader that was made inactive, stays so whatever the file says. A credential that is taken out of the file ends.
 """
 
 import hashlib
+from dataclasses import replace
 from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import select
@@ -28,11 +30,48 @@ def load_seeds(store: SqlStore, settings: RouterSettings) -> None:
             if _is_news(tx, "node", node.ods_code, node):
                 tx.network.put_node(Node(node.ods_code, node.ae_title, node.host, node.port))
         for reader in settings.readers.readers:
-            if _is_news(tx, "reader", reader.id, reader.model_copy(update={"sessions": ()})):
-                tx.readers.put(_reader(reader))
+            if _is_news(tx, "reader", reader.id, reader.model_copy(update={"sessions": (), "credentials": ()})):
+                present = tx.readers.get(reader.id)
+                tx.readers.put(_reader(reader, is_active=present is None or present.active))
+            _load_credentials(tx, reader)
             for session in (_session(reader.id, entry) for entry in reader.sessions):
                 if _is_news(tx, "session", session.id, repr(session)):
                     tx.readers.put_session(session)
+
+
+def _load_credentials(tx: SqlTransaction, reader: ReaderSeed) -> None:
+    """Each by its id: new ones are added, changed ones get their new times, missing ones end as they begin."""
+    credentials = _credentials(reader)
+    for credential in credentials:
+        is_news = _is_news(tx, "credential", f"{reader.id}/{credential.id}", repr(credential))
+        if is_news and not tx.readers.set_validity(credential):
+            tx.readers.add_credential(reader.id, credential)
+    named = {f"{reader.id}/{credential.id}" for credential in credentials}
+    of_reader = (t.seed.c.kind == "credential", t.seed.c.key.startswith(f"{reader.id}/", autoescape=True))
+    known = set(tx.connection.execute(select(t.seed.c.key).where(*of_reader)).scalars())
+    held = {credential.id: credential for credential in _held(tx, reader.id)}
+    for key in known - named:
+        gone = held.get(key.partition("/")[2])
+        if gone is not None and _is_news(tx, "credential", key, "not in the file"):
+            tx.readers.set_validity(replace(gone, valid_until=gone.valid_from))
+
+
+def _held(tx: SqlTransaction, reader_id: str) -> tuple[Credential, ...]:
+    reader = tx.readers.get(reader_id)
+    return () if reader is None else reader.credentials
+
+
+def _credentials(seed: ReaderSeed) -> tuple[Credential, ...]:
+    """Known by reader, trust and start, so that neither their order nor their end makes another of them."""
+    return tuple(
+        Credential(
+            id=str(uuid5(NAMESPACE_URL, f"{seed.id}/{entry.trust}/{entry.valid_from.isoformat()}")),
+            trust=entry.trust,
+            valid_from=entry.valid_from,
+            valid_until=entry.valid_until,
+        )
+        for entry in seed.credentials
+    )
 
 
 def _is_news(tx: SqlTransaction, kind: str, key: str, entry: Settings | str) -> bool:
@@ -46,7 +85,7 @@ def _is_news(tx: SqlTransaction, kind: str, key: str, entry: Settings | str) -> 
     return True
 
 
-def _reader(seed: ReaderSeed) -> Reader:
+def _reader(seed: ReaderSeed, *, is_active: bool) -> Reader:
     return Reader(
         id=seed.id,
         name=seed.name,
@@ -55,15 +94,7 @@ def _reader(seed: ReaderSeed) -> Reader:
         modalities=frozenset(seed.modalities),
         subspecialties=frozenset(seed.subspecialties),
         workstation=Workstation(seed.workstation.node, seed.workstation.ae_title),
-        credentials=tuple(
-            Credential(
-                id=str(uuid5(NAMESPACE_URL, f"{seed.id}/{number}/{entry.trust}/{entry.valid_from.isoformat()}")),
-                trust=entry.trust,
-                valid_from=entry.valid_from,
-                valid_until=entry.valid_until,
-            )
-            for number, entry in enumerate(seed.credentials)
-        ),
+        active=is_active,
     )
 
 

@@ -38,7 +38,6 @@ def get_reader(reader_id: ReaderId, services: WithServices, _caller: Staff) -> R
 def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _caller: Staff) -> ReaderView:
     """Add a reader, or change one; credentials have calls of their own. An inactive reader gets and signs nothing."""
     with services.store.write() as tx:
-        present = tx.readers.get(reader_id)
         namesake = tx.readers.by_registration(body.registration)
         if namesake is not None and namesake.id != reader_id:
             raise Invalid("registration: is another reader's")
@@ -55,7 +54,6 @@ def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _c
                 modalities=frozenset(body.modalities),
                 subspecialties=frozenset(body.subspecialties),
                 workstation=Workstation(body.workstation.node, body.workstation.ae_title),
-                credentials=present.credentials if present is not None else (),
                 active=body.active,
             )
         )

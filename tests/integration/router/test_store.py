@@ -1,5 +1,7 @@
 """The database itself keeps the ledger; migrations and tables agree; seeds are applied once per content."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,13 @@ from sqlalchemy.exc import DBAPIError
 
 from dicom_nodes.foundation.database import open_database
 from router.app import issue_token, open_store, trace_study
-from router.config import load_router_settings
+from router.config import RouterSettings, load_router_settings
 from router.model.errors import Invalid
+from router.model.reader import Credential
 from router.store import tables as t
 from router.store import tokens
 from router.store.schema import migrate
+from router.store.transaction import SqlStore
 from tests.integration.router.region import START, Region, running_region, settled, write_region
 
 
@@ -120,7 +124,68 @@ def test_what_the_api_changed_survives_a_restart_until_the_file_changes(tmp_path
         renamed = tx.readers.get("reader-1")
         assert renamed is not None
         assert renamed.name == "Dr Renamed"
+        assert [credential.revoked_at for credential in renamed.credentials] == [START]
     store.database.dispose()
+
+
+def edited(settings: RouterSettings, old: str, new: str) -> SqlStore:
+    """The store after a restart with an edited readers.toml."""
+    file = settings.file.parent / "readers.toml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+    return open_store(load_router_settings(settings.file))
+
+
+def credentials(store: SqlStore, reader_id: str = "reader-1") -> list[Credential]:
+    with store.read() as tx:
+        reader = tx.readers.get(reader_id)
+    assert reader is not None
+    store.database.dispose()
+    return list(reader.credentials)
+
+
+def test_an_edited_entry_keeps_what_the_api_gave_and_took(tmp_path: Path, database_url: str) -> None:
+    settings = write_region(tmp_path, database_url)
+    store = open_store(settings)
+    given = Credential("given-by-api", "RTX", START, START + timedelta(days=1))
+    with store.write() as tx:
+        (seeded,) = tx.readers.get("reader-1").credentials  # type: ignore[union-attr]
+        tx.readers.revoke("reader-1", seeded.id, START)
+        tx.readers.add_credential("reader-1", given)
+        reader = tx.readers.get("reader-1")
+        assert reader is not None
+        tx.readers.put(replace(reader, active=False))
+    store.database.dispose()
+    longer = 'valid_until = 2028-01-01T00:00:00Z }, { trust = "RXL", valid_from = 2026-01-01T00:00:00Z, valid_until'
+    store = edited(settings, "valid_until", longer)
+    with store.read() as tx:
+        again = tx.readers.get("reader-1")
+    assert again is not None
+    assert not again.active
+    now = {credential.trust: credential for credential in credentials(store)}
+    assert now["RTX"] == given
+    assert (now["RXN"].revoked_at, now["RXN"].valid_until.year) == (START, 2028)
+    assert now["RXL"].holds("RXL", START)
+
+
+def test_a_credential_taken_out_of_the_file_ends_and_comes_back_with_it(tmp_path: Path, database_url: str) -> None:
+    settings = write_region(tmp_path, database_url)
+    open_store(settings).database.dispose()
+    line = next(text for text in (tmp_path / "readers.toml").read_text().splitlines() if "credentials" in text)
+    (ended,) = credentials(edited(settings, line, "credentials = []"))
+    assert not ended.holds("RXN", START)
+    (back,) = credentials(edited(settings, "credentials = []", line))
+    assert back.holds("RXN", START)
+
+
+def test_changing_a_reader_by_the_api_touches_no_credential(region: Region) -> None:
+    body = {k: v for k, v in region.get("/readers/reader-1").items() if k not in {"id", "credentials"}}
+    before = region.get("/readers/reader-1")["credentials"]
+    region.client.delete(f"/readers/reader-1/credentials/{before[0]['id']}", headers=region.staff)
+    revoked = region.get("/readers/reader-1")["credentials"]
+    answer = region.client.put("/readers/reader-1", json={**body, "name": "Dr New"}, headers=region.staff)
+    assert (answer.json()["name"], answer.json()["credentials"]) == ("Dr New", revoked)
+    assert revoked[0]["revoked_at"] is not None
 
 
 def test_a_token_is_stored_only_as_its_digest_and_can_be_revoked(tmp_path: Path, database_url: str) -> None:
