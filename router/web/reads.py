@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from router.flows import hold_lease
 from router.flows.take_report import decide
 from router.model.errors import NotAllowed, NotFound, ReportHeld
-from router.model.read import Read, ReadState
+from router.model.read import Read, ReadState, Visibility
 from router.model.report import Disposition, Report
 from router.rules.read_states import Event
 from router.store.tokens import Caller
@@ -47,8 +47,9 @@ def get_reads(
 ) -> list[ReadView]:
     """Reads, oldest first. A reader sees the reads it holds, and READY ones of trusts it may read for."""
     with services.store.read() as tx:
-        found = tx.reads.listing(set(state or ()), trust, reader, after, limit)
-        return [read_view(read) for read in found if _may_see(tx, services, caller, read)]
+        visible_to = _visibility(tx, services, caller)
+        found = tx.reads.listing(set(state or ()), trust, reader, after, limit, visible_to)
+        return [read_view(read) for read in found]
 
 
 @router.get("/{read_id}", tags=["reads"], summary="One read", responses=responses(404))
@@ -211,19 +212,22 @@ def _end(services: Services, read_id: str, event: Event, caller: Caller, reason:
     )
 
 
-def _may_see(tx: SqlTransaction, services: Services, caller: Caller, read: Read) -> bool:
+def _visibility(tx: SqlTransaction, services: Services, caller: Caller) -> Visibility | None:
+    """What the caller may see; None is everything."""
     if caller.role != "reader":
-        return True
-    if read.lease is not None and read.lease.reader_id == caller.subject:
-        return True
-    reader = tx.readers.get(caller.subject)
-    may_read = reader is not None and reader.is_credentialed(read.origin, services.now())
-    return read.state is ReadState.READY and may_read
+        return None
+    reader, now = tx.readers.get(caller.subject), services.now()
+    trusts = {credential.trust for credential in reader.credentials} if reader is not None else set()
+    return Visibility(
+        caller.subject,
+        frozenset(trust for trust in trusts if reader is not None and reader.is_credentialed(trust, now)),
+    )
 
 
 def _visible(tx: SqlTransaction, services: Services, caller: Caller, read_id: str) -> Read:
     read = tx.reads.get(read_id)
-    if read is None or not _may_see(tx, services, caller, read):
+    visible_to = _visibility(tx, services, caller)
+    if read is None or (visible_to is not None and not visible_to.covers(read)):
         raise NotFound("no such read")
     return read
 

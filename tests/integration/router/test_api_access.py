@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.router.region import Region, received, settled
+from tests.integration.router.region import HEALTH, Region, received, running_region, settled
 
 OPEN = {("get", "/health")}
 ROLES = ("admin", "coordinator", "reader", "node")
@@ -86,14 +87,39 @@ def test_a_reader_sees_its_own_reads_and_those_it_may_pick(sqlite_region: Region
     assert [found["study_instance_uid"] for found in ready] == ["1.2.9"]
 
 
+def test_a_reader_sees_its_reads_behind_any_number_of_others(tmp_path: Path, database_url: str) -> None:
+    with running_region(tmp_path / "region", database_url, capacity=3) as region:
+        region.rxn.say(*(settled(f"1.2.{number}") for number in range(20)))
+        for number in (1, 2):
+            region.plan()
+            mine = region.client.get("/reads", params={"limit": 5}, headers=region.reader(2)).json()
+            assert len(mine) == 5, number
+        held = region.client.get("/reads", params={"state": "ASSIGNED", "limit": 5}, headers=region.reader(2)).json()
+        assert {read["lease"]["reader_id"] for read in held} == {"reader-2"}
+        assert len(held) == 3
+        seen: list[str] = []
+        while page := region.client.get(
+            "/reads", params={"limit": 2, **({"after": seen[-1]} if seen else {})}, headers=region.reader(2)
+        ).json():
+            seen += [read["id"] for read in page]
+        ready = region.get("/reads", state="READY")
+        assert len(seen) == len(set(seen)) == 3 + len(ready)
+
+
 def test_a_malformed_request_is_named_by_place_and_not_echoed(sqlite_region: Region) -> None:
     body = received().model_dump(mode="json") | {"patient": "SECRET-NAME", "surplus": "SECRET"}
     fact = {"seq": 1, "occurred_at": "2026-11-02T09:00:00Z", "body": body}
     batch = {"outbox_id": "o", "facts": [fact], "health": {}}
     answer = sqlite_region.client.post("/node/v1/facts", json=batch, headers=sqlite_region.rxn.headers)
     assert (answer.status_code, answer.json()["error"]) == (422, "invalid")
-    assert "body.facts.0" in answer.json()["message"]
+    assert "body.health.state" in answer.json()["message"]
     assert "SECRET" not in answer.text
+    batch["health"] = HEALTH.model_dump(mode="json")
+    answer = sqlite_region.client.post("/node/v1/facts", json=batch, headers=sqlite_region.rxn.headers)
+    assert answer.json() == {"accepted_through": 1}
+    (item,) = sqlite_region.queue("fact_failed")
+    assert "report.received.patient: model_type" in item["reason"]
+    assert "SECRET" not in str(item)
 
 
 def test_reads_are_filtered_and_paged(sqlite_region: Region) -> None:
