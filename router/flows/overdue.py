@@ -13,16 +13,19 @@ from router.rules.read_states import ENDS, STATES, Event
 
 def tick(store: Store, settings: Router, now: datetime) -> int:
     """Look at every open read and every node; returns how many things were overdue. Runs under the planner lock."""
+    with store.write() as tx:
+        tx.network.expect_traffic(now)
     with store.read() as tx:
         open_reads = tx.reads.listing(states=set(STATES) - ENDS)
-        silent = [node for node in tx.network.nodes() if _is_silent(node.last_traffic_at, settings, now)]
+        silent = [node for node in tx.network.nodes() if node.is_silent(settings.node_silent_s, now)]
     overdue = [read for read in open_reads if is_overdue(read, settings, now) or is_late(read, now)]
     for read in overdue:
         with store.write() as tx:
             _handle(tx, read.id, settings, now)
     for node in silent:
         with store.write() as tx:
-            reason = f"nothing was heard of node {node.ods_code} since {node.last_traffic_at:%Y-%m-%d %H:%M} UTC"
+            since = "ever" if node.last_traffic_at is None else f"since {node.last_traffic_at:%Y-%m-%d %H:%M} UTC"
+            reason = f"nothing was heard of node {node.ods_code} {since}"
             key = f"{node.ods_code}:{node.last_traffic_at}"
             ask_a_person(tx, "node_silent", reason, key, now, About(node=node.ods_code))
     return len(overdue) + len(silent)
@@ -64,7 +67,3 @@ def _handle(tx: Transaction, read_id: str, settings: Router, now: datetime) -> N
         since = f"{read.entered_at:%Y-%m-%d %H:%M} UTC"
         reason = f"{read.state.value} since {since}: {policy.means}; owner: {policy.owner}"
         ask_a_person(tx, "overdue", reason, f"{read.id}:{read.state.value}:{read.entered_at}", now, about)
-
-
-def _is_silent(last_traffic_at: datetime | None, settings: Router, now: datetime) -> bool:
-    return last_traffic_at is not None and last_traffic_at + timedelta(seconds=settings.node_silent_s) <= now

@@ -30,6 +30,9 @@ class Network(Protocol):
     def put_node(self, node: Node) -> None:
         """Insert, or change the address; traffic and health stay."""
 
+    def expect_traffic(self, now: datetime) -> None:
+        """From now on, a node that was never heard is waited for."""
+
     def record_traffic(self, ods_code: str, at: datetime, health: NodeHealth | None) -> None: ...
 
 

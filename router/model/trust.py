@@ -1,7 +1,7 @@
 """Trusts of the network, and the node that stands in front of each."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 
@@ -22,3 +22,9 @@ class Node:
     last_traffic_at: datetime | None = None
     health: dict[str, Any] | None = None
     health_at: datetime | None = None
+    expected_since: datetime | None = None
+
+    def is_silent(self, after_s: float, now: datetime) -> bool:
+        """Whether nothing was heard for so long; a node never heard counts from when it was first expected."""
+        since = self.last_traffic_at or self.expected_since
+        return since is not None and since + timedelta(seconds=after_s) <= now

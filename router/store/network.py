@@ -35,6 +35,10 @@ class SqlNetwork:
         values = {"ods_code": node.ods_code, "ae_title": node.ae_title, "host": node.host, "port": node.port}
         upsert(self._connection, t.node, ["ods_code"], values)
 
+    def expect_traffic(self, now: datetime) -> None:
+        unheard = (t.node.c.last_traffic_at.is_(None), t.node.c.expected_since.is_(None))
+        self._connection.execute(update(t.node).where(*unheard).values(expected_since=now))
+
     def record_traffic(self, ods_code: str, at: datetime, health: NodeHealth | None) -> None:
         values: dict[str, Any] = {"last_traffic_at": at}
         if health is not None:
@@ -54,4 +58,5 @@ def _node(row: Row[Any]) -> Node:
         last_traffic_at=row.last_traffic_at,
         health=row.health,
         health_at=row.health_at,
+        expected_since=row.expected_since,
     )

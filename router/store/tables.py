@@ -44,6 +44,7 @@ node = Table(
     Column("last_traffic_at", UtcDateTime),
     Column("health", JSON),
     Column("health_at", UtcDateTime),
+    Column("expected_since", UtcDateTime, comment="since when the router waits for its first traffic"),
 )
 
 reader = Table(

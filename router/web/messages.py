@@ -36,8 +36,11 @@ class NodeView(NodeBody):
     last_traffic_at: datetime | None = Field(description="When the node last called; health is proven by traffic")
     health: dict[str, Any] | None = Field(description="What the node last said of itself")
     health_at: datetime | None
-    outbox_oldest_s: float | None = Field(description="Age of the oldest fact the node had not handed over")
-    outbox_depth: int | None
+    silent: bool = Field(description="Nothing was heard for too long, or never: what it last said is out of date")
+    outbox_oldest_s: float | None = Field(
+        description="Age of the oldest fact the node had not handed over; unknown while it is silent"
+    )
+    outbox_depth: int | None = Field(description="Facts it had not handed over; unknown while it is silent")
 
 
 class WorkstationBody(Request):

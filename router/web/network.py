@@ -12,7 +12,7 @@ from router.store.transaction import SqlTransaction
 from router.web.errors import responses
 from router.web.messages import NewTokenView, NodeBody, NodeView, TokenBody, TokenView, TrustBody
 from router.web.security import Admin, Staff
-from router.web.services import WithServices
+from router.web.services import Services, WithServices
 from router.web.views import node_view
 
 router = APIRouter()
@@ -38,7 +38,7 @@ def put_trust(ods_code: str, body: TrustBody, services: WithServices, _caller: A
 def get_nodes(services: WithServices, _caller: Staff) -> list[NodeView]:
     """Every node with its last traffic, its health as it last said, and how old its outbox is."""
     with services.store.read() as tx:
-        return [node_view(node) for node in tx.network.nodes()]
+        return [_view(node, services) for node in tx.network.nodes()]
 
 
 @router.put("/nodes/{ods_code}", tags=["network"], summary="Add a node or change its address", responses=responses())
@@ -53,7 +53,7 @@ def put_node(ods_code: str, body: NodeBody, services: WithServices, _caller: Adm
         tx.network.put_node(Node(body.ods_code, body.ae_title, body.host, body.port))
         node = tx.network.node(ods_code)
     assert node is not None
-    return node_view(node)
+    return _view(node, services)
 
 
 @router.post("/tokens", tags=["tokens"], summary="Issue a token", status_code=201, responses=responses())
@@ -97,6 +97,10 @@ def issue_checked(tx: SqlTransaction, role: Role, subject: str, now: datetime) -
     if role == "node" and tx.network.node(subject) is None:
         raise Invalid("subject: expected the ODS code of a known node")
     return tokens.issue(tx.connection, role, subject, now)
+
+
+def _view(node: Node, services: Services) -> NodeView:
+    return node_view(node, services.settings.router.node_silent_s, services.now())
 
 
 def _same(in_path: str, in_body: str) -> None:

@@ -1,5 +1,6 @@
 """From the model to the bodies of the API."""
 
+from datetime import datetime
 from urllib.parse import quote
 
 from router.flows.fact_batch import kind_of
@@ -31,8 +32,9 @@ from router.web.messages import (
 )
 
 
-def node_view(node: Node) -> NodeView:
-    health = node.health or {}
+def node_view(node: Node, silent_after_s: float, now: datetime) -> NodeView:
+    is_silent = node.last_traffic_at is None or node.is_silent(silent_after_s, now)
+    told = {} if is_silent else node.health or {}
     return NodeView(
         ods_code=node.ods_code,
         ae_title=node.ae_title,
@@ -41,8 +43,9 @@ def node_view(node: Node) -> NodeView:
         last_traffic_at=node.last_traffic_at,
         health=node.health,
         health_at=node.health_at,
-        outbox_oldest_s=health.get("outbox_oldest_s"),
-        outbox_depth=health.get("outbox_depth"),
+        silent=is_silent,
+        outbox_oldest_s=told.get("outbox_oldest_s"),
+        outbox_depth=told.get("outbox_depth"),
     )
 
 

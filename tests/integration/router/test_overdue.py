@@ -99,6 +99,30 @@ def test_a_node_that_stops_talking_is_shown_once_for_each_silence(sqlite_region:
     assert sorted(item["node"] for item in region.queue("node_silent")) == ["RXL", "RXN", "RXN"]
 
 
+def test_a_node_that_was_never_heard_is_shown_once(region: Region) -> None:
+    region.plan()
+    assert region.queue("node_silent") == []
+    region.clock.pass_s(301)
+    region.plan()
+    region.plan()
+    items = region.queue("node_silent")
+    assert sorted(item["node"] for item in items) == ["RXL", "RXN"]
+    assert all("ever" in item["reason"] for item in items)
+
+
+def test_what_a_silent_node_last_said_is_not_shown_as_present(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.rxn.say(settled())
+
+    def shown() -> dict[str, tuple[bool, float | None, int | None]]:
+        nodes = region.get("/nodes")
+        return {node["ods_code"]: (node["silent"], node["outbox_oldest_s"], node["outbox_depth"]) for node in nodes}
+
+    assert shown() == {"RXN": (False, 0.0, 0), "RXL": (True, None, None)}
+    region.clock.pass_s(301)
+    assert shown() == {"RXN": (True, None, None), "RXL": (True, None, None)}
+
+
 @pytest.mark.peers("postgresql")
 def test_two_replicas_assign_a_read_once(tmp_path: Path, postgresql_url: str) -> None:
     with running_region(tmp_path / "a", postgresql_url) as one, running_region(tmp_path / "b", postgresql_url) as two:

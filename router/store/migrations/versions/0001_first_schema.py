@@ -83,6 +83,12 @@ def _tables_of_the_network() -> None:
         sa.Column("last_traffic_at", UtcDateTime(), nullable=True),
         sa.Column("health", sa.JSON(), nullable=True),
         sa.Column("health_at", UtcDateTime(), nullable=True),
+        sa.Column(
+            "expected_since",
+            UtcDateTime(),
+            nullable=True,
+            comment="since when the router waits for its first traffic",
+        ),
         sa.ForeignKeyConstraint(
             ["ods_code"],
             ["trust.ods_code"],
