@@ -76,7 +76,8 @@ def _check_header(message: Message, processing_id: str) -> None:
     if not message.control_id:
         raise header.fault(10, "message control id is missing", ErrorCode.REQUIRED_FIELD_MISSING)
     for segment in message.segments:
-        if segment.name not in SEGMENTS and not segment.name.startswith("Z"):
+        is_sites_own = segment.name.startswith("Z") and segment.raw[3:4] == header.raw[3:4]
+        if segment.name not in SEGMENTS and not is_sites_own:
             words = "segment not known in ORU^R01; was a carriage return left unescaped in the text before it?"
             raise Hl7Fault(segment.place(), words, ErrorCode.SEGMENT_SEQUENCE)
 
