@@ -53,6 +53,7 @@ from dicom_nodes.uplink.health_page import HealthPage
 from dicom_nodes.uplink.link import HttpRouterLink
 
 _ORDER_WAIT_S = 20.0
+_CATCH_UP_S = 5.0
 _FACT_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 30.0
 
@@ -94,8 +95,8 @@ class NodeApp:
             DimseServices(
                 settings=settings,
                 ingest=self._ingest,
-                query=QueryFlow(queries),
-                retrieve=RetrieveFlow(queries, self._spool),
+                query=QueryFlow(queries, self._caught_up),
+                retrieve=RetrieveFlow(queries, self._spool, self._caught_up),
                 move_scu=store_scu,
                 clock=clock,
                 log=event_log(),
@@ -220,6 +221,10 @@ class NodeApp:
                 outbox_oldest_s=oldest_s,
             )
         )
+
+    def _caught_up(self) -> bool:
+        """Whether every acknowledged instance can be found by a query, having waited a little for it."""
+        return self.store.catalogue.committer.wait_until_committed(_CATCH_UP_S)
 
     def _stopped_parts(self) -> tuple[str, ...]:
         parts = [ticker.name for ticker in self._tickers if not ticker.is_alive]

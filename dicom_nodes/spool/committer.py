@@ -79,10 +79,13 @@ class Committer:
             return list(self._of_study.get(study_instance_uid, {}).values())
 
     def wait_until_committed(self, deadline_s: float) -> bool:
-        """Wait for everything noted so far; False when that took longer than `deadline_s`."""
+        """Wait for everything noted so far; False when that took longer than `deadline_s`.
+
+        What was set aside is not waited for: one instance must not hold up the answers about all others.
+        """
         end = time.monotonic() + deadline_s
         with self._lock:
-            awaited = set(self._noted)
+            awaited = self._noted.keys() - {item.header.sop_instance_uid for item in self._set_aside}
         while awaited and time.monotonic() < end:
             time.sleep(_LOOK_EVERY_S)
             with self._lock:
