@@ -141,7 +141,8 @@ def test_author(obr_32: str, author: tuple[str | None, str | None]) -> None:
         (oru(MSH, PID, ORC, OBR, TEXT, "ORC|RE||RXN000999^^^RXN", OBR, TEXT), "ORC[2]-3", AckCode.AE),
         (oru_with(STUDY_UID, "not-a-uid"), "OBX-5", AckCode.AE),
         (oru(MSH, PID, ORC, OBR, TEXT, "END"), "END", AckCode.AE),
-        (oru(MSH, PID, ORC, OBR, TEXT, "ZOE was seen"), "ZOE", AckCode.AE),
+        (oru(MSH, PID, ORC, OBR, TEXT, "ZOE was seen"), "OBX", AckCode.AE),
+        (oru(MSH, PID, ORC, OBR, TEXT, "ZOE"), "ZOE", AckCode.AE),
         (oru(MSH, PID, ORC, field(OBR, 22, "20260329013000"), TEXT), "OBR-22", AckCode.AE),
     ],
 )
