@@ -63,7 +63,7 @@ class Planner:
             if mine:
                 now = self._clock()
                 overdue.tick(self._store, self._settings, now)
-                assign_ready_reads(self._store, now, self._settings.claim_timeout_s)
+                assign_ready_reads(self._store, now, self._settings.claim_timeout_s, _log_failure)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -75,6 +75,10 @@ class Planner:
                 self.run_once()
             except Exception as error:  # noqa: BLE001 - the worker's boundary: the next round tries again
                 event_log().error("planner.failed", exc_info=error)
+
+
+def _log_failure(failure: Exception) -> None:
+    event_log().error("planner.decision_failed", exc_info=failure)
 
 
 def open_store(settings: RouterSettings, bell: OrderBell | None = None) -> SqlStore:

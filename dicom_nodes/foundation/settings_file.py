@@ -10,9 +10,12 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class Settings(BaseModel):
-    """Base of every settings table: frozen, and an unknown key is an error rather than a silent no-op."""
+    """Base of every settings table: frozen, and an unknown key is an error rather than a silent no-op.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Infinity and NaN, which TOML can write, are no settings.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SettingsError(Exception):

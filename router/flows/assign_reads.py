@@ -1,5 +1,7 @@
 """Plan what is READY and carry the plan out, each decision in its own transaction and fenced by state and epoch."""
 
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,11 +14,16 @@ from router.flows.read_life import change_read
 from router.model.errors import TransitionRefused
 from router.model.read import Assignment, Lease, Read, ReadState
 from router.model.reader import Reader
-from router.rules.eligibility import Need, entitlement_problems
-from router.rules.planning import Assign, Explanation, PlannableRead, Snapshot, Wait, plan
+from router.rules.eligibility import Need
+from router.rules.planning import Assign, Explanation, PlannableRead, Snapshot, Wait, plan, weigh
 from router.rules.read_states import Actor, Event
 
 LAPSES_BEFORE_A_PERSON_LOOKS = 3
+
+_DID_NOT_FINISH = {Event.LAPSE.value, Event.LOSE.value, Event.WITHDRAW.value}
+_WAITS_A_COMMIT = 200
+
+OnFailure = Callable[[Exception], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,52 +34,69 @@ class PlanOutcome:
     waiting: int = 0
 
 
-def assign_ready_reads(store: Store, now: datetime, claim_timeout_s: float) -> PlanOutcome:
-    """Plan once. Must run under the store's planner lock; a decision that comes too late is dropped."""
+def assign_ready_reads(store: Store, now: datetime, claim_timeout_s: float, on_failure: OnFailure) -> PlanOutcome:
+    """Plan once. Must run under the store's planner lock; a decision that comes too late is dropped.
+
+    A decision that cannot be carried out is shown to a person and keeps no other one back.
+    """
     with store.read() as tx:
-        snapshot = take_snapshot(tx, now)
-    assigned = waiting = 0
-    for decision in plan(snapshot):
-        with store.write() as tx:
-            if isinstance(decision, Wait):
-                tx.reads.explain_waiting(decision.read_id, explanation_json(decision.explanation))
-                waiting += 1
-            elif _carry_out(tx, decision, now, claim_timeout_s):
-                assigned += 1
-    return PlanOutcome(assigned, waiting)
+        ready = tx.reads.listing(states={ReadState.READY})
+        snapshot = take_snapshot(tx, ready, now)
+    decisions = plan(snapshot)
+    waits = [decision for decision in decisions if isinstance(decision, Wait)]
+    _explain(store, waits, {read.id: read.waiting for read in ready})
+    assigned = sum(
+        _decided(store, decision, now, claim_timeout_s, on_failure)
+        for decision in decisions
+        if isinstance(decision, Assign)
+    )
+    return PlanOutcome(assigned, len(waits))
 
 
-def take_snapshot(tx: Transaction, now: datetime) -> Snapshot:
-    """All READY reads and every reader, as the database has them now."""
+def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime) -> Snapshot:
+    """These reads and every reader, as the database has them now."""
+    past: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
+    for read_id, reader_id, outcome in tx.reads.past_holders(ReadState.READY):
+        past[read_id].append((reader_id, outcome))
     reads = []
-    for read in tx.reads.listing(states={ReadState.READY}):
-        need = need_of(tx, read)
+    for read in ready:
+        need = need_of(read, past[read.id])
         if need is not None:
             reads.append(PlannableRead(need, read.due_at or read.created_at, read.epoch))
     return Snapshot(now, tuple(reads), tuple(tx.readers.on_duty(now)))
 
 
-def need_of(tx: Transaction, read: Read) -> Need | None:
-    """What the read asks of a reader; None while nobody has said what exam it is."""
+def need_now(tx: Transaction, read: Read) -> Need | None:
+    """What the read asks of a reader, as the database has it at this moment."""
+    return need_of(read, [(a.reader_id, a.outcome) for a in tx.reads.assignments(read.id)])
+
+
+def need_of(read: Read, past: Iterable[tuple[str, str | None]]) -> Need | None:
+    """What the read asks of a reader; None while nobody has said what exam it is. `past` are (reader id, outcome)."""
     if read.subspecialty is None or read.expected_minutes is None:
         return None
-    declined = {a.reader_id for a in tx.reads.assignments(read.id) if a.outcome == Event.DECLINE.value}
+    ended = list(past)
     return Need(
         read_id=read.id,
         origin=read.origin,
         modalities=frozenset(read.modalities),
         subspecialty=read.subspecialty,
         expected_minutes=read.expected_minutes,
-        declined_by=frozenset(declined),
+        declined_by=frozenset(reader for reader, outcome in ended if outcome == Event.DECLINE.value),
+        had_by=frozenset(reader for reader, outcome in ended if outcome in _DID_NOT_FINISH),
     )
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
     """The explanation as it is stored and shown."""
-    shown = asdict(explanation)
-    for key in ("considered_at", "due_at"):
-        shown[key] = shown[key].isoformat()
-    return shown
+    return {
+        "rule": explanation.rule,
+        "considered_at": explanation.considered_at.isoformat(),
+        "due_at": explanation.due_at.isoformat(),
+        "candidates": [asdict(candidate) for candidate in explanation.candidates],
+        "exclusions": [{"reader_id": e.reader_id, "reasons": list(e.reasons)} for e in explanation.exclusions],
+        "choice": explanation.choice,
+    }
 
 
 def new_lease(reader_id: str, session_id: str, now: datetime, timeout_s: float) -> Lease:
@@ -123,17 +147,53 @@ def grant(
     return leased
 
 
+def _explain(store: Store, waits: Sequence[Wait], known: dict[str, dict[str, Any] | None]) -> None:
+    """Write down why reads wait, where that says something new."""
+    news = []
+    for wait in waits:
+        explanation = explanation_json(wait.explanation)
+        if _gist(explanation) != _gist(known.get(wait.read_id)):
+            news.append((wait.read_id, explanation))
+    for start in range(0, len(news), _WAITS_A_COMMIT):
+        with store.write() as tx:
+            for read_id, explanation in news[start : start + _WAITS_A_COMMIT]:
+                tx.reads.explain_waiting(read_id, explanation)
+
+
+def _gist(explanation: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The explanation without its time: what tells whether it says anything new."""
+    return None if explanation is None else {k: v for k, v in explanation.items() if k != "considered_at"}
+
+
+def _decided(store: Store, decision: Assign, now: datetime, claim_timeout_s: float, on_failure: OnFailure) -> bool:
+    outcome: list[bool] = []
+    with store.write() as tx:
+        failure = tx.attempt(lambda: outcome.append(_carry_out(tx, decision, now, claim_timeout_s)))
+        if failure is not None:
+            on_failure(failure)
+            read = tx.reads.get(decision.read_id)
+            uid, origin = (None, None) if read is None else (read.study_instance_uid, read.origin)
+            about = About(study_instance_uid=uid, read_id=decision.read_id, node=origin)
+            reason = f"it could not be assigned to {decision.reader_id}: {type(failure).__name__}"
+            key = f"{decision.read_id}:{decision.reader_id}:{type(failure).__name__}"
+            ask_a_person(tx, "assignment_failed", reason, key, now, about)
+    return outcome == [True]
+
+
 def _carry_out(tx: Transaction, decision: Assign, now: datetime, claim_timeout_s: float) -> bool:
     read = tx.reads.get(decision.read_id, lock=True)
-    reader = tx.readers.get(decision.reader_id)
-    if read is None or reader is None or read.state is not ReadState.READY or read.epoch != decision.epoch:
+    if read is None or read.state is not ReadState.READY or read.epoch != decision.epoch:
         return False
-    if entitlement_problems(reader, read.origin, now):
+    if need_now(tx, read) != decision.need:
+        return False  # a revision or a person changed what it asks for since it was weighed
+    reader = tx.readers.duty_of(decision.reader_id, now)
+    still, _ = weigh(decision.need, [] if reader is None else [reader], now)
+    if reader is None or not still or still[0].session_id != decision.session_id:
         return False
-    lease = new_lease(reader.id, decision.session_id, now, claim_timeout_s)
+    lease = new_lease(decision.reader_id, decision.session_id, now, claim_timeout_s)
     explanation = explanation_json(decision.explanation)
     try:
-        grant(tx, read, reader, lease, Event.ASSIGN, Actor.PLANNER, now, explanation)
+        grant(tx, read, reader.reader, lease, Event.ASSIGN, Actor.PLANNER, now, explanation)
     except TransitionRefused:
         return False
     return True

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from router.config import RoutingFile
-from router.flows.assign_reads import explanation_json, grant, need_of, new_lease
+from router.flows.assign_reads import explanation_json, grant, need_now, new_lease
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.model.errors import Invalid, NotAllowed, NotFound, StaleLease, TransitionRefused
@@ -159,10 +159,11 @@ def route_by_hand(
 
 
 def _pick(tx: Transaction, read: Read, reader: Reader, now: datetime, heartbeat_timeout_s: float) -> Read:
-    need = need_of(tx, read)
+    need = need_now(tx, read)
     if need is None:
         raise TransitionRefused("claim: nobody has said what exam it is")
-    candidates, excluded = weigh(need, [r for r in tx.readers.on_duty(now) if r.reader.id == reader.id], now)
+    on_duty = tx.readers.duty_of(reader.id, now)
+    candidates, excluded = weigh(need, [] if on_duty is None else [on_duty], now)
     if not candidates:
         raise NotAllowed("; ".join(reason for exclusion in excluded for reason in exclusion.reasons))
     choice = f"{reader.id} picked it"

@@ -65,6 +65,9 @@ class Readers(Protocol):
     def on_duty(self, now: datetime) -> Sequence[ReaderOnDuty]:
         """Every reader, with the load of each session open at `now`."""
 
+    def duty_of(self, reader_id: str, now: datetime) -> ReaderOnDuty | None:
+        """One reader with these loads; nobody else can give this reader a read until the transaction ends."""
+
 
 class Studies(Protocol):
     def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None: ...
@@ -113,6 +116,9 @@ class Reads(Protocol):
     def close_assignment(self, read_id: str, epoch: int, at: datetime, outcome: str, reason: str | None) -> None: ...
 
     def assignments(self, read_id: str) -> Sequence[Assignment]: ...
+
+    def past_holders(self, state: ReadState) -> Sequence[tuple[str, str, str]]:
+        """(read id, reader id, outcome) of every assignment that ended, of all reads in this state."""
 
 
 class Reports(Protocol):

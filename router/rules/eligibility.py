@@ -9,7 +9,7 @@ from router.model.session import SessionLoad
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a read asks of its reader."""
+    """What a read asks of its reader; `had_by` held it before, and it lapsed, was lost or was taken back."""
 
     read_id: str
     origin: str
@@ -17,6 +17,7 @@ class Need:
     subspecialty: str
     expected_minutes: float
     declined_by: frozenset[str] = frozenset()
+    had_by: frozenset[str] = frozenset()
 
 
 def exclusions(need: Need, on_duty: ReaderOnDuty, now: datetime) -> tuple[str, ...]:

@@ -38,6 +38,8 @@ def accept_report(
     lease = read.live_lease
     if lease is None:
         return Hold(f"nobody holds the read (it is {read.state.value})")
+    if report.transaction_uid not in {None, lease.transaction_uid}:
+        return Hold("the fencing token is stale: the read was given to somebody else meanwhile")
     if author is None:
         return Hold("the author is not a known reader of the network")
     if author.id != lease.reader_id:
@@ -45,11 +47,9 @@ def accept_report(
     problems = entitlement_problems(author, read.origin, now)
     if problems:
         return Hold(f"the author is not entitled to sign now: {'; '.join(problems)}")
+    doubt = None
     if report.transaction_uid is None:
         doubt = _without_a_token(report, read, lease, author) or _out_of_order(report, accepted)
-    else:
-        stale = "the fencing token is stale: the read was given to somebody else meanwhile"
-        doubt = None if report.transaction_uid == lease.transaction_uid else stale
     return Accept(Event.VERIFY if report.status == "F" else Event.REPORT) if doubt is None else Hold(doubt)
 
 

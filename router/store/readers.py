@@ -27,14 +27,15 @@ class SqlReaders:
         rows = self._connection.execute(select(t.reader).order_by(t.reader.c.id))
         return [_reader(row, credentials[row.id]) for row in rows]
 
-    def get(self, reader_id: str) -> Reader | None:
-        return self._one(t.reader.c.id == reader_id)
+    def get(self, reader_id: str, *, lock: bool = False) -> Reader | None:
+        return self._one(t.reader.c.id == reader_id, lock)
 
     def by_registration(self, registration: str) -> Reader | None:
         return self._one(t.reader.c.registration == registration)
 
-    def _one(self, condition: Any) -> Reader | None:
-        row = self._connection.execute(select(t.reader).where(condition)).one_or_none()
+    def _one(self, condition: Any, lock: bool = False) -> Reader | None:
+        query = select(t.reader).where(condition)
+        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
         if row is None:
             return None
         held = select(t.credential).where(t.credential.c.reader_id == row.id).order_by(t.credential.c.id)
@@ -103,13 +104,19 @@ class SqlReaders:
         return self._connection.execute(ended).rowcount == 1
 
     def on_duty(self, now: datetime) -> Sequence[ReaderOnDuty]:
-        open_sessions = self.sessions(open_at=now)
+        return self._with_loads(self.all(), self.sessions(open_at=now))
+
+    def duty_of(self, reader_id: str, now: datetime) -> ReaderOnDuty | None:
+        reader = self.get(reader_id, lock=True)
+        return None if reader is None else self._with_loads([reader], self.sessions(reader_id, now))[0]
+
+    def _with_loads(self, readers: Sequence[Reader], open_sessions: Sequence[Session]) -> Sequence[ReaderOnDuty]:
         loads = self._loads([session.id for session in open_sessions])
         of_reader: dict[str, list[SessionLoad]] = defaultdict(list)
         for session in open_sessions:
             reads, minutes = loads.get(session.id, (0, 0.0))
             of_reader[session.reader_id].append(SessionLoad(session, reads, minutes))
-        return [ReaderOnDuty(reader, tuple(of_reader[reader.id])) for reader in self.all()]
+        return [ReaderOnDuty(reader, tuple(of_reader[reader.id])) for reader in readers]
 
     def _loads(self, session_ids: Sequence[str]) -> dict[str, tuple[int, float]]:
         kept = or_(t.assignment.c.outcome.is_(None), t.assignment.c.outcome.not_in(_HANDED_BACK))

@@ -13,9 +13,9 @@ Reason = Field(min_length=1, max_length=2000)
 
 
 class Request(BaseModel):
-    """Base of what callers send: unknown fields are refused."""
+    """Base of what callers send: unknown fields are refused, and so are Infinity and NaN, which JSON does not know."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class TrustBody(Request):

@@ -140,7 +140,7 @@ def test_a_report_under_a_stale_token_is_kept_for_a_person(region: Region) -> No
     kept = region.get(f"/reports/{item['report_id']}")
     assert (kept["text"], kept["disposition"]) == ("cut off mid-read", "WAITING")
     assert region.read()["state"] == "ASSIGNED"
-    assert [order.body.kind for order in region.rxn.new_orders()] == []
+    assert "return" not in [order.body.kind for order in region.rxn.new_orders()]
 
 
 def test_a_report_by_a_reader_who_lost_the_read_to_another_is_kept_for_a_person(region: Region) -> None:

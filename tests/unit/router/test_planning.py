@@ -1,5 +1,6 @@
 """Who gets what, and why: deterministic, within capacity, explained."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
@@ -17,6 +18,11 @@ def need(
     return PlannableRead(
         Need(name, "RXN", frozenset({"CT"}), subspecialty, 7.0, declined), NOW + timedelta(hours=hours), 0
     )
+
+
+def had(name: str, *readers: str) -> PlannableRead:
+    plannable = need(name)
+    return replace(plannable, need=replace(plannable.need, had_by=frozenset(readers)))
 
 
 def given_out(reads: list[PlannableRead], readers: list[ReaderOnDuty]) -> dict[str, str | None]:
@@ -60,6 +66,39 @@ def test_the_explanation_names_candidates_exclusions_and_the_choice() -> None:
     assert [(c.reader_id, c.minutes_left) for c in why.candidates] == [("b", 70.0), ("a", 56.0)]
     assert [(e.reader_id, e.reasons) for e in why.exclusions] == [("c", ("the reader is not active",))]
     assert "b has most capacity left" in why.choice
+
+
+def test_who_had_the_read_before_comes_after_everybody_else() -> None:
+    readers = (on_duty("a"), on_duty("b", used=5), on_duty("c", used=6))
+    (decision,) = plan(Snapshot(NOW, (had("r", "a"),), readers))
+    assert isinstance(decision, Assign)
+    assert [(c.reader_id, c.had_it) for c in decision.explanation.candidates] == [
+        ("b", False),
+        ("c", False),
+        ("a", True),
+    ]
+    assert decision.explanation.choice == (
+        "b has most capacity left (35 minutes); a had it before and did not finish it"
+    )
+    assert "comes last" in decision.explanation.rule
+
+
+def test_who_had_it_before_gets_it_again_when_nobody_else_can() -> None:
+    (decision,) = plan(Snapshot(NOW, (had("r", "a"),), (on_duty("a"), on_duty("b", active=False))))
+    assert isinstance(decision, Assign)
+    assert (decision.reader_id, decision.explanation.choice) == (
+        "a",
+        "a is the only eligible reader, and had it before",
+    )
+
+
+def test_the_choice_says_so_when_one_or_all_had_it_before() -> None:
+    (one,) = plan(Snapshot(NOW, (had("r", "a"),), (on_duty("a"), on_duty("b", used=9))))
+    assert one.explanation.choice == (
+        "b is the only eligible reader who did not have it before; a had it before and did not finish it"
+    )
+    (all_had,) = plan(Snapshot(NOW, (had("r", "a", "b"),), (on_duty("a"), on_duty("b", used=9))))
+    assert all_had.explanation.choice == ("a has most capacity left (70 minutes); all eligible readers had it before")
 
 
 @given(st.lists(st.integers(0, 30), max_size=12), st.lists(st.integers(0, 10), max_size=4), st.randoms())

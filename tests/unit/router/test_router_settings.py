@@ -54,6 +54,13 @@ def test_other_database_urls_stay_as_they_are(tmp_path: Path, url: str) -> None:
         ("readers.toml", '"C1000002"', '"C1000001"', "readers[1].registration: 'C1000001' is used twice"),
         ("readers.toml", '["neuro"]', '["nuero"]', "readers[0].subspecialties[0]: expected a subspecialty"),
         ("readers.toml", "T18:00:00Z", "T18:00:00", "readers[0].sessions[0].end: Input should have timezone info"),
+        (
+            "readers.toml",
+            "capacity_reads = 60",
+            "capacity_minutes = inf",
+            "sessions[0].capacity_minutes: Input should be",
+        ),
+        ("router.toml", "claim_timeout_s = 1800.0", "claim_timeout_s = inf", "router.claim_timeout_s: Input should be"),
         ("readers.toml", "2027-01-01", "2025-01-01", "readers[0].credentials[0]: valid_until: must be later"),
         ("routing.toml", 'priority = "urgent"', 'priority = "stat"', "exams[0].priority: expected one of"),
         ("routing.toml", 'code = "CSKUH", ', "", "exams[0]: expected exactly one of code and modalities"),

@@ -1,0 +1,154 @@
+"""The planner: nothing comes back for ever, decisions are weighed again when carried out, a bad one is alone."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from router.flows import assign_reads, hold_lease
+from router.flows.assign_reads import assign_ready_reads
+from router.model.errors import RouterError
+from router.rules.planning import plan
+from tests.integration.router.region import Region, running_region, settled
+
+
+def planned_by(region: Region) -> list[str]:
+    (read,) = region.get("/reads")
+    return [entry["reader_id"] for entry in region.get(f"/reads/{read['id']}/why")["assignments"]]
+
+
+def test_an_offer_that_lapsed_goes_to_another_reader_and_says_why(region: Region) -> None:
+    region.assign()
+    for _ in range(2):
+        region.clock.pass_s(1801)
+        region.plan()
+    assert planned_by(region)[:2] == ["reader-1", "reader-2"]
+    why = region.get(f"/reads/{region.read()['id']}/why")["assignments"]
+    assert "reader-1 had it before" in why[1]["explanation"]["choice"]
+    assert "all eligible readers had it before" in why[2]["explanation"]["choice"]
+
+
+def test_a_read_that_was_taken_back_goes_to_another_reader(region: Region) -> None:
+    read = region.assign()
+    path = f"/reads/{read['id']}/take-back"
+    region.client.post(path, json={"reason": "rota"}, headers=region.staff).raise_for_status()
+    region.plan()
+    assert planned_by(region) == ["reader-1", "reader-2"]
+
+
+def test_of_many_picks_at_once_one_gets_the_last_place(tmp_path: Path, database_url: str) -> None:
+    with running_region(tmp_path / "r", database_url, readers=1, capacity=-9) as region:
+        for number in range(8):
+            region.rxn.say(settled(f"1.2.{number}"))
+        store = region.client.app.state.services.store  # type: ignore[attr-defined]
+
+        def pick(read_id: str) -> str:
+            try:
+                with store.write() as tx:
+                    hold_lease.claim(tx, read_id, "reader-1", region.clock(), 120.0)
+            except RouterError as error:
+                return str(error)
+            return "won"
+
+        with ThreadPoolExecutor(8) as pool:
+            outcomes = sorted(pool.map(pick, [read["id"] for read in region.get("/reads")]))
+        assert outcomes == ["no capacity is left in the open session"] * 7 + ["won"]
+
+
+@pytest.mark.parametrize("meanwhile", ["full", "taken back", "revoked"])
+def test_a_decision_that_no_longer_holds_is_dropped(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    with running_region(tmp_path / "r", database_url, readers=1, capacity=-9) as region:
+        region.rxn.say(settled("1.2.1"))
+
+        def plan_then_something_happens(snapshot: Any) -> Any:
+            decisions = plan(snapshot)
+            happens(region, meanwhile)
+            return decisions
+
+        monkeypatch.setattr(assign_reads, "plan", plan_then_something_happens)
+        region.plan()
+        (read,) = [read for read in region.get("/reads") if read["study_instance_uid"] == "1.2.1"]
+        assert read["state"] == "READY"
+        orders = region.rxl.orders(after=0).orders
+        assert len([order for order in orders if order.body.study.study_instance_uid == "1.2.1"]) <= (
+            meanwhile == "taken back"
+        )
+
+
+def happens(region: Region, what: str) -> None:
+    if what == "full":
+        region.rxn.say(settled("1.2.2"))
+        region.claim(next(read for read in region.get("/reads") if read["study_instance_uid"] == "1.2.2"))
+    elif what == "revised":
+        region.rxn.say(settled("1.2.1", revision=2, contents="abc", modalities=("MR",), exam_code=None))
+        route = {"subspecialty": "neuro", "expected_minutes": 20, "priority": "urgent"}
+        region.client.post(f"/reads/{region.read()['id']}/route", json=route, headers=region.staff).raise_for_status()
+    elif what == "taken back":
+        region.claim(region.read())
+        read = region.read()["id"]
+        region.client.post(f"/reads/{read}/take-back", json={"reason": "x"}, headers=region.staff).raise_for_status()
+    else:
+        (credential,) = region.get("/readers/reader-1")["credentials"]
+        region.client.delete(f"/readers/reader-1/credentials/{credential['id']}", headers=region.staff)
+
+
+def test_one_decision_that_fails_keeps_no_other_back(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2, 3):
+        region.rxn.say(settled(f"1.2.{number}"))
+    grant, poisoned = assign_reads.grant, region.read(1)["id"]
+
+    def breaks(tx: Any, read: Any, *rest: Any) -> Any:
+        if read.id == poisoned:
+            raise ZeroDivisionError
+        return grant(tx, read, *rest)
+
+    monkeypatch.setattr(assign_reads, "grant", breaks)
+    for _ in range(2):
+        region.plan()
+    assert [read["state"] for read in region.get("/reads")] == ["ASSIGNED", "READY", "ASSIGNED"]
+    (item,) = region.queue("assignment_failed")
+    assert (item["read_id"], item["reason"]) == (poisoned, "it could not be assigned to reader-1: ZeroDivisionError")
+    monkeypatch.undo()
+    region.plan()
+    assert region.read(1)["state"] == "ASSIGNED"
+
+
+@pytest.mark.parametrize("minutes", ["Infinity", "NaN", "-Infinity"])
+def test_a_capacity_that_is_no_number_is_refused(sqlite_region: Region, minutes: str) -> None:
+    body = (
+        '{"reader_id": "reader-1", "starts_at": "2026-11-02T08:00:00Z", "ends_at": "2026-11-02T18:00:00Z", '
+        f'"capacity_minutes": {minutes}}}'
+    )
+    headers = {**sqlite_region.staff, "Content-Type": "application/json"}
+    assert sqlite_region.client.post("/sessions", content=body, headers=headers).status_code == 422
+
+
+def test_a_round_in_which_nothing_changed_writes_nothing(sqlite_region: Region) -> None:
+    region = sqlite_region
+    for number in range(30):
+        region.rxn.say(settled(f"1.2.{number}", modalities=("MR",), exam_code=None))
+        route = {"subspecialty": "neuro", "expected_minutes": 2000 / 3, "priority": "urgent"}
+        path = f"/reads/{region.read(state='RECEIVED')['id']}/route"
+        region.client.post(path, json=route, headers=region.staff).raise_for_status()
+    for number in (1, 2):
+        (session,) = region.get("/sessions", reader_id=f"reader-{number}")
+        region.client.delete(f"/sessions/{session['id']}", headers=region.staff).raise_for_status()
+    store = region.client.app.state.services.store  # type: ignore[attr-defined]
+    statements: list[str] = []
+    event.listen(store.database.engine, "before_cursor_execute", lambda _c, _u, text, *_: statements.append(text))
+
+    def round_of(seconds: float) -> int:
+        region.clock.pass_s(seconds)
+        statements.clear()
+        outcome = assign_ready_reads(store, region.clock(), 60.0, lambda _failure: None)
+        assert (outcome.assigned, outcome.waiting) == (0, 30)
+        return len(statements)
+
+    assert round_of(0) > 30
+    assert round_of(60) < 12
+    waiting = region.get(f"/reads/{region.read()['id']}/why")["waiting"]
+    assert [e["reasons"] for e in waiting["exclusions"]] == [["no session is open"]] * 2
