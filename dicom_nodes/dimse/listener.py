@@ -4,8 +4,9 @@ from dicom_nodes.config import NodeSettings, Peer
 from dicom_nodes.dimse.dispatch import Dispatcher
 from dicom_nodes.dimse.pynetdicom_acceptor import AcceptorPolicy, NodeServer, make_server
 from dicom_nodes.dimse.services import Caller, DimseServices
+from dicom_nodes.foundation.seldom import Seldom
 from dicom_nodes.foundation.settings_file import split_host_port
-from dicom_nodes.rules.acceptance import Rejection, decide_association
+from dicom_nodes.rules.acceptance import Rejection, decide_association, is_listed_host
 
 
 class DicomListener:
@@ -18,13 +19,20 @@ class DicomListener:
         *,
         idle_s: float = 300.0,
         stall_s: float = 30.0,
+        first_pdu_s: float = 10.0,
         sub_operation_timeout_s: float = 60.0,
     ) -> None:
-        """`idle_s` without traffic, or `stall_s` in the middle of a PDU, ends an association."""
+        """`idle_s` without traffic, or a PDU that is not whole after `stall_s`, ends an association.
+
+        A connection that has not asked for one within `first_pdu_s` ends too.
+        """
         self._settings = settings
         self._services = services
         self._idle_s = idle_s
+        self._turned_away_lately: dict[str, Seldom] = {}
         self._policy = AcceptorPolicy(
+            may_connect=lambda host: is_listed_host(settings, host),
+            turned_away=self._turned_away,
             decide=self._decide,
             rejected=self._rejected,
             opened=self._opened,
@@ -33,6 +41,7 @@ class DicomListener:
             maximum_associations=settings.node.maximum_associations,
             sub_operation_timeout_s=sub_operation_timeout_s,
             stall_s=stall_s,
+            first_pdu_s=first_pdu_s,
         )
         self._server: NodeServer | None = None
 
@@ -66,6 +75,12 @@ class DicomListener:
 
     def _decide(self, called: str, calling: str, host: str) -> Peer | Rejection:
         return decide_association(self._settings, called=called, calling=calling, host=host)
+
+    def _turned_away(self, host: str, why: str) -> None:
+        """Told for the last host of many: connections cost their maker nothing."""
+        connections = self._turned_away_lately.setdefault(why, Seldom()).happened()
+        if connections:
+            self._services.log.warning("connection.refused", host=host, why=why, connections=connections)
 
     def _broken(self, error: BaseException) -> None:
         self._services.log.error("association.broken", exc_info=error)

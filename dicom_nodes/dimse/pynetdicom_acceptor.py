@@ -5,9 +5,11 @@ The association policy, the negotiation of contexts and every DIMSE answer are o
 
 import queue
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -23,6 +25,7 @@ from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAss
 
 from dicom_nodes.config import Peer
 from dicom_nodes.dimse import pynetdicom_codec as codec
+from dicom_nodes.dimse.admission import MAXIMUM_WAITING, Admission
 from dicom_nodes.dimse.dispatch import AssociationGoneError, Dispatcher
 from dicom_nodes.dimse.messages import PresentationContext, Request, Response, StoreRequest
 from dicom_nodes.dimse.pynetdicom_transport import BoundedSocket
@@ -37,6 +40,10 @@ _QUERY_TRANSFER_SYNTAXES = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840
 class AcceptorPolicy:
     """What the acceptor asks the listener."""
 
+    may_connect: Callable[[str], bool]
+    """(host) → whether it may say anything at all."""
+    turned_away: Callable[[str, str], None]
+    """(host, why): a connection was closed before it asked for an association."""
     decide: Callable[[str, str, str], Peer | Rejection]
     """(called AE title, calling AE title, host) → the peer or why not."""
     rejected: Callable[[Rejection, str, str], None]
@@ -47,6 +54,8 @@ class AcceptorPolicy:
     maximum_associations: int
     sub_operation_timeout_s: float
     stall_s: float
+    first_pdu_s: float = 10.0
+    maximum_waiting: int = MAXIMUM_WAITING
 
 
 class NodeAcse(ACSE):
@@ -61,7 +70,7 @@ class NodeAcse(ACSE):
         host = self.requestor.address_info.address if self.requestor.address_info else ""
         called, calling = str(request.called_ae_title).strip(), str(request.calling_ae_title).strip()
         decision = self.assoc.policy.decide(called, calling, host)
-        if not isinstance(decision, Rejection) and self.assoc.is_one_too_many:
+        if not isinstance(decision, Rejection) and not self.assoc.takes_place():
             decision = LOCAL_LIMIT_EXCEEDED
         if isinstance(decision, Rejection):
             self.assoc.policy.rejected(decision, calling, host)
@@ -100,17 +109,28 @@ def supported_contexts(proposed: list[LibraryContext]) -> list[LibraryContext]:
 class NodeAssociation(Association):
     """An accepted association; requests go to our dispatcher instead of the library's service classes."""
 
-    def __init__(self, ae: ApplicationEntity, policy: AcceptorPolicy, dispatcher: Dispatcher) -> None:
-        super().__init__(ae, MODE_ACCEPTOR)
+    def __init__(self, server: "NodeServer") -> None:
+        super().__init__(server.ae, MODE_ACCEPTOR)
         self.acse = NodeAcse(self)
-        self.policy = policy
-        self._dispatcher = dispatcher
+        self.policy = server.policy
+        self._server = server
+        self._dispatcher = server.dispatcher
+        self._admission = server.admission
         self._caller: Caller | None = None
         self.bind(evt.EVT_CONN_CLOSE, self._connection_closed)
 
-    @property
-    def is_one_too_many(self) -> bool:
-        return self._server is not None and (len(self._server.active_associations) > self.policy.maximum_associations)
+    def takes_place(self) -> bool:
+        """Take one of the node's places for associations until the end."""
+        return self._admission.takes_place(self)
+
+    def drop(self) -> None:
+        """Make room: close the connection, from whatever thread; the association ends by itself then."""
+        host = self.requestor.address_info.address if self.requestor.address_info else ""
+        self.policy.turned_away(host, "too many connections ask for nothing")
+        connection = self.dul.socket.socket if self.dul.socket else None
+        if connection is not None:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def begin(self, peer: Peer) -> None:
         """Remember who called, and what was negotiated."""
@@ -123,6 +143,7 @@ class NodeAssociation(Association):
         try:
             super().run_reactor()
         finally:
+            self._admission.left(self)
             if self._caller is not None:
                 self.policy.closed(self._caller)
 
@@ -210,13 +231,27 @@ class NodeRequestHandler(RequestHandler):
 
     server: "NodeServer"
 
+    def handle(self) -> None:
+        """Start the association, and drop the connection that has to make room for it."""
+        association = self._create_association()
+        evt.trigger(association, evt.EVT_CONN_OPEN, {"address": self.client_address})
+        dropped = self.server.admission.arrived(association, self.remote.address)
+        try:
+            association.start()
+        except RuntimeError:
+            self.server.admission.left(association)
+            raise
+        finally:
+            if dropped is not None:
+                dropped.drop()
+
     def _create_association(self) -> NodeAssociation:
-        association = NodeAssociation(self.ae, self.server.policy, self.server.dispatcher)
-        association._server = self.server
+        association = NodeAssociation(self.server)
         association.name = f"AcceptorThread@{uuid4().hex[:12]}"
         if not isinstance(self.request, socket.socket):
             raise TypeError("a DICOM listener takes TCP connections only")
-        association.set_socket(BoundedSocket(association, self.request, self.server.policy.stall_s))
+        policy = self.server.policy
+        association.set_socket(BoundedSocket(association, self.request, policy.stall_s, policy.first_pdu_s))
         association.acceptor.maximum_length = self.ae.maximum_pdu_size
         association.acceptor.ae_title = self.server.ae_title
         association.acceptor.address_info = AddressInformation.from_tuple(self.server.server_address)
@@ -237,6 +272,7 @@ class NodeServer(ThreadedAssociationServer):
     ) -> None:
         self.policy = policy
         self.dispatcher = dispatcher
+        self.admission: Admission[NodeAssociation] = Admission(policy.maximum_associations, policy.maximum_waiting)
         super().__init__(ae, address, ae.ae_title, [], request_handler=NodeRequestHandler)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.1,), name="dicom-listener", daemon=True)
 
@@ -261,6 +297,15 @@ class NodeServer(ThreadedAssociationServer):
         for association in self.active_associations:
             association.join(timeout=5)
 
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Close connections from hosts that no peer calls from, before a byte of theirs is read."""
+        del request
+        host = str(client_address[0])
+        if self.policy.may_connect(host):
+            return True
+        self.policy.turned_away(host, "no peer may call from this host")
+        return False
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Called in the `except` of a connection that could not be taken."""
         del request, client_address
@@ -273,8 +318,8 @@ def make_server(
 ) -> NodeServer:  # fmt: skip
     """Bind the listening socket; nothing is accepted before `start()`."""
     ae = ApplicationEntity(ae_title)
-    ae.maximum_associations = policy.maximum_associations
+    ae.maximum_associations = sys.maxsize  # the library counts connections; `Admission` counts associations
     ae.maximum_pdu_size = maximum_pdu_bytes
-    ae.acse_timeout = 10
+    ae.acse_timeout = policy.first_pdu_s
     ae.network_timeout = idle_s
     return NodeServer(ae, address, policy, dispatcher)

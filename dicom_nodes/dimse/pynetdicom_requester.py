@@ -95,7 +95,8 @@ class PynetdicomRequester:
             return rejection_error(*numbers, own_ae_title=self._own_ae_title, called_ae_title=to.ae_title)
         if isinstance(answer, A_ASSOCIATE):
             return NoContextAccepted(f"{to.ae_title} accepts the association but none of what we propose")
-        return PeerUnavailable(f"{to.ae_title} at {to.host}:{to.port} does not answer the association request")
+        where = f"{to.ae_title} at {to.host}:{to.port}"
+        return PeerUnavailable(f"{where} does not answer the association request; is our address listed there?")
 
 
 class PynetdicomAssociation:

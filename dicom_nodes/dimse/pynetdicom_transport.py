@@ -7,6 +7,7 @@ costs a delayed acknowledgement of 40 ms. `poll` replaces `select`, which fails 
 import select
 import socket
 import threading
+import time
 from contextlib import suppress
 
 from pynetdicom import _config
@@ -23,11 +24,22 @@ _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
 class BoundedSocket(AssociationSocket):
-    """A connected socket that gives up on a peer which stops in the middle of a PDU."""
+    """A connected socket that gives up on a peer which does not bring a PDU to its end, however it drips."""
 
-    def __init__(self, association: Association, connected: socket.socket, stall_s: float) -> None:
+    _stall_s: float
+    _deadline: float | None = None
+    """When the PDU that is being read must be there; None between two PDUs."""
+    _in_body = False
+
+    def __init__(
+        self, association: Association, connected: socket.socket, stall_s: float, first_pdu_s: float | None = None
+    ) -> None:
+        """A PDU must be whole `stall_s` after its first byte, the first one `first_pdu_s` after the connection."""
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.settimeout(stall_s)
+        self._stall_s = stall_s
+        if first_pdu_s is not None:
+            self._deadline = time.monotonic() + first_pdu_s
         super().__init__(association, client_socket=connected)
 
     @property
@@ -44,28 +56,26 @@ class BoundedSocket(AssociationSocket):
             return False
 
     def recv(self, nr_bytes: int) -> bytearray:
-        """Read `nr_bytes`, or less where the connection ends.
+        """Read `nr_bytes`, or less where the connection ends: a PDU's header first, its body by the next call.
 
         Raises:
             OSError: the peer stalled, or announces a PDU that nobody sends.
         """
-        if self.socket is None:
+        connection = self.socket
+        if connection is None:
             raise ConnectionError("the connection is closed")
         if nr_bytes > _LARGEST_PDU_BYTES:
             raise ConnectionError("the announced PDU length is not credible")
-        buffer = bytearray(nr_bytes)
-        view = memoryview(buffer)
-        received = 0
-        while received < nr_bytes:
-            count = self.socket.recv_into(view[received:])
-            if not count:
-                break
-            received += count
-            if _QUICKACK is not None:
-                self.socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-        view.release()
-        del buffer[received:]
-        return buffer
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self._stall_s
+        try:
+            received = _read(connection, nr_bytes, self._deadline)
+        finally:
+            connection.settimeout(self._stall_s)
+        if self._in_body:
+            self._deadline = None
+        self._in_body = not self._in_body
+        return received
 
     def _shutdown_socket(self) -> None:
         """Close for good; the library forgets to where the peer was faster."""
@@ -75,6 +85,26 @@ class BoundedSocket(AssociationSocket):
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
         connection.close()
+
+
+def _read(connection: socket.socket, nr_bytes: int, deadline: float) -> bytearray:
+    buffer = bytearray(nr_bytes)
+    view = memoryview(buffer)
+    received = 0
+    while received < nr_bytes:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the PDU is not whole in time")
+        connection.settimeout(left_s)
+        count = connection.recv_into(view[received:])
+        if not count:
+            break
+        received += count
+        if _QUICKACK is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+    view.release()
+    del buffer[received:]
+    return buffer
 
 
 class DiallingSocket(BoundedSocket):

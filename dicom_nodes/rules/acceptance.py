@@ -35,6 +35,11 @@ _HOST_NOT_ALLOWED = Rejection(1, 1, 3, "the peer may not call from this host")
 LOCAL_LIMIT_EXCEEDED = Rejection(2, 3, 2, "all associations are taken")
 
 
+def is_listed_host(settings: NodeSettings, host: str) -> bool:
+    """Whether any peer may call from this IP address; nobody else has anything to say to us."""
+    return any(peer.allows_host(host) for peer in settings.peers)
+
+
 def decide_association(settings: NodeSettings, *, called: str, calling: str, host: str) -> Peer | Rejection:
     """The peer that calls, or why it is rejected (DICOM PS3.8 table 9-21: called 7, calling 3)."""
     if called != settings.node.ae_title:

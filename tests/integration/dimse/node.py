@@ -106,6 +106,7 @@ class WireNode:
                 association_closed=self.closed.append,
             ),
             stall_s=1.0,
+            first_pdu_s=2.0,
             sub_operation_timeout_s=5.0,
         )
 

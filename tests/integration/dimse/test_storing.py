@@ -245,7 +245,7 @@ def test_permanent_rejection_is_not_retryable(node: WireNode) -> None:
 
 def test_listed_peer_from_another_host_is_rejected(tmp_path: Path) -> None:
     elsewhere = {**peer("DCMTK"), "allowed_hosts": ["10.0.0.0/8"]}
-    with running_node(tmp_path, "sqlite://", elsewhere) as node:
+    with running_node(tmp_path, "sqlite://", elsewhere, peer("CT1")) as node:
         words = probe_echo("DCMTK", node.entity, QUICK)
         (rejected,) = node.log.named("association.rejected")
 

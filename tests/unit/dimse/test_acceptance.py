@@ -8,7 +8,7 @@ from dicom_nodes.config import NodeSettings, Peer
 from dicom_nodes.dimse.sop_classes import Service, service_of
 from dicom_nodes.model.errors import NotAuthorised
 from dicom_nodes.model.instance import Channel
-from dicom_nodes.rules.acceptance import Rejection, channel_of, decide_association, require_action
+from dicom_nodes.rules.acceptance import Rejection, channel_of, decide_association, is_listed_host, require_action
 
 CT, BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.88.11"
 
@@ -22,9 +22,9 @@ def settings(tmp_path: Path) -> NodeSettings:
     return NodeSettings.model_validate(
         {
             "trust": {"ods_code": "RXN", "name": "Exampleshire"},
-            "node": {"ae_title": "NODE", "listen": "127.0.0.1:0", "data_dir": tmp_path},
+            "node": {"ae_title": "NODE", "listen": "127.0.0.1:0", "data_dir": tmp_path / "data"},
             "router": {"url": "http://127.0.0.1:1", "token_file": tmp_path / "token"},
-            "archive": {"kind": "embedded", "directory": tmp_path},
+            "archive": {"kind": "embedded", "directory": tmp_path / "archive"},
             "peers": [peer("modality", "store")],
         }
     )
@@ -100,3 +100,8 @@ def test_only_a_workstations_report_document_is_a_report(role: str, sop_class: s
 )
 def test_abstract_syntax_asks_for_its_service(uid: str, service: Service | None) -> None:
     assert service_of(uid) is service
+
+
+@pytest.mark.parametrize(("host", "listed"), [("10.1.2.3", True), ("::ffff:10.1.2.3", True), ("10.2.2.3", False)])
+def test_only_hosts_that_a_peer_calls_from_are_listened_to(settings: NodeSettings, host: str, listed: bool) -> None:
+    assert is_listed_host(settings, host) is listed
