@@ -140,11 +140,18 @@ def route_by_hand(
     routing: RoutingFile,
     now: datetime,
 ) -> Read:
-    """A coordinator says what an unmapped exam is."""
+    """A coordinator says what an exam is that the table could not map, or mapped wrongly.
+
+    Raises:
+        Invalid: neither the exam table nor any reader knows this subspecialty, or the priority is none.
+    """
     read = _read(tx, read_id)
     study = tx.studies.get(read.study_instance_uid)
     if study is None:
         raise NotFound("the read's study is gone")
+    known = {rule.subspecialty for rule in routing.exams} | {s for r in tx.readers.all() for s in r.subspecialties}
+    if subspecialty not in known:
+        raise Invalid(f"subspecialty: expected one of {', '.join(sorted(known))}")
     if priority not in routing.priorities:
         raise Invalid(f"priority: expected one of {', '.join(sorted(routing.priorities))}")
     due = due_at(study, priority, routing, now)

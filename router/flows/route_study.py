@@ -13,7 +13,7 @@ from router.flows.read_life import change_read
 from router.model.read import SIGNED, Read, ReadState
 from router.model.record import Entry
 from router.model.study import PatientKey, Study
-from router.rules.read_states import Actor, Event
+from router.rules.read_states import ENDS, Actor, Event
 from router.rules.study_routing import NotForReading, Routed, Unmapped, route
 
 
@@ -66,7 +66,7 @@ def take_settled_study(tx: Transaction, node: str, settled: StudySettled, routin
     tx.ledger.append(Entry("study.settled", now, f"node {node}", study_instance_uid=uid, node=node, detail=detail))
     reads = tx.reads.of_study(uid, lock=True)
     if reads:
-        _revise(tx, reads[-1], study, routing, now)
+        _revise(tx, reads[-1], known or study, study, routing, now)
     else:
         receive(tx, study, routing, now)
 
@@ -78,15 +78,18 @@ def take_archived_study(tx: Transaction, node: str, archived: StudyArchived, now
     tx.ledger.append(Entry("study.archived", now, f"node {node}", study_instance_uid=uid, node=node, detail=detail))
 
 
-def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, replaces: str | None = None) -> None:
-    """Make a fresh read of the study's present revision, READY where the exam is mapped."""
+def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, replaces: str | None = None) -> bool:
+    """Make a fresh read of the study's present revision, READY where the exam is mapped.
+
+    Returns whether there was anything to read.
+    """
     outcome = route(study, routing, now)
     uid = study.study_instance_uid
     if isinstance(outcome, NotForReading):
         tx.ledger.append(
             Entry("study.not_for_reading", now, "router", study_instance_uid=uid, detail={"reason": outcome.reason})
         )
-        return
+        return False
     read = Read(
         id=f"{now:%Y%m%d%H%M%S%f}-{uuid4().hex[:12]}",
         study_instance_uid=uid,
@@ -107,6 +110,7 @@ def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, 
         Entry("read.received", now, "router", study_instance_uid=uid, read_id=read.id, node=study.origin, detail=detail)
     )
     _make_ready(tx, read, outcome, now)
+    return True
 
 
 def _make_ready(tx: Transaction, read: Read, outcome: Routed | Unmapped, now: datetime) -> None:
@@ -142,35 +146,63 @@ def _contradiction(tx: Transaction, known: Study, settled: StudySettled) -> str 
     return None
 
 
-def _revise(tx: Transaction, read: Read, study: Study, routing: RoutingFile, now: datetime) -> None:
+def _revise(tx: Transaction, read: Read, before: Study, study: Study, routing: RoutingFile, now: datetime) -> None:
     by, detail = f"node {study.origin}", {"revision": study.revision}
-    about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
-    if read.state in {ReadState.RECEIVED, ReadState.READY, ReadState.ASSIGNED}:
+    outcome = route(study, routing, now)
+    if read.state not in ENDS | SIGNED and isinstance(outcome, NotForReading):
+        reason = (
+            f"revision {study.revision} holds documents only; the read stays {read.state.value} with revision "
+            f"{read.revision}"
+        )
+        ask_a_person(tx, "documents_only", reason, f"{read.id}:{study.revision}", now, _about(read))
+    elif read.state in {ReadState.RECEIVED, ReadState.READY, ReadState.ASSIGNED}:
         changes: dict[str, object] = {"revision": study.revision, "images_delivered_at": None}
         revised = change_read(tx, read, Event.REVISE, Actor.NODE, now, by=by, detail=detail, changes=changes)
-        _after_revision(tx, revised, study, routing, now)
+        if not isinstance(outcome, NotForReading):
+            _after_revision(tx, revised, before, study, outcome, now)
     elif read.state in {ReadState.READING, ReadState.ON_HOLD, ReadState.PRELIMINARY}:
         change_read(tx, read, Event.SUPERSEDE, Actor.NODE, now, by=by, detail=detail)
         receive(tx, study, routing, now, replaces=read.id)
     else:
-        receive(tx, study, routing, now, replaces=read.id)
+        is_fresh = receive(tx, study, routing, now, replaces=read.id)
         what = "a final report stands for the revision before" if read.state in SIGNED else f"it was {read.state.value}"
-        reason = f"revision {study.revision} arrived after the read had ended ({what}); a fresh read was made"
-        ask_a_person(tx, "late_images", reason, f"{read.id}:{study.revision}", now, about)
+        made = "a fresh read was made" if is_fresh else "it holds documents only, so no read was made"
+        reason = f"revision {study.revision} arrived after the read had ended ({what}); {made}"
+        ask_a_person(tx, "late_images", reason, f"{read.id}:{study.revision}", now, _about(read))
 
 
-def _after_revision(tx: Transaction, read: Read, study: Study, routing: RoutingFile, now: datetime) -> None:
-    if read.state is ReadState.ASSIGNED and read.lease is not None:
-        reader = tx.readers.get(read.lease.reader_id)
-        if reader is not None:
-            send_images(tx, read, reader, now)
-        return
-    outcome = route(study, routing, now)
-    if read.state is ReadState.RECEIVED and not isinstance(outcome, NotForReading):
+def _after_revision(
+    tx: Transaction, read: Read, before: Study, study: Study, outcome: Routed | Unmapped, now: datetime
+) -> None:
+    if read.state is ReadState.RECEIVED:
         _make_ready(tx, read, outcome, now)
-    elif isinstance(outcome, Routed):
-        tx.reads.replace(read, replace(read, **_routed(outcome)))  # type: ignore[arg-type]
-    else:
-        about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
-        reason = f"revision {study.revision} changed what the study holds: {outcome.reason}"
-        ask_a_person(tx, "unmapped_exam", reason, f"{read.id}:{study.revision}", now, about)
+        return
+    if _is_another_exam(read, before, study, outcome):
+        detail = {"reason": f"revision {study.revision} changed what exam it is"}
+        forgotten = {"subspecialty": None, "expected_minutes": None, "priority": None, "lease": None, "waiting": None}
+        changes = {"modalities": outcome.modalities, **forgotten}
+        unrouted = change_read(tx, read, Event.UNROUTE, Actor.ROUTER, now, by="router", detail=detail, changes=changes)
+        _make_ready(tx, unrouted, outcome, now)
+        return
+    if isinstance(outcome, Routed) and read.due_at != outcome.due_at and before.study_time != study.study_time:
+        timed = replace(read, due_at=outcome.due_at)
+        tx.reads.replace(read, timed)
+        read = timed
+    reader = tx.readers.get(read.lease.reader_id) if read.lease is not None else None
+    if reader is not None:
+        send_images(tx, read, reader, now)
+
+
+def _is_another_exam(read: Read, before: Study, study: Study, outcome: Routed | Unmapped) -> bool:
+    """Whether the revision changed what is looked up, and with it the answer; what a person said stays otherwise."""
+    said = (before.exam_code, before.body_part) == (study.exam_code, study.body_part)
+    if said and set(read.modalities) == set(outcome.modalities):
+        return False
+    if isinstance(outcome, Unmapped):
+        return True
+    present = (set(read.modalities), read.subspecialty, read.expected_minutes, read.priority)
+    return present != (set(outcome.modalities), outcome.subspecialty, outcome.expected_minutes, outcome.priority)
+
+
+def _about(read: Read) -> About:
+    return About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)

@@ -30,6 +30,7 @@ class Actor(enum.StrEnum):
 
 class Event(enum.StrEnum):
     ROUTE = "route"
+    UNROUTE = "unroute"
     REVISE = "revise"
     ASSIGN = "assign"
     CLAIM = "claim"
@@ -84,6 +85,15 @@ _HOLDER = "the caller presents the live fencing token"
 
 TRANSITIONS: tuple[Transition, ...] = (
     _row(Event.ROUTE, {RECEIVED}, READY, {Actor.ROUTER, Actor.COORDINATOR}, "the exam is mapped", "read.ready"),
+    _row(Event.ROUTE, {READY}, READY, {Actor.ROUTER, Actor.COORDINATOR}, "the exam is mapped", "read.ready"),
+    _row(
+        Event.UNROUTE,
+        {READY, ASSIGNED},
+        RECEIVED,
+        {Actor.ROUTER},
+        "a new revision changed what exam it is; an offer is taken back",
+        "read.unrouted",
+    ),
     _row(Event.REVISE, {RECEIVED}, RECEIVED, {Actor.NODE}, "a new revision settled", "read.revised"),
     _row(Event.REVISE, {READY}, READY, {Actor.NODE}, "a new revision settled", "read.revised"),
     _row(Event.REVISE, {ASSIGNED}, ASSIGNED, {Actor.NODE}, "a new revision settled", "read.revised"),

@@ -12,7 +12,7 @@ from router.model.session import Session, SessionLoad
 from router.store import tables as t
 from router.store.statements import upsert
 
-_HANDED_BACK = ("decline", "lapse", "lose", "withdraw", "supersede", "cancel", "fail", "accept")
+_HANDED_BACK = ("decline", "lapse", "lose", "withdraw", "supersede", "cancel", "fail", "accept", "unroute")
 """Outcomes of an assignment that give its place in the session back."""
 
 

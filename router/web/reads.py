@@ -182,7 +182,7 @@ def post_fail(read_id: str, body: ReasonBody, services: WithServices, caller: St
 
 @router.post("/{read_id}/route", tags=["coordination"], summary="Say what exam it is", responses=responses(404, 409))
 def post_route(read_id: str, body: RouteBody, services: WithServices, caller: Staff) -> ReadView:
-    """Route a read that the exam table could not."""
+    """Route a read that the exam table could not, or put right one that nobody has yet."""
     routing = services.settings.routing
     return _coordinate(
         services,

@@ -57,7 +57,7 @@ def test_of_many_picks_at_once_one_gets_the_last_place(tmp_path: Path, database_
         assert outcomes == ["no capacity is left in the open session"] * 7 + ["won"]
 
 
-@pytest.mark.parametrize("meanwhile", ["full", "taken back", "revoked"])
+@pytest.mark.parametrize("meanwhile", ["full", "revised", "taken back", "revoked"])
 def test_a_decision_that_no_longer_holds_is_dropped(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
