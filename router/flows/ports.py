@@ -1,6 +1,6 @@
 """What the flows need from the outside. One `Transaction` is one commit: a change, its ledger line and its order."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -75,10 +75,10 @@ class Studies(Protocol):
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]: ...
 
     def add(self, study: Study) -> None:
-        """Keep a study that was not known; its identity and origin stay as they are from now on."""
+        """Keep a study that was not known; its origin stays as it is from now on."""
 
     def revise(self, study: Study) -> None:
-        """Write what a new revision may change: number, modalities, description, exam."""
+        """Write what a new revision may change: number, modalities, description, exam, and identity it completes."""
 
     def add_revision(self, settled: StudySettled, at: datetime) -> None: ...
 
@@ -110,6 +110,17 @@ class Reads(Protocol):
         visible_to: Visibility | None = None,
     ) -> Sequence[Read]:
         """By id, which ascends with time; `after` pages on. `visible_to` leaves out what that reader may not see."""
+
+    def lapsed(self, states: Collection[ReadState], now: datetime) -> Sequence[str]:
+        """Ids of the reads in these states whose lease ran out."""
+
+    def overdue(
+        self, entered_by: Mapping[ReadState, datetime], due_states: Collection[ReadState], now: datetime
+    ) -> Sequence[str]:
+        """Ids of the reads that are in a state since its time or longer, or in one of `due_states` past their due time.
+
+        Those that an open item of the human queue already asks about are left out.
+        """
 
     def open_assignment(self, assignment: Assignment) -> None: ...
 
@@ -226,6 +237,9 @@ class HumanQueue(Protocol):
     def get(self, item_id: str) -> QueueItem | None: ...
 
     def listing(self, *, kind: str | None, resolved: bool) -> Sequence[QueueItem]: ...
+
+    def is_open(self, kind: str, study_instance_uid: str, node: str) -> bool:
+        """Whether an item of this kind, about this study and node, waits for a person."""
 
     def resolve(self, item_id: str, by: str, at: datetime, note: str) -> bool:
         """False when it is resolved already."""

@@ -1,6 +1,6 @@
 """A settled study becomes a read, or a new revision of one; what cannot be routed waits for a person."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -47,19 +47,18 @@ def take_settled_study(tx: Transaction, node: str, settled: StudySettled, routin
     known = tx.studies.get(uid, lock=True)
     problem = None if known is None else _contradiction(tx, known, settled)
     if problem is not None:
-        about = About(study_instance_uid=uid, node=node)
-        ask_a_person(tx, "study_conflict", problem, f"{node}:{uid}:{settled.manifest.digest}", now, about)
+        _show_conflict(tx, node, uid, problem, f"{node}:{uid}:{settled.manifest.digest}", now)
         return
     if tx.studies.revision(uid, settled.revision) is not None:
         return
     if known is not None and known.revision > settled.revision:
         reason = f"revision {settled.revision} arrived after revision {known.revision}; it was not routed"
-        about = About(study_instance_uid=uid, node=node)
-        ask_a_person(tx, "study_conflict", reason, f"{node}:{uid}:{settled.revision}", now, about)
+        _show_conflict(tx, node, uid, reason, f"{node}:{uid}:{settled.revision}", now)
         return
     if known is None:
         tx.studies.add(study)
     else:
+        study = with_known_identity(study, known)
         tx.studies.revise(study)
     tx.studies.add_revision(settled, now)
     detail = {"revision": settled.revision, "instances": len(settled.manifest.entries)}
@@ -136,14 +135,44 @@ def _contradiction(tx: Transaction, known: Study, settled: StudySettled) -> str 
     told = study_of(settled)
     if known.origin != told.origin:
         return f"Study Instance UID is claimed by {told.origin}, but {known.origin} made it"
-    if known.patient != told.patient:
+    patients = ((getattr(known.patient, f.name), getattr(told.patient, f.name)) for f in fields(PatientKey))
+    if any(_differ(*values) for values in patients):
         return "one Study Instance UID, two patients: a revision names another patient than the one before"
-    if (known.accession_number, known.accession_issuer) != (told.accession_number, told.accession_issuer):
+    accession = (known.accession_number, told.accession_number), (known.accession_issuer, told.accession_issuer)
+    if any(_differ(*values) for values in accession):
         return "a revision names another accession number than the one before"
     recorded = tx.studies.revision(told.study_instance_uid, settled.revision)
     if recorded is not None and recorded.manifest_digest != settled.manifest.digest:
         return f"revision {settled.revision} was reported twice with different content"
     return None
+
+
+def _differ(before: object, after: object) -> bool:
+    """What one side does not say cannot contradict."""
+    return before is not None and after is not None and before != after
+
+
+def with_known_identity(study: Study, known: Study) -> Study:
+    """The study with what only an earlier revision said of its identity; together they say all that is known."""
+    was, told = known.patient, study.patient
+    patient = PatientKey(
+        issuer=told.issuer or was.issuer,
+        patient_id=told.patient_id or was.patient_id,
+        nhs_number=told.nhs_number or was.nhs_number,
+        birth_date=told.birth_date or was.birth_date,
+    )
+    number, issuer = study.accession_number or known.accession_number, study.accession_issuer or known.accession_issuer
+    return replace(study, patient=patient, accession_number=number, accession_issuer=issuer)
+
+
+def _show_conflict(tx: Transaction, node: str, uid: str, reason: str, key: str, now: datetime) -> None:
+    """Ask a person, and name the read that goes on with what was known before."""
+    reads = tx.reads.of_study(uid)
+    read = reads[-1] if reads and reads[-1].state not in ENDS else None
+    if read is not None:
+        reason = f"{reason}; its read is {read.state.value} with revision {read.revision}"
+    about = About(study_instance_uid=uid, read_id=None if read is None else read.id, node=node)
+    ask_a_person(tx, "study_conflict", reason, key, now, about)
 
 
 def _revise(tx: Transaction, read: Read, before: Study, study: Study, routing: RoutingFile, now: datetime) -> None:

@@ -17,7 +17,7 @@ from router.model.record import Entry
 from router.model.report import Disposition, Report
 from router.model.study import PatientKey, Study
 from router.rules.read_states import Actor, Event
-from router.rules.report_acceptance import Accept, accept_report
+from router.rules.report_acceptance import Accept, Hold, accept_report
 from router.rules.report_matching import Ambiguous, Matched, ReportIdentity, Unmatched, match_report
 
 _REPLACED = "\ufffd"
@@ -103,6 +103,8 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
     accepted = [other for other in tx.reports.of_study(uid) if other.disposition is Disposition.ACCEPTED]
     of_read = [other for other in accepted if read is not None and other.read_id == read.id]
     verdict = accept_report(report, read, author, of_read, now)
+    if isinstance(verdict, Accept) and tx.queue.is_open("study_conflict", uid, study.origin):
+        verdict = Hold("a revision contradicts what is known of the study, and nobody has settled that yet")
     if not isinstance(verdict, Accept) or read is None or author is None:
         reason = "the study has no read" if isinstance(verdict, Accept) else verdict.reason
         return hold(tx, report, "report_not_accepted", (reason,), uid, read, now)

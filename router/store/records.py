@@ -67,6 +67,11 @@ class SqlHumanQueue:
             query = query.where(q.c.kind == kind)
         return [QueueItem(**row._mapping) for row in self._connection.execute(query)]
 
+    def is_open(self, kind: str, study_instance_uid: str, node: str) -> bool:
+        q = t.human_queue.c
+        these = (q.kind == kind, q.study_instance_uid == study_instance_uid, q.node == node, q.resolved_at.is_(None))
+        return self._connection.execute(select(q.id).where(*these).limit(1)).first() is not None
+
     def resolve(self, item_id: str, by: str, at: datetime, note: str) -> bool:
         still_open = (t.human_queue.c.id == item_id, t.human_queue.c.resolved_at.is_(None))
         values = {"resolved_by": by, "resolved_at": at, "note": note}

@@ -29,22 +29,13 @@ class SqlStudies:
         return [_study(row) for row in rows]
 
     def add(self, study: Study) -> None:
-        patient = study.patient
-        values = {
-            "study_instance_uid": study.study_instance_uid,
-            "origin": study.origin,
-            "accession_number": study.accession_number,
-            "accession_issuer": study.accession_issuer,
-            "patient_issuer": patient.issuer,
-            "patient_id": patient.patient_id,
-            "nhs_number": patient.nhs_number,
-            "birth_date": patient.birth_date,
-        }
+        values = {"study_instance_uid": study.study_instance_uid, "origin": study.origin, **_identity(study)}
         self._connection.execute(insert(t.study).values(**values, **_revisable(study)))
 
     def revise(self, study: Study) -> None:
         this = t.study.c.study_instance_uid == study.study_instance_uid
-        self._connection.execute(update(t.study).where(this).values(**_revisable(study)))
+        values = {**_identity(study), **_revisable(study)}
+        self._connection.execute(update(t.study).where(this).values(**values))
 
     def add_revision(self, settled: StudySettled, at: datetime) -> None:
         values = {
@@ -77,6 +68,18 @@ class SqlStudies:
         if found is None:
             raise NotFound(f"revision {revision} of the study is not known")
         return Manifest.model_validate(found.manifest)
+
+
+def _identity(study: Study) -> dict[str, Any]:
+    patient = study.patient
+    return {
+        "accession_number": study.accession_number,
+        "accession_issuer": study.accession_issuer,
+        "patient_issuer": patient.issuer,
+        "patient_id": patient.patient_id,
+        "nhs_number": patient.nhs_number,
+        "birth_date": patient.birth_date,
+    }
 
 
 def _revisable(study: Study) -> dict[str, Any]:
