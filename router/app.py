@@ -62,8 +62,9 @@ class Planner:
         with self._store.planner_lock() as mine:
             if mine:
                 now = self._clock()
-                overdue.tick(self._store, self._settings, now)
+                overdue.give_back(self._store, now, _log_failure)
                 assign_ready_reads(self._store, now, self._settings.claim_timeout_s, _log_failure)
+                overdue.tick(self._store, self._settings, now, _log_failure)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

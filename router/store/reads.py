@@ -1,10 +1,10 @@
 """Reads and their leases in the database. A read is changed only where it is still as the caller saw it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, exists, insert, or_, select, update
 
 from router.model.read import Assignment, Lease, Read, ReadState, Visibility
 from router.store import tables as t
@@ -67,6 +67,22 @@ class SqlReads:
         if limit is not None:
             query = query.limit(limit)
         return [_read(row) for row in self._connection.execute(query)]
+
+    def lapsed(self, states: Collection[ReadState], now: datetime) -> Sequence[str]:
+        ran_out = or_(t.read.c.lease_until.is_(None), t.read.c.lease_until <= now)
+        query = select(t.read.c.id).where(t.read.c.state.in_(list(states)), ran_out).order_by(t.read.c.id)
+        return list(self._connection.execute(query).scalars())
+
+    def overdue(
+        self, entered_by: Mapping[ReadState, datetime], due_states: Collection[ReadState], now: datetime
+    ) -> Sequence[str]:
+        r, q = t.read, t.human_queue
+        asked = exists().where(q.c.read_id == r.c.id, q.c.resolved_at.is_(None))
+        too_long = or_(*(and_(r.c.state == state, r.c.entered_at <= at) for state, at in entered_by.items()))
+        not_shown = ~asked.where(q.c.kind == "overdue", q.c.opened_at > r.c.entered_at)
+        late = and_(r.c.state.in_(list(due_states)), r.c.due_at <= now, ~asked.where(q.c.kind == "past_due"))
+        query = select(r.c.id).where(or_(and_(too_long, not_shown), late)).order_by(r.c.due_at, r.c.id)
+        return list(self._connection.execute(query).scalars())
 
     def open_assignment(self, assignment: Assignment) -> None:
         values = {

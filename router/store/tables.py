@@ -289,7 +289,7 @@ human_queue = Table(
     Column("dedupe_key", String(255), nullable=False, unique=True),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("study_instance_uid", _UID),
-    Column("read_id", _ID),
+    Column("read_id", _ID, index=True),
     Column("report_id", _ID),
     Column("order_id", _ID),
     Column("node", _ODS),

@@ -193,6 +193,7 @@ def _tables_of_the_work() -> None:
         sa.UniqueConstraint("dedupe_key"),
     )
     op.create_index(op.f("ix_human_queue_kind"), "human_queue", ["kind"], unique=False)
+    op.create_index(op.f("ix_human_queue_read_id"), "human_queue", ["read_id"], unique=False)
     op.create_table(
         "ledger",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
