@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from dicom_nodes.contract import ResendJob
 from router.flows.ports import Transaction
 from router.model.errors import Conflict, NotFound
 from router.model.record import Entry, QueueItem
@@ -44,7 +43,9 @@ def ask_a_person(tx: Transaction, kind: str, reason: str, key: str, now: datetim
         resend_key=about.resend_key,
     )
     if tx.queue.open(item):
-        tx.ledger.append(_entry("queue.opened", item, now, "router", {"kind": kind, "reason": reason, "item": item.id}))
+        tx.ledger.append(
+            entry_about("queue.opened", item, now, "router", {"kind": kind, "reason": reason, "item": item.id})
+        )
 
 
 def resolve_item(tx: Transaction, item_id: str, by: str, note: str, now: datetime) -> QueueItem:
@@ -58,7 +59,7 @@ def resolve_item(tx: Transaction, item_id: str, by: str, note: str, now: datetim
         raise NotFound("no such item in the human queue")
     if not tx.queue.resolve(item_id, by, now, note):
         raise Conflict(f"already resolved by {item.resolved_by}")
-    tx.ledger.append(_entry("queue.resolved", item, now, by, {"kind": item.kind, "item": item.id, "note": note}))
+    tx.ledger.append(entry_about("queue.resolved", item, now, by, {"kind": item.kind, "item": item.id, "note": note}))
     resolved = tx.queue.get(item_id)
     assert resolved is not None
     return resolved
@@ -77,25 +78,8 @@ def dedupe_key(kind: str, key: str) -> str:
     return whole if len(whole) <= _LONGEST_KEY else f"{kind}:sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def resend(tx: Transaction, item_id: str, by: str, note: str, now: datetime) -> QueueItem:
-    """Ask the node to try parked work again, and close the item.
-
-    Raises:
-        Conflict: the item is not about parked work, or is closed.
-    """
-    item = tx.queue.get(item_id)
-    if item is None:
-        raise NotFound("no such item in the human queue")
-    if item.node is None or item.resend_kind is None or item.resend_key is None:
-        raise Conflict("this item is not about parked work, so there is nothing to send again")
-    resolved = resolve_item(tx, item_id, by, note, now)
-    body = ResendJob(job_kind=item.resend_kind, job_key=item.resend_key)
-    tx.orders.issue(item.node, body, now, read_id=item.read_id, report_id=item.report_id)
-    tx.ledger.append(_entry("order.resent", item, now, by, {"kind": item.resend_kind}))
-    return resolved
-
-
-def _entry(event: str, item: QueueItem, now: datetime, by: str, detail: dict[str, object]) -> Entry:
+def entry_about(event: str, item: QueueItem, now: datetime, by: str, detail: dict[str, object]) -> Entry:
+    """A ledger line about what the item is about."""
     return Entry(
         event=event,
         at=now,

@@ -3,13 +3,24 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dicom_nodes.contract import DeliverStudy, FetchStudy, JobParked, OrderCompleted, OrderParked, ReturnReport
+from dicom_nodes.contract import (
+    DeliverStudy,
+    FetchStudy,
+    JobParked,
+    OrderCompleted,
+    OrderParked,
+    ResendJob,
+    ReturnReport,
+)
+from router.flows.hold_lease import withdraw
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import deliver_images
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.return_report import park_return, take_return_completed
 from router.model.read import LEASED, Read, ReadState
 from router.model.record import Entry
+from router.rules.eligibility import entitlement_problems
+from router.rules.read_states import Actor
 
 
 def own_order(tx: Transaction, node: str, order_id: str, now: datetime) -> IssuedOrder | None:
@@ -23,11 +34,18 @@ def own_order(tx: Transaction, node: str, order_id: str, now: datetime) -> Issue
 
 
 def take_completed(
-    tx: Transaction, node: str, completed: OrderCompleted, occurred_at: datetime, now: datetime, claim_timeout_s: float
+    tx: Transaction,
+    node: str,
+    completed: OrderCompleted,
+    key: str,
+    occurred_at: datetime,
+    now: datetime,
+    claim_timeout_s: float,
 ) -> None:
     """An order was carried out; a fetch or delivery counts only with the manifest's digest as proof.
 
     `occurred_at` is when, by the node's clock: the fact may come much later, when the router was away.
+    `key` names this occurrence.
     """
     issued = own_order(tx, node, completed.order_id, now)
     if issued is None or issued.outcome == "COMPLETED":
@@ -36,7 +54,7 @@ def take_completed(
     if isinstance(body, FetchStudy | DeliverStudy):
         if completed.manifest_digest != body.manifest.digest:
             reason = f"node {node} completed a {body.kind}, but not with the content that was ordered"
-            _ask(tx, "incomplete_images", reason, completed.order_id, issued, now)
+            _ask(tx, "incomplete_images", reason, key, issued, now)
             return
         tx.orders.conclude(completed.order_id, "COMPLETED", now)
         _images_arrived(tx, issued, body, completed, occurred_at, now, claim_timeout_s)
@@ -53,12 +71,31 @@ def take_parked(tx: Transaction, node: str, parked: OrderParked, key: str, now: 
     if issued is None or issued.outcome == "COMPLETED":
         return
     tx.orders.conclude(parked.order_id, "PARKED", now, parked.reason)
+    if isinstance(issued.order.body, ResendJob):
+        _resend_failed(tx, issued, issued.order.body, parked, key, now)
+        return
     if isinstance(issued.order.body, ReturnReport):
         park_return(tx, issued, now)
     detail = {"kind": issued.order.body.kind, "reason": parked.reason, "attempts": parked.attempts}
     _log(tx, "order.parked", issued, now, detail)
     reason = f"{issued.order.body.kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
     _ask(tx, "order", reason, key, issued, now)
+
+
+def _resend_failed(
+    tx: Transaction, issued: IssuedOrder, resent: ResendJob, parked: OrderParked, key: str, now: datetime
+) -> None:
+    """The node has no such job parked: the person who asked hears of it, and the next try is a fresh order."""
+    _log(tx, "order.parked", issued, now, {"kind": "resend", "reason": parked.reason, "attempts": parked.attempts})
+    original = tx.orders.get(resent.job_key)
+    if original is not None and original.outcome == "PARKED":
+        tx.orders.conclude(resent.job_key, "LOST", now, parked.reason)
+    reason = f"{issued.node} could not try its {resent.job_kind} again: {parked.reason}"
+    if original is not None and original.node == issued.node:
+        _ask(tx, "order", reason, key, original, now)
+    else:
+        about = About(node=issued.node, resend_kind=resent.job_kind, resend_key=resent.job_key)
+        ask_a_person(tx, "job", reason, key, now, about)
 
 
 def take_parked_job(tx: Transaction, node: str, parked: JobParked, key: str, now: datetime) -> None:
@@ -87,8 +124,17 @@ def _images_arrived(
         _mark_delivered(tx, read, min(occurred_at, now), now, claim_timeout_s)
         return
     reader = tx.readers.get(read.lease.reader_id) if read.lease is not None else None
-    if reader is not None and reader.workstation.node == issued.node:
+    if reader is None or reader.workstation.node != issued.node:
+        return
+    problems = entitlement_problems(reader, read.origin, now)
+    if not problems:
         deliver_images(tx, read, reader, now)
+    elif read.state is ReadState.ASSIGNED:
+        withdraw(tx, read, Actor.ROUTER, "router", "; ".join(problems), now)
+    else:
+        reason = f"images were not delivered to {reader.id}, who holds the read: {'; '.join(problems)}"
+        about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
+        ask_a_person(tx, "images_withheld", reason, f"{read.id}:{read.epoch}", now, about)
 
 
 def _mark_delivered(tx: Transaction, read: Read, delivered_at: datetime, now: datetime, claim_timeout_s: float) -> None:

@@ -186,7 +186,7 @@ class IssuedOrder(Protocol):
     def epoch(self) -> int | None: ...
     @property
     def outcome(self) -> str | None:
-        """None while open, then COMPLETED or PARKED."""
+        """None while open, then COMPLETED, PARKED, or LOST where the node says it has no such job parked."""
 
 
 class Orders(Protocol):

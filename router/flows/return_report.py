@@ -1,5 +1,6 @@
 """The way home of a report: to the immutable origin only, closed only by the origin's application ACK."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from dicom_nodes.contract import ExamCode, ReportAcknowledged, ReportAuthor, ReturnReport
@@ -15,7 +16,13 @@ from router.model.study import Study
 from router.rules.read_states import Actor, Event
 
 CHANNELS = ("ris", "archive")
-_ACCEPTED_CODE = {"ris": "AA", "archive": "0000"}
+_ACCEPTED_CODES = {"ris": {"AA"}, "archive": {"0000", "B000", "B006", "B007"}}
+_WARNINGS = {
+    "B000": "the archive changed data elements (coercion)",
+    "B006": "the archive discarded data elements",
+    "B007": "the archive found that the data set does not match its SOP class",
+}
+"""C-STORE answers that say the document is kept, though not as it was sent (DICOM PS3.4 B.2.3)."""
 
 
 def return_report(tx: Transaction, report: Report, read: Read, study: Study, now: datetime) -> None:
@@ -51,6 +58,16 @@ def return_report(tx: Transaction, report: Report, read: Read, study: Study, now
     )
 
 
+def return_again(tx: Transaction, before: IssuedOrder, body: ReturnReport, now: datetime) -> None:
+    """The same report once more under an order of its own; channels that acknowledged it keep that."""
+    order = tx.orders.issue(before.node, body, now, read_id=body.read_id, report_id=body.report_id, epoch=before.epoch)
+    for delivery in tx.reports.deliveries(body.report_id):
+        if delivery.state not in {DeliveryState.ACKED, DeliveryState.FILED}:
+            tx.reports.put_delivery(
+                Delivery(body.report_id, delivery.channel, order.order_id, DeliveryState.QUEUED, now)
+            )
+
+
 def take_acknowledgement(tx: Transaction, issued: IssuedOrder, acknowledged: ReportAcknowledged, now: datetime) -> None:
     """One channel answered. The RIS's AA delivers the read; anything but acceptance is for a person."""
     report_id = issued.report_id or ""
@@ -58,7 +75,7 @@ def take_acknowledgement(tx: Transaction, issued: IssuedOrder, acknowledged: Rep
     present = before.get(acknowledged.channel)
     if present is not None and present.state in {DeliveryState.ACKED, DeliveryState.FILED}:
         return
-    accepted = acknowledged.code == _ACCEPTED_CODE[acknowledged.channel]
+    accepted = acknowledged.code in _ACCEPTED_CODES[acknowledged.channel]
     state = DeliveryState.ACKED if accepted else DeliveryState.REJECTED
     order_id = issued.order.order_id
     tx.reports.put_delivery(
@@ -67,6 +84,8 @@ def take_acknowledgement(tx: Transaction, issued: IssuedOrder, acknowledged: Rep
     read = tx.reads.get(issued.read_id or "", lock=True)
     uid = read.study_instance_uid if read is not None else None
     detail = {"channel": acknowledged.channel, "code": acknowledged.code, "reference": acknowledged.reference}
+    if acknowledged.channel == "archive" and acknowledged.code in _WARNINGS:
+        detail["warning"] = _WARNINGS[acknowledged.code]
     tx.ledger.append(
         Entry(
             event="report.acknowledged" if accepted else "report.rejected",
@@ -106,12 +125,12 @@ def take_return_completed(tx: Transaction, issued: IssuedOrder, now: datetime) -
 
 def _close(tx: Transaction, issued: IssuedOrder, read: Read, now: datetime) -> None:
     order_id = issued.order.order_id
-    tx.reports.mark_deliveries(order_id, {DeliveryState.ACKED}, DeliveryState.FILED, now)
-    unfiled = [
-        delivery.channel
-        for delivery in tx.reports.deliveries(issued.report_id or "")
-        if delivery.state is not DeliveryState.FILED
-    ]
+    unfiled = []
+    for delivery in tx.reports.deliveries(issued.report_id or ""):
+        if delivery.state is DeliveryState.ACKED:
+            tx.reports.put_delivery(replace(delivery, state=DeliveryState.FILED, updated_at=now))
+        elif delivery.state is not DeliveryState.FILED:
+            unfiled.append(delivery.channel)
     if unfiled:
         reason = f"{issued.node} completed the return of a report without an acknowledgement of {', '.join(unfiled)}"
         _ask(tx, "report_unacknowledged", reason, order_id, issued, read.study_instance_uid, now)

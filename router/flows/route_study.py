@@ -63,6 +63,8 @@ def take_settled_study(tx: Transaction, node: str, settled: StudySettled, routin
     tx.studies.add_revision(settled, now)
     detail = {"revision": settled.revision, "instances": len(settled.manifest.entries)}
     tx.ledger.append(Entry("study.settled", now, f"node {node}", study_instance_uid=uid, node=node, detail=detail))
+    for notice in settled.notices:
+        ask_a_person(tx, "study_notice", notice, f"{uid}:{notice}", now, About(study_instance_uid=uid, node=node))
     reads = tx.reads.of_study(uid, lock=True)
     if reads:
         _revise(tx, reads[-1], known or study, study, routing, now)

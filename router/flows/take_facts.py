@@ -151,7 +151,7 @@ def apply_fact(
         case ReportReceived():
             take_report(tx, report_of(node, body, occurred_at, now), now)
         case OrderCompleted():
-            take_completed(tx, node, body, occurred_at, now, settings.router.claim_timeout_s)
+            take_completed(tx, node, body, key, occurred_at, now, settings.router.claim_timeout_s)
         case OrderParked():
             take_parked(tx, node, body, key, now)
         case ReportAcknowledged():

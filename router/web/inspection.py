@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from router.flows import human_queue
 from router.flows.accept_report import accept_held_report
+from router.flows.resend_work import resend
 from router.model.errors import Invalid, NotFound
 from router.model.report import Disposition
 from router.rules.read_states import STATES, TRANSITIONS
@@ -56,9 +57,12 @@ def post_resolve(item_id: str, body: NoteBody, services: WithServices, caller: S
     responses=responses(404, 409),
 )
 def post_resend(item_id: str, body: NoteBody, services: WithServices, caller: Staff) -> QueueItemView:
-    """Order the node to try the parked work again, and close the item. If it parks again, a new item appears."""
+    """Order the work again, and close the item. If it fails again, a new item appears.
+
+    Images are sent only to whoever still holds the read they were ordered for; otherwise 409, and the item stays open.
+    """
     with services.store.write() as tx:
-        return item_view(human_queue.resend(tx, item_id, caller.name, body.note, services.now()))
+        return item_view(resend(tx, item_id, caller.name, body.note, services.now()))
 
 
 @router.get("/reports", tags=["reports"], summary="Reports of every read, and of none", responses=responses())

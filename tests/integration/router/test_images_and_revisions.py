@@ -116,3 +116,11 @@ def test_late_images_after_the_final_report_make_a_fresh_read_and_are_shown(regi
     before, fresh = sorted(region.get("/reads"), key=lambda entry: str(entry["revision"]))
     assert (before["state"], fresh["state"]) == ("VERIFIED", "READY")
     assert "a final report stands for the revision before" in region.queue("late_images")[0]["reason"]
+
+
+def test_what_a_node_finds_odd_about_a_study_is_asked_once_and_the_study_goes_on(region: Region) -> None:
+    notice = "Images of this study carry 2 different accession numbers; the first is used."
+    region.rxn.say(settled(notices=(notice,)))
+    region.rxn.say(settled(revision=2, contents="abc", notices=(notice,)))
+    assert [item["reason"] for item in region.queue("study_notice")] == [notice]
+    assert [read["revision"] for read in region.get("/reads")] == [2]
