@@ -1,6 +1,7 @@
 """Reports: matched surely or held; returned to the origin only; closed only by the origin's acknowledgement."""
 
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -123,10 +124,40 @@ def test_a_rejection_by_the_ris_is_shown_and_can_be_sent_again(region: Region, c
     (item,) = region.queue("report_rejected")
     answer = region.client.post(f"/human-queue/{item['id']}/resend", json={"note": "fixed"}, headers=region.staff)
     assert answer.json()["resolved_by"] == "admin test"
-    (resend,) = region.rxn.new_orders()
-    assert resend.body == ResendJob(job_kind="return", job_key=order_id)
-    region.rxn.say(ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="2"))
+    (again,) = region.rxn.new_orders()
+    assert isinstance(again.body, ReturnReport)
+    assert again.order_id != order_id
+    assert channels(region) == {"archive": "SENT", "ris": "SENT"}
+    region.rxn.say(ReportAcknowledged(order_id=again.order_id, channel="ris", code="AA", reference="2"))
     assert region.read()["state"] == "DELIVERED"
+    region.rxn.say(ReportAcknowledged(order_id=order_id, channel="archive", code="0000", reference="1"))
+    region.rxn.say(OrderCompleted(order_id=again.order_id))
+    assert region.read()["state"] == "CLOSED"
+    assert set(channels(region).values()) == {"FILED"}
+
+
+@pytest.mark.parametrize("code", ["B000", "B006", "B007"])
+def test_an_archive_that_keeps_the_report_with_a_warning_has_taken_it(region: Region, code: str) -> None:
+    order_id = returned(region)
+    region.rxn.say(
+        ReportAcknowledged(order_id=order_id, channel="archive", code=code, reference="1"),
+        ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="1"),
+        OrderCompleted(order_id=order_id),
+    )
+    assert region.read()["state"] == "CLOSED"
+    assert region.queue() == []
+    entries = region.get("/ledger", study_instance_uid="1.2.3.4")[0]["entries"]
+    (warned,) = [entry for entry in entries if "warning" in entry["detail"]]
+    assert (warned["event"], warned["detail"]["code"]) == ("report.acknowledged", code)
+
+
+@pytest.mark.parametrize(
+    ("channel", "code"), [("archive", "A700"), ("archive", "AA"), ("ris", "0000"), ("ris", "B000")]
+)
+def test_no_other_answer_is_an_acceptance(region: Region, channel: Literal["ris", "archive"], code: str) -> None:
+    order_id = returned(region)
+    region.rxn.say(ReportAcknowledged(order_id=order_id, channel=channel, code=code, reference="1"))
+    assert channels(region)[channel] == "REJECTED"
 
 
 def test_a_parked_return_can_be_sent_again_and_then_closes(region: Region) -> None:
