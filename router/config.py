@@ -61,6 +61,7 @@ class Router(Settings):
     final_timeout_s: float = Field(default=86_400.0, gt=0, description="PRELIMINARY: final report overdue")
     acknowledge_timeout_s: float = Field(default=3600.0, gt=0, description="VERIFIED: no application ACK")
     filing_timeout_s: float = Field(default=3600.0, gt=0, description="DELIVERED: not filed on every channel")
+    past_due_again_s: float = Field(default=14_400.0, gt=0, description="past due, item resolved: asked again")
     node_silent_s: float = Field(default=300.0, gt=0, description="a node's traffic stopped")
     longest_wait_s: float = Field(default=55.0, ge=0, description="upper limit of a node's long poll")
 

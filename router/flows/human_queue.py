@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from router.flows.ports import Transaction
@@ -24,6 +24,23 @@ class About:
     node: str | None = None
     resend_kind: str | None = None
     resend_key: str | None = None
+
+
+def ask_again(
+    tx: Transaction, kind: str, reason: str, key: str, now: datetime, about: About, again_after_s: float
+) -> None:
+    """Ask about something that lasts: once while an item is open, and anew so long after the last was resolved."""
+    number = 1
+    while (item := tx.queue.by_key(dedupe_key(kind, _numbered(key, number)))) is not None:
+        if item.resolved_at is None or now < item.resolved_at + timedelta(seconds=again_after_s):
+            return
+        number += 1
+    again = "" if number == 1 else f" (asked for the {number}. time; it still holds)"
+    ask_a_person(tx, kind, reason + again, _numbered(key, number), now, about)
+
+
+def _numbered(key: str, number: int) -> str:
+    return key if number == 1 else f"{key}#{number}"
 
 
 def ask_a_person(tx: Transaction, kind: str, reason: str, key: str, now: datetime, about: About) -> None:

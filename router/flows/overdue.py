@@ -1,4 +1,7 @@
-"""No state without a timeout: what lasted too long is changed by the clock or shown to a person, once.
+"""No state without a timeout: what lasted too long is changed by the clock or shown to a person.
+
+There is one open item for each thing that lasts. Where its item is resolved and it still lasts, the timeout runs
+again and then asks anew: no answer of a person silences a stuck read for ever.
 
 The database picks what is overdue and not shown yet, so a round costs little however long the backlog is.
 """
@@ -9,7 +12,7 @@ from functools import partial
 
 from router.config import Router
 from router.flows.assign_reads import OnFailure, offer_again_after_lapse
-from router.flows.human_queue import About, ask_a_person
+from router.flows.human_queue import About, ask_a_person, ask_again
 from router.flows.ports import Store, Transaction
 from router.model.errors import TransitionRefused
 from router.model.read import SIGNED, Read, ReadState
@@ -33,8 +36,9 @@ def tick(store: Store, settings: Router, now: datetime, on_failure: OnFailure) -
     """Ask a person about every read and node that waits too long; returns how many. Runs under the planner lock."""
     with store.write() as tx:
         tx.network.expect_traffic(now)
+    asked_late_since = now - timedelta(seconds=settings.past_due_again_s)
     with store.read() as tx:
-        overdue = tx.reads.overdue(_deadlines(settings, now), set(STATES) - ENDS - SIGNED, now)
+        overdue = tx.reads.overdue(_deadlines(settings, now), set(STATES) - ENDS - SIGNED, asked_late_since, now)
         silent = [node for node in tx.network.nodes() if node.is_silent(settings.node_silent_s, now)]
     for start in range(0, len(overdue), _READS_A_COMMIT):
         with store.write() as tx:
@@ -45,7 +49,7 @@ def tick(store: Store, settings: Router, now: datetime, on_failure: OnFailure) -
             since = "ever" if node.last_traffic_at is None else f"since {node.last_traffic_at:%Y-%m-%d %H:%M} UTC"
             reason = f"nothing was heard of node {node.ods_code} {since}"
             key = f"{node.ods_code}:{node.last_traffic_at}"
-            ask_a_person(tx, "node_silent", reason, key, now, About(node=node.ods_code))
+            ask_again(tx, "node_silent", reason, key, now, About(node=node.ods_code), settings.node_silent_s)
     return len(overdue) + len(silent)
 
 
@@ -98,10 +102,11 @@ def _handle(tx: Transaction, read_id: str, settings: Router, now: datetime) -> N
     about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
     if is_late(read, now):
         reason = f"the report was due at {read.due_at:%Y-%m-%d %H:%M} UTC; the read is {read.state.value}"
-        ask_a_person(tx, "past_due", reason, read.id, now, about)
+        ask_again(tx, "past_due", reason, read.id, now, about, settings.past_due_again_s)
     if not is_overdue(read, settings, now):
         return
     policy = STATES[read.state]
     since = f"{read.entered_at:%Y-%m-%d %H:%M} UTC"
     reason = f"{read.state.value} since {since}: {policy.means}; owner: {policy.owner}"
-    ask_a_person(tx, "overdue", reason, f"{read.id}:{read.state.value}:{read.entered_at}", now, about)
+    timeout_s: float = getattr(settings, policy.timeout or "")
+    ask_again(tx, "overdue", reason, f"{read.id}:{read.state.value}:{read.entered_at}", now, about, timeout_s)

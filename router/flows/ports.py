@@ -115,11 +115,16 @@ class Reads(Protocol):
         """Ids of the reads in these states whose lease ran out."""
 
     def overdue(
-        self, entered_by: Mapping[ReadState, datetime], due_states: Collection[ReadState], now: datetime
+        self,
+        entered_by: Mapping[ReadState, datetime],
+        due_states: Collection[ReadState],
+        asked_late_since: datetime,
+        now: datetime,
     ) -> Sequence[str]:
         """Ids of the reads that are in a state since its time or longer, or in one of `due_states` past their due time.
 
-        Those that an open item of the human queue already asks about are left out.
+        Those are left out about which an item of the human queue asks, or did until after that same time (for the due
+        time: until after `asked_late_since`).
         """
 
     def open_assignment(self, assignment: Assignment) -> None: ...
@@ -235,6 +240,8 @@ class HumanQueue(Protocol):
         """False when an item with this dedupe key was opened before."""
 
     def get(self, item_id: str) -> QueueItem | None: ...
+
+    def by_key(self, dedupe_key: str) -> QueueItem | None: ...
 
     def listing(self, *, kind: str | None, resolved: bool) -> Sequence[QueueItem]: ...
 

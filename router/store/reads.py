@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, Exists, Row, and_, exists, insert, or_, select, update
 
 from router.model.read import Assignment, Lease, Read, ReadState, Visibility
 from router.store import tables as t
@@ -74,14 +74,28 @@ class SqlReads:
         return list(self._connection.execute(query).scalars())
 
     def overdue(
-        self, entered_by: Mapping[ReadState, datetime], due_states: Collection[ReadState], now: datetime
+        self,
+        entered_by: Mapping[ReadState, datetime],
+        due_states: Collection[ReadState],
+        asked_late_since: datetime,
+        now: datetime,
     ) -> Sequence[str]:
         r, q = t.read, t.human_queue
-        asked = exists().where(q.c.read_id == r.c.id, q.c.resolved_at.is_(None))
-        too_long = or_(*(and_(r.c.state == state, r.c.entered_at <= at) for state, at in entered_by.items()))
-        not_shown = ~asked.where(q.c.kind == "overdue", q.c.opened_at > r.c.entered_at)
-        late = and_(r.c.state.in_(list(due_states)), r.c.due_at <= now, ~asked.where(q.c.kind == "past_due"))
-        query = select(r.c.id).where(or_(and_(too_long, not_shown), late)).order_by(r.c.due_at, r.c.id)
+
+        def asked(kind: str, since: datetime) -> Exists:
+            lately = or_(q.c.resolved_at.is_(None), q.c.resolved_at > since)
+            return exists().where(q.c.read_id == r.c.id, q.c.kind == kind, lately)
+
+        too_long = [
+            and_(
+                r.c.state == state,
+                r.c.entered_at <= at,
+                ~asked("overdue", at).where(q.c.opened_at > r.c.entered_at),
+            )
+            for state, at in entered_by.items()
+        ]
+        late = and_(r.c.state.in_(list(due_states)), r.c.due_at <= now, ~asked("past_due", asked_late_since))
+        query = select(r.c.id).where(or_(*too_long, late)).order_by(r.c.due_at, r.c.id)
         return list(self._connection.execute(query).scalars())
 
     def open_assignment(self, assignment: Assignment) -> None:

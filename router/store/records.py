@@ -59,6 +59,11 @@ class SqlHumanQueue:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else QueueItem(**row._mapping)
 
+    def by_key(self, dedupe_key: str) -> QueueItem | None:
+        query = select(t.human_queue).where(t.human_queue.c.dedupe_key == dedupe_key)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else QueueItem(**row._mapping)
+
     def listing(self, *, kind: str | None, resolved: bool) -> Sequence[QueueItem]:
         q = t.human_queue
         query = select(q).order_by(q.c.opened_at, q.c.id)

@@ -69,7 +69,7 @@ def test_a_lease_that_ran_out_is_given_on_in_the_same_round(region: Region) -> N
 
 def test_one_read_whose_timeout_fails_keeps_no_other_back(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
     unassignable_and_late(region, 3)
-    ask = overdue.ask_a_person
+    ask = overdue.ask_again
     failures: list[Exception] = []
 
     def breaks_for_one(tx: object, kind: str, reason: str, key: str, *rest: object) -> None:
@@ -77,7 +77,7 @@ def test_one_read_whose_timeout_fails_keeps_no_other_back(region: Region, monkey
             raise ZeroDivisionError
         ask(tx, kind, reason, key, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(overdue, "ask_a_person", breaks_for_one)
+    monkeypatch.setattr(overdue, "ask_again", breaks_for_one)
     overdue.tick(store_of(region), region.settings.router, region.clock(), failures.append)
     assert [type(failure) for failure in failures] == [ZeroDivisionError]
     assert sorted(str(item["read_id"]) for item in region.queue("past_due")) == ["r5.0", "r5.2"]

@@ -17,7 +17,9 @@ def later(region: Region, seconds: float) -> list[str]:
     return sorted(item["kind"] for item in region.queue() if item["kind"] not in {"node_silent", "past_due"})
 
 
-def test_a_read_nobody_can_take_is_shown_once(sqlite_region: Region) -> None:
+def test_a_read_nobody_can_take_is_shown_once_and_again_after_a_resolve_that_changed_nothing(
+    sqlite_region: Region,
+) -> None:
     region = sqlite_region
     for number in (1, 2):
         body = {k: v for k, v in region.get(f"/readers/reader-{number}").items() if k not in {"id", "credentials"}}
@@ -28,7 +30,11 @@ def test_a_read_nobody_can_take_is_shown_once(sqlite_region: Region) -> None:
     (item,) = region.queue("overdue")
     assert "waits for an eligible reader; owner: planner" in item["reason"]
     region.client.post(f"/human-queue/{item['id']}/resolve", json={"note": "rota asked"}, headers=region.staff)
-    assert later(region, 10_000) == []
+    assert later(region, 3500) == []
+    assert later(region, 200) == ["overdue"]
+    (again,) = region.queue("overdue")
+    assert again["reason"] == f"{item['reason']} (asked for the 2. time; it still holds)"
+    assert later(region, 10_000) == ["overdue"]
 
 
 def test_an_unmapped_exam_nobody_routes_is_overdue(sqlite_region: Region) -> None:
@@ -65,13 +71,19 @@ def test_a_read_that_is_on_hold_too_long_is_overdue(sqlite_region: Region) -> No
     assert later(sqlite_region, 14_401) == ["overdue"]
 
 
-def test_a_read_past_its_due_time_is_shown_once(sqlite_region: Region) -> None:
+def test_a_read_past_its_due_time_is_shown_once_and_again_after_a_resolve(sqlite_region: Region) -> None:
     sqlite_region.assign()
     sqlite_region.clock.pass_s(23 * 3600 + 1)
     for _ in range(3):
         sqlite_region.plan()
         sqlite_region.clock.pass_s(60)
-    assert len(sqlite_region.queue("past_due")) == 1
+    (item,) = sqlite_region.queue("past_due")
+    sqlite_region.client.post(f"/human-queue/{item['id']}/resolve", json={"note": "x"}, headers=sqlite_region.staff)
+    sqlite_region.plan()
+    assert sqlite_region.queue("past_due") == []
+    sqlite_region.clock.pass_s(14_401)
+    sqlite_region.plan()
+    assert [again["read_id"] for again in sqlite_region.queue("past_due")] == [item["read_id"]]
 
 
 def test_a_read_that_lapses_again_and_again_is_shown(sqlite_region: Region) -> None:
@@ -91,6 +103,18 @@ def test_a_node_that_stops_talking_is_shown_once_for_each_silence(sqlite_region:
     region.rxl.orders()
     region.clock.pass_s(60)
     region.plan()
+    region.plan()
+    assert [item["node"] for item in region.queue("node_silent")] == ["RXN"]
+    (item,) = region.queue("node_silent")
+    region.client.post(f"/human-queue/{item['id']}/resolve", json={"note": "rang"}, headers=region.staff)
+    region.rxl.orders()
+    region.plan()
+    assert region.queue("node_silent") == []
+    region.clock.pass_s(299)
+    region.rxl.orders()
+    region.plan()
+    assert region.queue("node_silent") == []
+    region.clock.pass_s(1)
     region.plan()
     assert [item["node"] for item in region.queue("node_silent")] == ["RXN"]
     region.rxn.orders()
