@@ -20,6 +20,7 @@ from dicom_nodes.foundation.settings_file import split_host_port
 from router.config import RouterSettings
 from router.flows import overdue
 from router.flows.assign_reads import assign_ready_reads
+from router.store import planner_rounds
 from router.store.schema import migrate
 from router.store.seeding import load_seeds
 from router.store.tokens import Role
@@ -65,6 +66,8 @@ class Planner:
                 overdue.give_back(self._store, now, _log_failure)
                 assign_ready_reads(self._store, now, self._settings.claim_timeout_s, _log_failure)
                 overdue.tick(self._store, self._settings, now, _log_failure)
+                with self._store.write() as tx:
+                    planner_rounds.record(tx.connection, self._clock())
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -110,7 +113,7 @@ def create_app(settings: RouterSettings, clock: Clock = utc_now, *, plan_in_back
         planner.stop()
         store.database.dispose()
 
-    app = build_api(Services(settings, store, clock, bell, planner.wake), lifespan)
+    app = build_api(Services(settings, store, clock, bell, planner.wake, clock()), lifespan)
     app.state.planner = planner
     return app
 

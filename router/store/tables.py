@@ -207,6 +207,13 @@ delivery = Table(
     Column("reference", Text),
 )
 
+planner_round = Table(
+    "planner_round",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("finished_at", UtcDateTime, nullable=False),
+)
+
 order_log = Table(
     "order_log",
     metadata,

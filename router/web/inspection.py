@@ -1,5 +1,6 @@
 """What happened and what waits: human queues, held reports, the ledger, the life of a read, health."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,6 +11,7 @@ from router.flows.resend_work import resend
 from router.model.errors import Invalid, NotFound
 from router.model.report import Disposition
 from router.rules.read_states import STATES, TRANSITIONS
+from router.store import planner_rounds
 from router.web.errors import ErrorBody, responses
 from router.web.messages import (
     AcceptBody,
@@ -23,10 +25,14 @@ from router.web.messages import (
     TransitionView,
 )
 from router.web.security import Staff, StaffOrReader
-from router.web.services import WithServices
+from router.web.services import Services, WithServices
 from router.web.views import item_view, report_view, traces
 
 router = APIRouter()
+
+_MISSED_ROUNDS = 3
+_LONGEST_ROUND_S = 60.0
+"""A planner that finished no round in the longer of both times does not work."""
 
 
 @router.get("/human-queue", tags=["human queue"], summary="What waits for a person", responses=responses())
@@ -160,7 +166,24 @@ def get_read_states(_caller: StaffOrReader) -> LifeView:
     responses={503: {"model": ErrorBody, "description": "The database does not answer"}},
 )
 def get_health(services: WithServices) -> HealthView:
-    """200 when a query of the database just succeeded; needs no token."""
+    """200 when a query of the database just succeeded; needs no token. `degraded` says that no reads are given out."""
     with services.store.read() as tx:
         log_id = tx.orders.log_id()
-    return HealthView(state="ok", database=services.store.database.engine.dialect.name, log_id=log_id)
+        planned_at = planner_rounds.last(tx.connection)
+    reasons = _why_degraded(services, planned_at)
+    return HealthView(
+        state="degraded" if reasons else "ok",
+        reasons=reasons,
+        planned_at=planned_at,
+        database=services.store.database.engine.dialect.name,
+        log_id=log_id,
+    )
+
+
+def _why_degraded(services: Services, planned_at: datetime | None) -> list[str]:
+    """A router that has just started has had no chance to plan yet."""
+    every_s = services.settings.router.plan_every_s
+    since = max(services.started_at, planned_at or services.started_at)
+    if (services.now() - since).total_seconds() <= max(_MISSED_ROUNDS * every_s, _LONGEST_ROUND_S):
+        return []
+    return [f"no planner has finished a round since {since:%Y-%m-%d %H:%M:%S} UTC; one is due every {every_s:g} s"]

@@ -335,6 +335,8 @@ class LifeView(BaseModel):
 
 
 class HealthView(BaseModel):
-    state: Literal["ok"]
+    state: Literal["ok", "degraded"]
+    reasons: list[str] = Field(description="Why it is degraded")
+    planned_at: datetime | None = Field(description="When a planner last finished a round, of whichever replica")
     database: str = Field(description="Proven by a query just now", examples=["postgresql"])
     log_id: str

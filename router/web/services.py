@@ -22,6 +22,7 @@ class Services:
     clock: Clock
     bell: OrderBell
     wake_planner: Callable[[], None]
+    started_at: datetime
 
     def now(self) -> datetime:
         return self.clock()

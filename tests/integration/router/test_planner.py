@@ -152,3 +152,33 @@ def test_a_round_in_which_nothing_changed_writes_nothing(sqlite_region: Region) 
     assert round_of(60) < 12
     waiting = region.get(f"/reads/{region.read()['id']}/why")["waiting"]
     assert [e["reasons"] for e in waiting["exclusions"]] == [["no session is open"]] * 2
+
+
+def test_health_says_when_no_planner_finishes_a_round(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    def health() -> dict[str, Any]:
+        answer = region.client.get("/health")
+        assert answer.status_code == 200
+        found: dict[str, Any] = answer.json()
+        return found
+
+    assert (health()["state"], health()["planned_at"]) == ("ok", None)
+    region.plan()
+    planned_at = health()["planned_at"]
+    assert planned_at is not None
+    region.clock.pass_s(3 * 3600)
+    assert health()["state"] == "ok"
+
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("router.app.assign_ready_reads", breaks)
+        region.clock.pass_s(1)
+        with pytest.raises(ZeroDivisionError):
+            region.plan()
+    assert (health()["state"], health()["planned_at"]) == ("degraded", planned_at)
+    assert health()["reasons"] == [
+        "no planner has finished a round since 2026-11-02 09:00:00 UTC; one is due every 3600 s"
+    ]
+    region.plan()
+    assert (health()["state"], health()["reasons"]) == ("ok", [])

@@ -236,6 +236,12 @@ def _tables_of_the_work() -> None:
         sa.PrimaryKeyConstraint("node"),
     )
     op.create_table(
+        "planner_round",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("finished_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "order_log",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("log_id", sa.String(length=64), nullable=False),
