@@ -1,5 +1,6 @@
 """Read a TOML settings file into a frozen model, or say what is wrong: file, key and what was expected."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -96,4 +97,7 @@ def _problem(detail: Any) -> tuple[str, str]:
         reason = "is missing and has no default"
     elif not isinstance(detail["input"], dict | list) and repr(detail["input"]) not in reason:
         reason = f"{reason}, got {detail['input']!r}"
+    named = re.match(r"([a-z_.\[\]0-9]+): (.*)", reason, re.DOTALL)
+    if not key and named:  # a check across keys names its key itself
+        key, reason = named.groups()
     return key or "(file)", reason

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from itertools import combinations
 from pathlib import Path
 
-from dicom_nodes.config import DimseArchive, EmbeddedArchive, NodeSettings
+from dicom_nodes.config import DimseArchive, NodeSettings
 from dicom_nodes.foundation.settings_file import split_host_port
 from readacross.check.loading import Files, Finding, TrustFile
 from router.config import NodeSeed, RouterSettings
@@ -35,13 +35,8 @@ def _inside(trust: TrustFile) -> Iterator[Finding]:
             yield Finding(path, key, f"{address} is already taken by {listening[address]}")
         listening.setdefault(address, key)
     archive = settings.archive
-    if isinstance(archive, DimseArchive):
-        if archive.ae_title == settings.node.ae_title:
-            yield Finding(path, "archive.ae_title", f"{archive.ae_title!r} is the node's own; expected the PACS's")
-        if archive.address == settings.node.listen:
-            yield Finding(path, "archive.address", "is the node's own listen address; it would send to itself")
-    if isinstance(archive, EmbeddedArchive) and archive.directory == settings.node.data_dir:
-        yield Finding(path, "archive.directory", "is also node.data_dir; the archive needs a folder of its own")
+    if isinstance(archive, DimseArchive) and archive.ae_title == settings.node.ae_title:
+        yield Finding(path, "archive.ae_title", f"{archive.ae_title!r} is the node's own; expected the PACS's")
     for number, peer in enumerate(settings.peers):
         if peer.role == "workstation" and peer.address is None:
             yield Finding(

@@ -61,11 +61,16 @@ def test_paths_are_relative_to_the_file_and_issuers_default_to_the_ods_code(tmp_
         ('ae_title = "CT1"', 'ae_title = "RXN_NODE"', "peers[0].ae_title", "used twice"),
         ('token_file = "rxn.token"', 'token_file = "none"', "router.token_file", "no such file"),
         ('name = "Lanc', 'patient_id_issuer = " "\nname = "Lanc', "trust.patient_id_issuer", "never joins anything"),
-        ('directory = "var/archive"', 'directory = "var/rxn/spool/a"', "(file)", "expected a folder of its own"),
+        (
+            'directory = "var/archive"',
+            'directory = "var/rxn/spool/a"',
+            "archive.directory",
+            "expected a folder of its own",
+        ),
         (
             'kind = "embedded"\ndirectory = "var/archive"',
             'kind = "dimse"\nae_title = "P"\naddress = "127.0.0.1:11112"',
-            "(file)",
+            "archive.address",
             "node's own address",
         ),
         ("[trust]", "[trust", "(syntax)", "line 2"),

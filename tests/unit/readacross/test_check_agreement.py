@@ -79,7 +79,7 @@ def test_files_that_agree_pass(tmp_path: Path) -> None:
         (
             "RXL.toml",
             swap('address = "127.0.0.1:11203"', 'address = "127.0.0.1:11201"'),
-            "RXL.toml: archive.address: is the node's own listen address",
+            "RXL.toml: archive.address: is this node's own address; expected the PACS",
         ),
         (
             "RXL.toml",
