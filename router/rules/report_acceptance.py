@@ -38,12 +38,13 @@ def accept_report(
     lease = read.live_lease
     if lease is None:
         return Hold(f"nobody holds the read (it is {read.state.value})")
-    if report.transaction_uid not in {None, lease.transaction_uid}:
-        return Hold("the fencing token is stale: the read was given to somebody else meanwhile")
     if author is None:
         return Hold("the author is not a known reader of the network")
+    is_stale = report.transaction_uid not in {None, lease.transaction_uid}
     if author.id != lease.reader_id:
-        return Hold("another reader holds the read")
+        return Hold("another reader holds the read" + ("; the fencing token is stale" if is_stale else ""))
+    if is_stale:
+        return Hold("the fencing token is stale: the read was given out again meanwhile")
     problems = entitlement_problems(author, read.origin, now)
     if problems:
         return Hold(f"the author is not entitled to sign now: {'; '.join(problems)}")

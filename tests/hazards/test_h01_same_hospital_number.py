@@ -154,6 +154,7 @@ def twins(region: Region) -> Region:
         )
     region.plan()
     assert [read["state"] for read in region.get("/reads")] == ["ASSIGNED", "ASSIGNED"]
+    region.bring_images()
     return region
 
 

@@ -77,6 +77,13 @@ class Network:
             orders += batch
         return [order for order in orders if isinstance(order.body, ReturnReport)]
 
+    def bring_images(self) -> None:
+        """The reader's node fetches and delivers all that it is ordered to."""
+        node = self.nodes[READING]
+        while orders := node.new_orders():
+            for order in orders:
+                node.complete(order)
+
 
 @pytest.fixture
 def network(tmp_path: Path, database_url: str) -> Iterator[Network]:
@@ -213,9 +220,10 @@ def test_no_report_goes_astray(network: Network) -> None:
     region.plan()
     assert Counter(read["state"] for read in region.get("/reads")) == {"ASSIGNED": len(studies)}
 
+    network.bring_images()
     post = a_days_post(studies, chance)
     for at in range(0, len(post.all), 25):
-        network.nodes[chance.choice(TRUSTS)].say(*post.all[at : at + 25])
+        network.nodes[READING].say(*post.all[at : at + 25])
 
     by_uid = {study.study.study_instance_uid: study.study for study in studies}
     texts = {report.report_id: report.text for report in post.all}
@@ -254,10 +262,12 @@ def test_two_studies_under_one_accession_number_are_never_chosen_between(sqlite_
     second = first.model_copy(update={"study": first.study.model_copy(update={"study_instance_uid": "1.2.826.99"})})
     origin.say(first, second)
     network.region.plan()
+    network.bring_images()
+    reading = network.nodes[READING]
     said = identified(first, by=["accession"])
-    origin.say(received(said.pop("uid"), **said))
+    reading.say(received(said.pop("uid"), **said))
     (item,) = network.region.queue("report_ambiguous")
     assert item["reason"] == "2 studies agree with everything the report gives"
     assert network.returned(first.study.origin) == []
-    origin.say(received("1.2.826.99", patient=first.study.patient))
+    reading.say(received("1.2.826.99", patient=first.study.patient))
     assert [order.body.study.study_instance_uid for order in network.returned(first.study.origin)] == ["1.2.826.99"]
