@@ -26,7 +26,8 @@ class Orthanc:
         self._configuration = folder / "orthanc.json"
         self._configuration.write_text(json.dumps(self._settings(folder, modalities)), encoding="utf-8")
         self._process: RunningProcess | None = None
-        self._http = httpx2.Client(base_url=self.url, timeout=10, trust_env=False)
+        # Orthanc hangs up on an idle connection just when it is used again: a new one for every request
+        self._http = httpx2.Client(base_url=self.url, timeout=10, trust_env=False, headers={"Connection": "close"})
 
     def _settings(self, folder: Path, modalities: Mapping[str, tuple[str, str, int]]) -> dict[str, Any]:
         return {
