@@ -141,6 +141,8 @@ class Peer(Settings):
     allowed_hosts: tuple[HostRange, ...] = ()
     may: tuple[Action, ...] = ()
     address: HostPort | None = None
+    maximum_associations: int | None = Field(default=None, ge=1)
+    """How many associations it may hold at once, within the node's own maximum."""
 
     def allows_host(self, host: str) -> bool:
         """Whether a call from this IP address is this peer's."""

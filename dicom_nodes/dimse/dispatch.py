@@ -68,14 +68,23 @@ class Dispatcher:
         """
         try:
             self._serve(request, caller, exchange)
-        except Refused as refusal:
-            self._note("dimse.refused", request, caller, refusal)
-            exchange.respond(request, Response(refusal.status, str(refusal)))
         except AssociationGoneError:
             raise
-        except Exception as error:
-            self.services.log.error("dimse.failed", **_who(request, caller), exc_info=error)
-            exchange.respond(request, Response(_failure_status(request), "internal failure, try again"))
+        except Exception as error:  # noqa: BLE001 - the handler's boundary: recorded and answered, never success
+            self.answer_failure(error, request, caller, exchange)
+
+    def answer_failure(self, error: Exception, request: Request, caller: Caller, exchange: Exchange) -> None:
+        """Answer a request that was refused or failed, here or while its data set came in.
+
+        Raises:
+            AssociationGoneError: there is nobody left to answer.
+        """
+        if isinstance(error, Refused):
+            self._note("dimse.refused", request, caller, error)
+            exchange.respond(request, Response(error.status, str(error)))
+            return
+        self.services.log.error("dimse.failed", **_who(request, caller), exc_info=error)
+        exchange.respond(request, Response(_failure_status(request), "internal failure, try again"))
 
     def _serve(self, request: Request, caller: Caller, exchange: Exchange) -> None:
         _require_same_service(request)

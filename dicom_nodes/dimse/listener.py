@@ -1,12 +1,18 @@
 """The node's DICOM port: applies the association policy and serves those who may call."""
 
 from dicom_nodes.config import NodeSettings, Peer
+from dicom_nodes.dimse.acceptor import AcceptorPolicy
+from dicom_nodes.dimse.association_server import Admissions, AssociationServer
+from dicom_nodes.dimse.data_set_sink import DataSetSink
 from dicom_nodes.dimse.dispatch import Dispatcher
-from dicom_nodes.dimse.pynetdicom_acceptor import AcceptorPolicy, NodeServer, make_server
+from dicom_nodes.dimse.messages import StoreRequest
 from dicom_nodes.dimse.services import Caller, DimseServices
-from dicom_nodes.foundation.seldom import Seldom
+from dicom_nodes.dimse.store_scp import open_data_set
 from dicom_nodes.foundation.settings_file import split_host_port
-from dicom_nodes.rules.acceptance import Rejection, decide_association, is_listed_host
+from dicom_nodes.rules.acceptance import Rejection, decide_association
+
+_SPARE_THREADS = 16
+"""Beyond twice the associations: for peers that are told there is no place, and for those that are leaving."""
 
 
 class DicomListener:
@@ -19,31 +25,33 @@ class DicomListener:
         *,
         idle_s: float = 300.0,
         stall_s: float = 30.0,
-        first_pdu_s: float = 10.0,
         sub_operation_timeout_s: float = 60.0,
+        artim_s: float = 10.0,
+        reuse_port: bool = False,
     ) -> None:
-        """`idle_s` without traffic, or a PDU that is not whole after `stall_s`, ends an association.
-
-        A connection that has not asked for one within `first_pdu_s` ends too.
-        """
+        """`idle_s` without traffic, or `stall_s` in the middle of a message, ends an association; `artim_s` is how
+        long a peer may take to ask for one, and to close its connection in the end. With `reuse_port` several
+        processes may listen on the same port."""
         self._settings = settings
         self._services = services
-        self._idle_s = idle_s
-        self._turned_away_lately: dict[str, Seldom] = {}
+        self._reuse_port = reuse_port
+        self._admissions = Admissions(settings.node.maximum_associations)
         self._policy = AcceptorPolicy(
-            may_connect=lambda host: is_listed_host(settings, host),
-            turned_away=self._turned_away,
             decide=self._decide,
             rejected=self._rejected,
             opened=self._opened,
             closed=self._closed,
+            cut_off=self._cut_off,
             broken=self._broken,
-            maximum_associations=settings.node.maximum_associations,
-            sub_operation_timeout_s=sub_operation_timeout_s,
+            left=self._admissions.leave,
+            open_sink=self._open_sink,
+            maximum_pdu_bytes=settings.node.maximum_pdu_bytes,
+            idle_s=idle_s,
             stall_s=stall_s,
-            first_pdu_s=first_pdu_s,
+            sub_operation_timeout_s=sub_operation_timeout_s,
+            artim_s=artim_s,
         )
-        self._server: NodeServer | None = None
+        self._server: AssociationServer | None = None
 
     @property
     def port(self) -> int:
@@ -57,13 +65,12 @@ class DicomListener:
             OSError: the address cannot be bound.
         """
         node = self._settings.node
-        self._server = make_server(
-            node.ae_title,
+        self._server = AssociationServer(
             split_host_port(node.listen),
-            node.maximum_pdu_bytes,
-            self._idle_s,
             self._policy,
             Dispatcher(self._services),
+            most_threads=2 * node.maximum_associations + _SPARE_THREADS,
+            reuse_port=self._reuse_port,
         )
         self._server.start()
 
@@ -74,13 +81,15 @@ class DicomListener:
             server.stop(drain_s)
 
     def _decide(self, called: str, calling: str, host: str) -> Peer | Rejection:
-        return decide_association(self._settings, called=called, calling=calling, host=host)
+        decision = decide_association(self._settings, called=called, calling=calling, host=host)
+        return decision if isinstance(decision, Rejection) else self._admissions.admit(decision)
 
-    def _turned_away(self, host: str, why: str) -> None:
-        """Told for the last host of many: connections cost their maker nothing."""
-        connections = self._turned_away_lately.setdefault(why, Seldom()).happened()
-        if connections:
-            self._services.log.warning("connection.refused", host=host, why=why, connections=connections)
+    def _open_sink(self, request: StoreRequest, caller: Caller) -> DataSetSink:
+        return open_data_set(request, caller, self._services)
+
+    def _cut_off(self, caller: Caller | None, host: str, why: str) -> None:
+        fields = {"peer": caller.peer.ae_title, "association": caller.association_id} if caller else {}
+        self._services.log.warning("association.cut_off", host=host, why=why, **fields)
 
     def _broken(self, error: BaseException) -> None:
         self._services.log.error("association.broken", exc_info=error)

@@ -1,11 +1,22 @@
 """Answers C-STORE: success only once the node has the bytes for good (DICOM PS3.4 B.2.3)."""
 
+from dicom_nodes.dimse.data_set_sink import DataSetSink
 from dicom_nodes.dimse.messages import Response, StoreRequest
 from dicom_nodes.dimse.services import Caller, DimseServices
 from dicom_nodes.model.dimse_status import Status
 from dicom_nodes.model.errors import CannotUnderstand
 from dicom_nodes.model.instance import IncomingInstance, Provenance
 from dicom_nodes.rules.acceptance import channel_of, require_action
+
+
+def open_data_set(request: StoreRequest, caller: Caller, services: DimseServices) -> DataSetSink:
+    """Where the request's data set goes as it arrives.
+
+    Raises:
+        Refused: the caller may not store, so nothing of it is kept.
+    """
+    require_action(caller.peer, "store")
+    return services.open_sink(request)
 
 
 def store(request: StoreRequest, caller: Caller, services: DimseServices) -> Response:

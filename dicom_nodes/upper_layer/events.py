@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from dicom_nodes.upper_layer.association_pdus import AssociateAccept, AssociateReject, AssociateRequest
+from dicom_nodes.upper_layer.faults import AbortReason, AbortSource
 from dicom_nodes.upper_layer.pdu_decoder import PDataFragment
 from dicom_nodes.upper_layer.state_machine import Artim
 
@@ -65,3 +66,6 @@ Indication = (
     | CloseTransport
 )
 UpperLayerEvent = Indication | PDataFragment
+
+CONNECTION_LOST = Aborted(AbortSource.SERVICE_PROVIDER, AbortReason.NOT_SPECIFIED, "the connection ended")
+"""Nobody said anything; the transport is gone (DICOM PS3.8 table 9-9, AA-4)."""

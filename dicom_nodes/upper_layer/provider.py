@@ -21,6 +21,7 @@ from dicom_nodes.upper_layer.association_pdus import (
     encode_request,
 )
 from dicom_nodes.upper_layer.events import (
+    CONNECTION_LOST,
     NEED_DATA,
     Aborted,
     ArtimTimer,
@@ -54,8 +55,6 @@ class Side(Enum):
     REQUESTOR = auto()
     ACCEPTOR = auto()
 
-
-_CONNECTION_LOST = Aborted(AbortSource.SERVICE_PROVIDER, AbortReason.NOT_SPECIFIED, "the connection ended")
 
 _EVENT_OF_PDU = {
     PduType.ASSOCIATE_RQ: Event.ASSOCIATE_RQ,
@@ -126,7 +125,7 @@ class UpperLayerProvider:
         """The peer closed the connection, or it broke."""
         self._decoder.discard()
         if (Event.TRANSPORT_CLOSED, self._state) in TRANSITIONS:
-            self._fire(Event.TRANSPORT_CLOSED, _CONNECTION_LOST)
+            self._fire(Event.TRANSPORT_CLOSED, CONNECTION_LOST)
 
     def artim_expired(self) -> None:
         """The timer ran out; without effect when it was stopped meanwhile."""

@@ -1,0 +1,246 @@
+"""One accepted association: negotiated, served request by request, and ended in good order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from uuid import uuid4
+
+from dicom_nodes.config import Peer
+from dicom_nodes.dimse import message_codec as codec
+from dicom_nodes.dimse.association_link import AssociationLink
+from dicom_nodes.dimse.connection import Connection
+from dicom_nodes.dimse.data_set_sink import DataSetSink, Intake, MemorySink
+from dicom_nodes.dimse.dispatch import AssociationGoneError, Dispatcher
+from dicom_nodes.dimse.messages import EchoRequest, PresentationContext, Request, Response, StoreRequest
+from dicom_nodes.dimse.services import Caller
+from dicom_nodes.dimse.sop_classes import Service, service_of
+from dicom_nodes.dimse.supported_contexts import acceptance, relational_queries
+from dicom_nodes.rules.acceptance import Rejection
+from dicom_nodes.upper_layer.association_pdus import DICOM_APPLICATION_CONTEXT, AssociateReject, AssociateRequest
+from dicom_nodes.upper_layer.command_set import RESPONSE, Command, CommandField
+from dicom_nodes.upper_layer.dimse_provider import CommandReceived, DimseEvent
+from dicom_nodes.upper_layer.events import CONNECTION_LOST, NEED_DATA, Aborted, ReleaseRequested
+from dicom_nodes.upper_layer.negotiation import NegotiatedContext, negotiated_contexts
+from dicom_nodes.upper_layer.pdu_decoder import PDataFragment
+from dicom_nodes.upper_layer.provider import Side
+
+_APPLICATION_CONTEXT_NOT_SUPPORTED = AssociateReject(result=1, source=1, reason=2)
+_LARGEST_IDENTIFIER = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptorPolicy:
+    """What an accepted association asks the listener, and how long it waits."""
+
+    decide: Callable[[str, str, str], Peer | Rejection]
+    """(called AE title, calling AE title, host) → the peer, which then counts until `left`, or why not."""
+    rejected: Callable[[Rejection, str, str], None]
+    """(rejection, calling AE title, host)."""
+    opened: Callable[[Caller], None]
+    closed: Callable[[Caller], None]
+    """Called once for each `opened`."""
+    cut_off: Callable[[Caller | None, str, str], None]
+    """(caller if it came that far, host, why in words): the peer broke the protocol, fell silent or vanished."""
+    broken: Callable[[BaseException], None]
+    left: Callable[[Peer], None]
+    open_sink: Callable[[StoreRequest, Caller], DataSetSink]
+    """Where a data set goes; the request has none yet."""
+    maximum_pdu_bytes: int
+    idle_s: float
+    stall_s: float
+    sub_operation_timeout_s: float
+    artim_s: float = 10.0
+
+
+class AcceptedAssociation:
+    """An association from the first byte to the last, in the thread that calls `run`; see `dispatch.Exchange`."""
+
+    def __init__(self, connection: Connection, host: str, policy: AcceptorPolicy, dispatcher: Dispatcher) -> None:
+        self._link = AssociationLink(connection, Side.ACCEPTOR, stall_s=policy.stall_s, artim_s=policy.artim_s)
+        self._host, self._policy, self._dispatcher = host, policy, dispatcher
+        self._contexts: dict[int, PresentationContext] = {}
+        self._sub_operation_contexts: tuple[PresentationContext, ...] = ()
+        self._peer: Peer | None = None
+        self._caller: Caller | None = None
+        self._put_back: DimseEvent | None = None
+        self._cancelled: set[int] = set()
+
+    def run(self) -> None:
+        """Live until the connection is closed; whatever ends it, its end is reported once."""
+        try:
+            self._converse()
+        except Exception as error:  # noqa: BLE001 - the thread's boundary: recorded, and the peer is told by an abort
+            self._policy.broken(error)
+            self._link.upper.abort()
+        finally:
+            self._link.close()
+            if self._caller is not None:
+                self._policy.closed(self._caller)
+            if self._peer is not None:
+                self._policy.left(self._peer)
+
+    def interrupt(self) -> None:
+        """Have the association aborted, from another thread."""
+        self._link.interrupt()
+
+    def _converse(self) -> None:
+        self._link.upper.connected()
+        while (event := self._next_event(self._policy.idle_s)) is not None:
+            match event:
+                case CommandReceived():
+                    self._serve(event.context_id, event.command)
+                case AssociateRequest():
+                    self._negotiate(event)
+                case ReleaseRequested():
+                    self._link.upper.respond_to_release()
+                case Aborted() if self._caller is not None or event is not CONNECTION_LOST:
+                    self._policy.cut_off(self._caller, self._host, event.words)
+                case _:
+                    pass
+
+    def _next_event(self, idle_s: float) -> DimseEvent | None:
+        """What happens next, what was put back first; silence that is too long ends the association."""
+        if (put_back := self._put_back) is not None:
+            self._put_back = None
+            return put_back
+        while True:
+            try:
+                return self._link.next_event(idle_s)
+            except TimeoutError:
+                self._abort("the peer fell silent")
+
+    # -- negotiation -----------------------------------------------------------------------------------------------
+    def _negotiate(self, request: AssociateRequest) -> None:
+        called, calling = request.called_ae_title, request.calling_ae_title
+        if request.application_context != DICOM_APPLICATION_CONTEXT:
+            self._link.upper.reject(_APPLICATION_CONTEXT_NOT_SUPPORTED)
+            return
+        decision = self._policy.decide(called, calling, self._host)
+        if isinstance(decision, Rejection):
+            self._policy.rejected(decision, calling, self._host)
+            self._link.upper.reject(AssociateReject(decision.result, decision.source, decision.reason))
+            return
+        self._peer = decision
+        accept = acceptance(request, self._policy.maximum_pdu_bytes)
+        self._use(negotiated_contexts(request, accept))
+        self._caller = Caller(decision, uuid4().hex, relational_queries(accept))
+        self._policy.opened(self._caller)
+        self._link.upper.accept(accept)
+
+    def _use(self, contexts: tuple[NegotiatedContext, ...]) -> None:
+        self._contexts = {c.id: PresentationContext(c.id, c.abstract_syntax, c.transfer_syntax) for c in contexts}
+        self._sub_operation_contexts = tuple(
+            self._contexts[context.id]
+            for context in contexts
+            if context.requester_is_scp and service_of(context.abstract_syntax) is Service.STORE
+        )
+        self._link.dimse.use_contexts(self._contexts)
+
+    # -- requests --------------------------------------------------------------------------------------------------
+    def _serve(self, context_id: int, command: Command) -> None:
+        if command.command_field == CommandField.C_CANCEL_RQ:
+            return
+        try:
+            head = codec.request_of(command, self._contexts[context_id], b"")
+        except codec.UnexpectedMessageError:
+            self._abort("not a request that is served here")
+            return
+        caller = self._caller
+        if caller is None:
+            return
+        self._cancelled.clear()
+        try:
+            intake = self._take_data_set(head, caller) if command.has_data_set else None
+            request = head if intake is None else _with_data_set(head, intake.close())
+            if intake is not None and intake.failure is not None:
+                self._dispatcher.answer_failure(intake.failure, request, caller, self)
+            else:
+                self._dispatcher.serve(request, caller, self)
+        except AssociationGoneError:
+            return
+
+    def _take_data_set(self, head: Request, caller: Caller) -> Intake:
+        """Read the request's data set to its end, whatever its sink says of it."""
+        if isinstance(head, StoreRequest):
+            intake = Intake(partial(self._policy.open_sink, head, caller))
+        else:
+            intake = Intake(lambda: MemorySink(_LARGEST_IDENTIFIER))
+        next_event, wait, stall_s = self._link.dimse.next_event, self._link.wait, self._policy.stall_s
+        try:
+            while True:
+                event = next_event()
+                if type(event) is PDataFragment:
+                    intake.write(event.data)
+                    if event.is_last:
+                        return intake
+                elif event is NEED_DATA:
+                    wait(stall_s)
+                else:
+                    self._put_back = event
+                    break
+        except TimeoutError:
+            self._abort("the peer fell silent in the middle of a data set")
+        intake.discard()
+        raise AssociationGoneError
+
+    def _abort(self, words: str) -> None:
+        self._policy.cut_off(self._caller, self._host, words)
+        self._link.upper.abort()
+
+    # -- dispatch.Exchange -----------------------------------------------------------------------------------------
+    @property
+    def contexts(self) -> tuple[PresentationContext, ...]:
+        """Contexts on which the caller takes C-STORE from us (role selection, DICOM PS3.7 D.3.3.4)."""
+        return self._sub_operation_contexts
+
+    def respond(self, request: Request, response: Response) -> None:
+        self._require_alive()
+        self._link.send(request.context.id, *codec.response_message(request, response))
+
+    def store(self, request: StoreRequest) -> Response:
+        self._require_alive()
+        self._link.send(request.context.id, *codec.request_message(request))
+        while True:
+            event = self._next_event(self._policy.sub_operation_timeout_s)
+            if not isinstance(event, CommandReceived):
+                self._put_back = event
+                raise AssociationGoneError
+            command = event.command
+            if command.command_field == CommandField.C_CANCEL_RQ:
+                self._note_cancel(command)
+            elif command.command_field != CommandField.C_STORE_RQ | RESPONSE or command.has_data_set:
+                self._abort("not the answer to a sub-operation")
+                raise AssociationGoneError
+            else:
+                return self._answer(command)
+
+    def is_cancelled(self, message_id: int) -> bool:
+        while self._put_back is None and (event := self._link.poll()) is not None:
+            if isinstance(event, CommandReceived) and event.command.command_field == CommandField.C_CANCEL_RQ:
+                self._note_cancel(event.command)
+            else:
+                self._put_back = event
+        self._require_alive()
+        return message_id in self._cancelled
+
+    def _answer(self, command: Command) -> Response:
+        try:
+            return codec.response_of(command, None)
+        except codec.UnexpectedMessageError:
+            self._abort("an answer without a status")
+            raise AssociationGoneError from None
+
+    def _note_cancel(self, command: Command) -> None:
+        if command.message_id_being_responded_to is not None:
+            self._cancelled.add(command.message_id_being_responded_to)
+
+    def _require_alive(self) -> None:
+        """A release or an abort that came in meanwhile is dealt with once the handler has given up."""
+        if not self._link.upper.is_established or self._link.is_interrupted:
+            raise AssociationGoneError
+
+
+def _with_data_set(head: Request, data_set: bytes) -> Request:
+    if isinstance(head, StoreRequest):
+        return replace(head, data_set=data_set)
+    return head if isinstance(head, EchoRequest) else replace(head, identifier=data_set)

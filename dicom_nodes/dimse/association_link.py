@@ -1,0 +1,132 @@
+"""A connection and the protocol on it, joined: bytes in both directions, the ARTIM timer, silence that is too long."""
+
+import threading
+import time
+
+from dicom_nodes.dimse.connection import Connection
+from dicom_nodes.upper_layer.command_set import Command
+from dicom_nodes.upper_layer.dimse_provider import DimseEvent, DimseProvider
+from dicom_nodes.upper_layer.events import NEED_DATA, ArtimTimer, CloseTransport
+from dicom_nodes.upper_layer.provider import Side, UpperLayerProvider
+from dicom_nodes.upper_layer.state_machine import Artim, State
+
+_LARGEST_P_DATA = 4 << 20
+"""A longer P-DATA-TF than that is no peer's, whatever it was told; nothing is allocated for it in any case."""
+
+
+class AssociationLink:
+    """One association on one connection, used by one thread."""
+
+    def __init__(self, connection: Connection, side: Side, *, stall_s: float, artim_s: float) -> None:
+        """`stall_s` is how long a peer may be silent in the middle of a message."""
+        self.connection = connection
+        self.upper = UpperLayerProvider(side, largest_p_data=_LARGEST_P_DATA)
+        self.dimse = DimseProvider(self.upper)
+        self._stall_s, self._artim_s = stall_s, artim_s
+        self._artim_at: float | None = None
+        self._last_traffic = time.monotonic()
+        self._said_all = self._is_closed = self._said_interrupted = False
+        self._interrupted = threading.Event()
+
+    def next_event(self, idle_s: float) -> DimseEvent | None:
+        """Wait for what happens next; None once the connection is closed.
+
+        Raises:
+            TimeoutError: silence for `idle_s` between messages, or for `stall_s` inside one.
+        """
+        while not self._is_closed:
+            event = self.dimse.next_event()
+            if event is NEED_DATA:
+                self.wait(idle_s)
+            elif not self._keeps_house(event):
+                return event
+        return None
+
+    def poll(self) -> DimseEvent | None:
+        """What has already happened; None when nothing has, or when the connection is closed."""
+        while not self._is_closed:
+            event = self.dimse.next_event()
+            if event is NEED_DATA:
+                if not self.connection.is_readable():
+                    return None
+                self._receive()
+            elif not self._keeps_house(event):
+                return event
+        return None
+
+    def wait(self, idle_s: float) -> None:
+        """Send what is to be sent, then take in what comes; at most for a tick of the connection.
+
+        Raises:
+            TimeoutError: as for `next_event`.
+        """
+        self.flush()
+        if self._receive():
+            return
+        now = time.monotonic()
+        if self._artim_at is not None:
+            if now >= self._artim_at:
+                self._artim_at = None
+                self.upper.artim_expired()
+        elif now - self._last_traffic > (idle_s if self.dimse.is_between_messages else self._stall_s):
+            raise TimeoutError
+
+    def send(self, context_id: int, command: Command, data_set: bytes | None = None) -> None:
+        """Send a message at once; a connection that fails shows as an event."""
+        self.dimse.send_command(context_id, command)
+        if data_set is not None:
+            self.dimse.send_data_set(context_id, data_set)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what the protocol wants written; in Sta13, where nothing follows, say so to the peer."""
+        outgoing = self.upper.data_to_send()
+        if outgoing:
+            try:
+                self.connection.send(outgoing)
+            except OSError:
+                self.upper.receive_eof()
+            self._last_traffic = time.monotonic()
+        if self.upper.state is State.AWAITING_CLOSE and not self._said_all:
+            self._said_all = True
+            self.connection.finish_sending()
+
+    @property
+    def is_interrupted(self) -> bool:
+        return self._interrupted.is_set()
+
+    def interrupt(self) -> None:
+        """Have the association aborted by its own thread; the one thing another thread may ask for."""
+        self._interrupted.set()
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        """Write what is left and close the connection; idempotent."""
+        self._is_closed = True
+        self.flush()
+        self.connection.close()
+
+    def _keeps_house(self, event: DimseEvent) -> bool:
+        """Do what concerns the connection alone; False for what concerns whoever uses it."""
+        if isinstance(event, ArtimTimer):
+            starts = event.action is Artim.START
+            self._artim_at = time.monotonic() + self._artim_s if starts else None
+            return True
+        if isinstance(event, CloseTransport):
+            self.close()
+            return True
+        return False
+
+    def _receive(self) -> bool:
+        received = self.connection.receive()
+        if received is None:
+            return False
+        if len(received):
+            self._last_traffic = time.monotonic()
+            self.upper.receive_data(received)
+        elif self.is_interrupted and not self._said_interrupted:
+            self._said_interrupted = True
+            self.upper.abort()
+        else:
+            self.upper.receive_eof()
+        return True

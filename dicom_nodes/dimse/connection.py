@@ -1,0 +1,96 @@
+"""A TCP connection made quick and bounded: large reads into one buffer, acknowledged at once, never stuck for ever.
+
+DCMTK's senders leave Nagle's algorithm on and write a message in two pieces: unless each read re-arms TCP_QUICKACK,
+every C-STORE costs a delayed acknowledgement of 40 ms. The time-outs are the kernel's (SO_RCVTIMEO), which saves the
+`poll` that Python's own put before every read. The buffer is anonymous memory that only exists once it is written to.
+"""
+
+import mmap
+import select
+import socket
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+
+from dicom_nodes.upper_layer.pdu_types import Buffer
+
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+_BUFFER_BYTES = 1 << 20
+_BUFFERS_AT_ONCE = 512
+_READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
+_NOTHING = memoryview(b"")
+
+
+class Connection:
+    """A connected socket; used by one thread, but for `interrupt`."""
+
+    def __init__(self, connected: socket.socket, *, tick_s: float, send_s: float) -> None:
+        """`receive` returns after `tick_s` without bytes; a peer that takes nothing for `send_s` is lost."""
+        self._socket = connected
+        self._view = memoryview(mmap.mmap(-1, _BUFFER_BYTES))
+        self._poll = select.poll()
+        self._poll.register(connected, _READABLE)
+        connected.settimeout(None)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(tick_s))
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(send_s))
+
+    def receive(self) -> memoryview | None:
+        """What arrived, as a view that the next call overwrites; empty at the connection's end, None after a tick."""
+        try:
+            count = self._socket.recv_into(self._view)
+            if count and _QUICKACK is not None:
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return _NOTHING
+        return self._view[:count]
+
+    def is_readable(self) -> bool:
+        """Whether `receive` would return at once."""
+        try:
+            return bool(self._poll.poll(0))
+        except OSError:
+            return True
+
+    def send(self, buffers: Sequence[Buffer]) -> None:
+        """Write all of them.
+
+        Raises:
+            OSError: the connection is lost, or the peer takes nothing.
+        """
+        pending = [memoryview(buffer) for buffer in buffers if len(buffer)]
+        at = 0
+        while at < len(pending):
+            sent = self._socket.sendmsg(pending[at : at + _BUFFERS_AT_ONCE])
+            while sent:
+                left = len(pending[at]) - sent
+                if left > 0:
+                    pending[at] = pending[at][sent:]
+                    break
+                sent, at = -left, at + 1
+
+    def finish_sending(self) -> None:
+        """Tell the peer that nothing more comes."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def interrupt(self) -> None:
+        """End what the connection's thread waits for, from another thread."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
+
+    def close(self) -> None:
+        """Let go of it; idempotent."""
+        self._socket.close()
+
+
+def tick_for(*limits_s: float) -> float:
+    """How often to look at the clock so that these limits are kept within a quarter."""
+    return min(5.0, max(0.02, min(limits_s) / 4))
+
+
+def _timeval(seconds: float) -> bytes:
+    whole = int(seconds)
+    return struct.pack("@ll", whole, int((seconds - whole) * 1_000_000))

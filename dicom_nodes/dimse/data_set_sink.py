@@ -1,0 +1,81 @@
+"""Where the fragments of a data set go as they arrive: the seam between the wire and whatever keeps the bytes."""
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Protocol
+
+from dicom_nodes.model.errors import OutOfResources
+
+
+class DataSetSink(Protocol):
+    """Takes one data set, fragment by fragment, in the thread of its association."""
+
+    def write(self, fragment: memoryview) -> None:
+        """Take a fragment; the view is of a buffer that is used again, so it ends with the call.
+
+        Raises:
+            Refused: the rest is read and thrown away, then the request is answered with this refusal.
+        """
+
+    def close(self) -> bytes:
+        """The data set is complete; what the request carries from here on."""
+
+    def discard(self) -> None:
+        """The association ended before the data set did."""
+
+
+class MemorySink:
+    """Keeps the data set in memory until it is complete, then hands it over without another copy."""
+
+    def __init__(self, largest_bytes: int | None = None) -> None:
+        self._buffer = BytesIO()
+        self._largest_bytes = largest_bytes
+
+    def write(self, fragment: memoryview) -> None:
+        if self._largest_bytes is not None and self._buffer.tell() + len(fragment) > self._largest_bytes:
+            raise OutOfResources("the data set is longer than what is taken here")
+        self._buffer.write(fragment)
+
+    def close(self) -> bytes:
+        return self._buffer.getvalue()
+
+    def discard(self) -> None:
+        self._buffer = BytesIO()
+
+
+class Intake:
+    """Opens a sink and fills it; once that fails, throws the rest away and keeps the reason for the answer."""
+
+    def __init__(self, open_sink: Callable[[], DataSetSink]) -> None:
+        self._sink: DataSetSink | None = None
+        self.failure: Exception | None = None
+        try:
+            self._sink = open_sink()
+        except Exception as error:  # noqa: BLE001 - kept, and answered by the dispatcher once the data set is read
+            self.failure = error
+
+    def write(self, fragment: memoryview) -> None:
+        """Take a fragment, whatever became of those before."""
+        if self._sink is None:
+            return
+        try:
+            self._sink.write(fragment)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.discard()
+            self.failure = error
+
+    def close(self) -> bytes:
+        """The data set's bytes; nothing when `failure` says why."""
+        if self._sink is None:
+            return b""
+        try:
+            return self._sink.close()
+        except Exception as error:  # noqa: BLE001 - as above
+            self.failure = error
+            return b""
+
+    def discard(self) -> None:
+        """Let go of what came so far."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.discard()
