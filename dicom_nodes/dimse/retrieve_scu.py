@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dicom_nodes.dimse.association import LARGEST_NUMBER_OF_CONTEXTS, NoResponse, OpenAssociation, Proposal
 from dicom_nodes.dimse.identifier import encode_identifier
 from dicom_nodes.dimse.messages import GetRequest, Response, StoreRequest, SubOperations
-from dicom_nodes.dimse.pynetdicom_requester import PynetdicomRequester, Timeouts
+from dicom_nodes.dimse.requester import AssociationRequester, Timeouts
 from dicom_nodes.dimse.sop_classes import STUDY_ROOT_GET
 from dicom_nodes.model.delivery import ApplicationEntity, RetrievedInstance, RetrieveSummary
 from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
@@ -21,7 +21,7 @@ class DicomRetrieveScu:
         self, own_ae_title: str, *, timeouts: Timeouts | None = None, open_association: OpenAssociation | None = None
     ) -> None:
         """`open_association` stands in for the network in tests."""
-        self._open = open_association or PynetdicomRequester(own_ae_title, timeouts)
+        self._open = open_association or AssociationRequester(own_ae_title, timeouts)
 
     def get_study(
         self,

@@ -11,7 +11,7 @@ from dicom_nodes.dimse.association import (
     RequestedAssociation,
 )
 from dicom_nodes.dimse.messages import MoveOriginator, PresentationContext, StoreRequest
-from dicom_nodes.dimse.pynetdicom_requester import PynetdicomRequester, Timeouts
+from dicom_nodes.dimse.requester import AssociationRequester, Timeouts
 from dicom_nodes.dimse.sop_classes import name_of
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
 from dicom_nodes.model.errors import NodeError, PeerUnavailable
@@ -31,7 +31,7 @@ class DicomStoreScu:
         self, own_ae_title: str, *, timeouts: Timeouts | None = None, open_association: OpenAssociation | None = None
     ) -> None:
         """`open_association` stands in for the network in tests."""
-        self._open = open_association or PynetdicomRequester(own_ae_title, timeouts)
+        self._open = open_association or AssociationRequester(own_ae_title, timeouts)
 
     def send(
         self,

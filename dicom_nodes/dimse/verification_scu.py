@@ -3,7 +3,7 @@
 from dicom_nodes.dimse.association import NoContextAccepted, NoResponse, OpenAssociation, Proposal
 from dicom_nodes.dimse.identifier import encode_identifier
 from dicom_nodes.dimse.messages import EchoRequest, FindRequest, PresentationContext, Request
-from dicom_nodes.dimse.pynetdicom_requester import PynetdicomRequester, Timeouts
+from dicom_nodes.dimse.requester import AssociationRequester, Timeouts
 from dicom_nodes.dimse.sop_classes import STUDY_ROOT_FIND, VERIFICATION
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.dimse_status import Status
@@ -22,7 +22,7 @@ class DicomProbe:
     ) -> None:
         """`open_association` stands in for the network in tests."""
         self._own_ae_title = own_ae_title
-        self._open = open_association or PynetdicomRequester(own_ae_title, timeouts)
+        self._open = open_association or AssociationRequester(own_ae_title, timeouts)
 
     def echo(self, to: ApplicationEntity) -> str | None:
         """None when the partner answers C-ECHO with success, otherwise what fails."""

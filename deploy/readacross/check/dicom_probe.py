@@ -6,7 +6,7 @@ Nothing is stored or retrieved, and the C-FIND asks for a study that cannot exis
 from collections.abc import Collection
 
 from dicom_nodes.dimse.association import Proposal
-from dicom_nodes.dimse.pynetdicom_requester import PynetdicomRequester, Timeouts
+from dicom_nodes.dimse.requester import AssociationRequester, Timeouts
 from dicom_nodes.dimse.verification_scu import DicomProbe
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import PeerFailed
@@ -59,7 +59,7 @@ def gives_images(calling: str, partner: ApplicationEntity) -> Answer:
 
 def _accepted(calling: str, partner: ApplicationEntity, sop_classes: Collection[str]) -> set[str]:
     proposals = [Proposal(uid, _UNCOMPRESSED) for uid in sop_classes]
-    association = PynetdicomRequester(calling, _TIMEOUTS)(partner, proposals)
+    association = AssociationRequester(calling, _TIMEOUTS)(partner, proposals)
     try:
         return {context.abstract_syntax for context in association.contexts}
     finally:

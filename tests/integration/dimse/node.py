@@ -15,7 +15,7 @@ from sqlalchemy import insert, select, update
 
 from dicom_nodes.config import NodeSettings
 from dicom_nodes.dimse.listener import DicomListener
-from dicom_nodes.dimse.pynetdicom_requester import Timeouts
+from dicom_nodes.dimse.requester import Timeouts
 from dicom_nodes.dimse.services import DimseServices
 from dicom_nodes.dimse.store_scu import DicomStoreScu
 from dicom_nodes.encoding.header import read_header

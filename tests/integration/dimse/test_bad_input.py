@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from dicom_nodes.dimse import pynetdicom_codec as codec
+from dicom_nodes.dimse import message_codec as codec
 from dicom_nodes.dimse.association import NoContextAccepted, NoResponse, Proposal
 from dicom_nodes.dimse.messages import FindRequest, PresentationContext, StoreRequest
-from dicom_nodes.dimse.pynetdicom_requester import PynetdicomAssociation, PynetdicomRequester
+from dicom_nodes.dimse.requester import AssociationRequester, OpenedAssociation
 from tests.integration.dimse.node import QUICK, WireNode
 from tests.peers import dcmtk
 from tests.peers.processes import wait_until
@@ -19,11 +19,11 @@ STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 
 
-def opened(node: WireNode, *proposals: Proposal) -> PynetdicomAssociation:
-    return PynetdicomRequester("DCMTK", QUICK)(node.entity, proposals or [Proposal(CT, (EXPLICIT,))])
+def opened(node: WireNode, *proposals: Proposal) -> OpenedAssociation:
+    return AssociationRequester("DCMTK", QUICK)(node.entity, proposals or [Proposal(CT, (EXPLICIT,))])
 
 
-def store(neighbour: PynetdicomAssociation) -> int:
+def store(neighbour: OpenedAssociation) -> int:
     return neighbour.request(StoreRequest(neighbour.contexts[0], 1, CT, "1.2.3", b"data")).status
 
 
@@ -68,11 +68,12 @@ def test_bytes_that_are_not_dicom_end_their_own_connection_only(node: WireNode, 
 
 def test_peer_that_stops_in_the_middle_of_a_data_set_is_dropped_and_nothing_is_taken(node: WireNode) -> None:
     neighbour, cut = opened(node), opened(node)
-    wire = cut._association.dul.socket.socket
-    assert wire is not None
-    command = codec.request_primitive(StoreRequest(cut.contexts[0], 1, CT, "1.2.9", b"x" * 1000))
-    whole = pdus(command, context_id=1)
-    wire.sendall(whole[:-400])
+    command, data_set = codec.request_message(StoreRequest(cut.contexts[0], 1, CT, "1.2.9", b"x" * 1000))
+    assert data_set is not None
+    cut.link.dimse.send_command(1, command)
+    cut.link.dimse.send_data_set(1, data_set)
+    whole = b"".join(cut.link.upper.data_to_send())
+    cut.link.connection.send([whole[:-400]])
 
     wait_until(lambda: len(node.closed) == 1, "the stalled association ended", deadline_s=15)
 
@@ -80,21 +81,6 @@ def test_peer_that_stops_in_the_middle_of_a_data_set_is_dropped_and_nothing_is_t
     neighbour.release()
     cut.abort()
     assert [incoming.sop_instance_uid for incoming in node.received] == ["1.2.3"]
-
-
-def pdus(primitive: object, context_id: int) -> bytes:
-    """A message as the bytes of its P-DATA-TF PDUs."""
-    from pynetdicom.dimse_messages import C_STORE_RQ
-    from pynetdicom.pdu import P_DATA_TF
-
-    message = C_STORE_RQ()
-    message.primitive_to_message(primitive)
-    encoded = b""
-    for data in message.encode_msg(context_id, 16384):
-        pdu = P_DATA_TF()
-        pdu.from_primitive(data)
-        encoded += pdu.encode()
-    return encoded
 
 
 def test_service_that_is_not_offered_gets_no_context(node: WireNode) -> None:

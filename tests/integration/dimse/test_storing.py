@@ -1,6 +1,7 @@
 """C-STORE and C-ECHO into a node, by DCMTK and by our own requester."""
 
 import threading
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -8,15 +9,16 @@ import pytest
 from pydicom import dcmread
 from pydicom.filereader import read_dataset
 
-from dicom_nodes.dimse import pynetdicom_codec as codec
+from dicom_nodes.dimse import message_codec as codec
 from dicom_nodes.dimse.association import Proposal
 from dicom_nodes.dimse.messages import StoreRequest
-from dicom_nodes.dimse.pynetdicom_requester import PynetdicomRequester
+from dicom_nodes.dimse.requester import AssociationRequester
 from dicom_nodes.dimse.store_scu import DicomStoreScu
 from dicom_nodes.dimse.verification_scu import probe_echo, probe_find
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance
 from dicom_nodes.model.errors import OutOfResources, PeerRefused
 from dicom_nodes.model.instance import Channel, IncomingInstance
+from dicom_nodes.upper_layer.command_set import NO_DATA_SET
 from tests.integration.dimse.node import QUICK, WireNode, bundled, data_set_of, digest, peer, running_node
 from tests.peers import dcmtk
 from tests.peers.processes import wait_until
@@ -132,13 +134,12 @@ def test_unexpected_failure_of_ingest_is_never_success_and_the_association_lives
 
 
 def test_request_without_a_data_set_is_not_understood(node: WireNode) -> None:
-    association = PynetdicomRequester("DCMTK", QUICK)(node.entity, [Proposal(CT, (EXPLICIT,))])
+    association = AssociationRequester("DCMTK", QUICK)(node.entity, [Proposal(CT, (EXPLICIT,))])
     request = StoreRequest(association.contexts[0], 1, CT, "1.2.3", b"")
-    primitive = codec.request_primitive(request)
-    primitive.DataSet = None
-    codec.send(association._association, primitive, request.context.id)
+    command, _ = codec.request_message(request)
+    association.link.send(request.context.id, replace(command, command_data_set_type=NO_DATA_SET))
 
-    answer = association._response(association._next_message()[1])
+    answer = association.response()
     association.release()
 
     assert (answer.status, answer.comment) == (0xC000, "the request has no data set")
