@@ -23,6 +23,7 @@ from dicom_nodes.upper_layer.events import CONNECTION_LOST, NEED_DATA, Aborted, 
 from dicom_nodes.upper_layer.negotiation import NegotiatedContext, negotiated_contexts
 from dicom_nodes.upper_layer.pdu_decoder import PDataFragment
 from dicom_nodes.upper_layer.provider import Side
+from dicom_nodes.upper_layer.state_machine import State
 
 _APPLICATION_CONTEXT_NOT_SUPPORTED = AssociateReject(result=1, source=1, reason=2)
 _LARGEST_IDENTIFIER = 1 << 20
@@ -167,7 +168,7 @@ class AcceptedAssociation:
             intake = Intake(lambda: MemorySink(_LARGEST_IDENTIFIER))
         next_event, wait, stall_s = self._link.dimse.next_event, self._link.wait, self._policy.stall_s
         try:
-            while True:
+            while not self._link.is_closed:
                 event = next_event()
                 if type(event) is PDataFragment:
                     intake.write(event.data)
@@ -175,7 +176,7 @@ class AcceptedAssociation:
                         return intake
                 elif event is NEED_DATA:
                     wait(stall_s)
-                else:
+                elif not self._link.keeps_house(event):
                     self._put_back = event
                     break
         except TimeoutError:
@@ -186,6 +187,8 @@ class AcceptedAssociation:
     def _abort(self, words: str) -> None:
         self._policy.cut_off(self._caller, self._host, words)
         self._link.upper.abort()
+        if self._link.upper.state is not State.AWAITING_CLOSE:
+            self._link.close()
 
     # -- dispatch.Exchange -----------------------------------------------------------------------------------------
     @property

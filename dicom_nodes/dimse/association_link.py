@@ -25,7 +25,7 @@ class AssociationLink:
         self._stall_s, self._artim_s = stall_s, artim_s
         self._artim_at: float | None = None
         self._last_traffic = time.monotonic()
-        self._said_all = self._is_closed = self._said_interrupted = False
+        self._said_all = self.is_closed = self._said_interrupted = False
         self._interrupted = threading.Event()
 
     def next_event(self, idle_s: float) -> DimseEvent | None:
@@ -34,23 +34,23 @@ class AssociationLink:
         Raises:
             TimeoutError: silence for `idle_s` between messages, or for `stall_s` inside one.
         """
-        while not self._is_closed:
+        while not self.is_closed:
             event = self.dimse.next_event()
             if event is NEED_DATA:
                 self.wait(idle_s)
-            elif not self._keeps_house(event):
+            elif not self.keeps_house(event):
                 return event
         return None
 
     def poll(self) -> DimseEvent | None:
         """What has already happened; None when nothing has, or when the connection is closed."""
-        while not self._is_closed:
+        while not self.is_closed:
             event = self.dimse.next_event()
             if event is NEED_DATA:
                 if not self.connection.is_readable():
                     return None
                 self._receive()
-            elif not self._keeps_house(event):
+            elif not self.keeps_house(event):
                 return event
         return None
 
@@ -61,15 +61,17 @@ class AssociationLink:
             TimeoutError: as for `next_event`.
         """
         self.flush()
-        if self._receive():
-            return
+        arrived = self._receive()
         now = time.monotonic()
         if self._artim_at is not None:
             if now >= self._artim_at:
                 self._artim_at = None
                 self.upper.artim_expired()
-        elif now - self._last_traffic > (idle_s if self.dimse.is_between_messages else self._stall_s):
+        elif not arrived and now - self._last_traffic > self._patience_s(idle_s):
             raise TimeoutError
+
+    def _patience_s(self, idle_s: float) -> float:
+        return idle_s if self.dimse.is_between_messages else self._stall_s
 
     def send(self, context_id: int, command: Command, data_set: bytes | None = None) -> None:
         """Send a message at once; a connection that fails shows as an event."""
@@ -102,11 +104,11 @@ class AssociationLink:
 
     def close(self) -> None:
         """Write what is left and close the connection; idempotent."""
-        self._is_closed = True
+        self.is_closed = True
         self.flush()
         self.connection.close()
 
-    def _keeps_house(self, event: DimseEvent) -> bool:
+    def keeps_house(self, event: DimseEvent) -> bool:
         """Do what concerns the connection alone; False for what concerns whoever uses it."""
         if isinstance(event, ArtimTimer):
             starts = event.action is Artim.START

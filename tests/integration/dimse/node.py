@@ -91,23 +91,20 @@ class WireNode:
         self._objects: dict[str, bytes] = {}
         self._lock = threading.Lock()
         query = StudyQuery(self.database)
+        self.services = DimseServices(
+            settings=self.settings,
+            ingest=lambda incoming: self.ingest(incoming),
+            query=QueryFlow(query, lambda: self.caught_up),
+            retrieve=RetrieveFlow(query, self, lambda: self.caught_up),
+            move_scu=DicomStoreScu("NODE", timeouts=QUICK),
+            clock=lambda: datetime.now(UTC),
+            log=self.log,
+            uid_hash=digest_of_text,
+            association_opened=self.opened.append,
+            association_closed=self.closed.append,
+        )
         self.listener = DicomListener(
-            self.settings,
-            DimseServices(
-                settings=self.settings,
-                ingest=lambda incoming: self.ingest(incoming),
-                query=QueryFlow(query, lambda: self.caught_up),
-                retrieve=RetrieveFlow(query, self, lambda: self.caught_up),
-                move_scu=DicomStoreScu("NODE", timeouts=QUICK),
-                clock=lambda: datetime.now(UTC),
-                log=self.log,
-                uid_hash=digest_of_text,
-                association_opened=self.opened.append,
-                association_closed=self.closed.append,
-            ),
-            stall_s=1.0,
-            first_pdu_s=2.0,
-            sub_operation_timeout_s=5.0,
+            self.settings, self.services, stall_s=1.0, first_pdu_s=2.0, sub_operation_timeout_s=5.0
         )
 
     @property
