@@ -16,7 +16,7 @@ import httpx2
 from dicom_nodes.contract import FactBatch, NodeHealth
 from dicom_nodes.dimse.association import Proposal
 from dicom_nodes.dimse.messages import StoreRequest
-from dicom_nodes.dimse.pynetdicom_requester import PynetdicomRequester
+from dicom_nodes.dimse.requester import AssociationRequester
 from dicom_nodes.encoding.walk import EXPLICIT_VR_LITTLE_ENDIAN
 from dicom_nodes.hl7.mllp import frame
 from dicom_nodes.model.delivery import ApplicationEntity
@@ -116,7 +116,7 @@ def broken_images(watched: Watched) -> None:
 def store_bytes(target: Target, sop_class_uid: str, sop_instance_uid: str, data_set: bytes) -> int:
     """C-STORE of bytes as they are, which DCMTK would not send; the status."""
     to = ApplicationEntity(target.ae_title, target.host, target.port)
-    association = PynetdicomRequester(target.calling)(to, [Proposal(sop_class_uid, (EXPLICIT_VR_LITTLE_ENDIAN,))])
+    association = AssociationRequester(target.calling)(to, [Proposal(sop_class_uid, (EXPLICIT_VR_LITTLE_ENDIAN,))])
     request = StoreRequest(association.contexts[0], 1, sop_class_uid, sop_instance_uid, data_set)
     try:
         with warnings.catch_warnings():

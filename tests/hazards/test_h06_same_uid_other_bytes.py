@@ -8,7 +8,7 @@ from dicom_nodes.app import NodeApp
 from dicom_nodes.contract import InstanceQuarantined, ReportReceived
 from dicom_nodes.dimse.association import Proposal
 from dicom_nodes.dimse.messages import StoreRequest
-from dicom_nodes.dimse.pynetdicom_requester import PynetdicomRequester
+from dicom_nodes.dimse.requester import AssociationRequester
 from dicom_nodes.documents.structured_report import StructuredReports
 from dicom_nodes.encoding.part10 import data_set_of
 from dicom_nodes.encoding.walk import EXPLICIT_VR_LITTLE_ENDIAN
@@ -72,7 +72,7 @@ def store_report(node: NodeApp, text: str) -> tuple[int, str]:
     document = StructuredReports().write(outgoing_report(text=text))
     to = ApplicationEntity("RXN_NODE", "127.0.0.1", node.dicom_port)
     proposal = Proposal(document.sop_class_uid, (document.transfer_syntax_uid,))
-    association = PynetdicomRequester("DCMTK")(to, [proposal])
+    association = AssociationRequester("DCMTK")(to, [proposal])
     try:
         answer = association.request(
             StoreRequest(

@@ -8,7 +8,7 @@ import pytest
 from dicom_nodes.dimse.association import Proposal
 from dicom_nodes.dimse.identifier import encode_identifier
 from dicom_nodes.dimse.messages import FindRequest, GetRequest, MoveRequest, PresentationContext, Request
-from dicom_nodes.dimse.pynetdicom_requester import PynetdicomRequester
+from dicom_nodes.dimse.requester import AssociationRequester
 from dicom_nodes.model.query import QueryLevel
 from tests.integration.dimse.node import QUICK, WireNode, bundled, peer, running_node
 from tests.peers.processes import free_port
@@ -36,7 +36,7 @@ def request_of(sop_class: str, context: PresentationContext, identifier: bytes) 
 
 
 def ask(node: WireNode, sop_class: str, level: QueryLevel = QueryLevel.STUDY) -> tuple[int, str]:
-    association = PynetdicomRequester("DCMTK", QUICK)(node.entity, [Proposal(sop_class, (EXPLICIT,))])
+    association = AssociationRequester("DCMTK", QUICK)(node.entity, [Proposal(sop_class, (EXPLICIT,))])
     identifier = encode_identifier(level, {"StudyInstanceUID": "1.2.3"}, EXPLICIT)
     answer = association.request(request_of(sop_class, association.contexts[0], identifier))
     association.release()

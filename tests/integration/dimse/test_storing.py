@@ -108,7 +108,7 @@ def test_refusal_of_ingest_reaches_the_sender_with_status_and_comment(node: Wire
         raise OutOfResources("disk reserve reached")
 
     node.ingest = full
-    association = PynetdicomRequester("DCMTK", QUICK)(node.entity, [Proposal(CT, (EXPLICIT,))])
+    association = AssociationRequester("DCMTK", QUICK)(node.entity, [Proposal(CT, (EXPLICIT,))])
     answer = association.request(StoreRequest(association.contexts[0], 1, CT, "1.2.3", b"data"))
     association.release()
 
