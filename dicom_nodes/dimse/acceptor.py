@@ -15,7 +15,7 @@ from dicom_nodes.dimse.messages import EchoRequest, PresentationContext, Request
 from dicom_nodes.dimse.services import Caller
 from dicom_nodes.dimse.sop_classes import Service, service_of
 from dicom_nodes.dimse.supported_contexts import acceptance, relational_queries
-from dicom_nodes.rules.acceptance import Rejection
+from dicom_nodes.rules.acceptance import LOCAL_LIMIT_EXCEEDED, Rejection
 from dicom_nodes.upper_layer.association_pdus import DICOM_APPLICATION_CONTEXT, AssociateReject, AssociateRequest
 from dicom_nodes.upper_layer.command_set import RESPONSE, Command, CommandField
 from dicom_nodes.upper_layer.dimse_provider import CommandReceived, DimseEvent
@@ -33,8 +33,12 @@ _LARGEST_IDENTIFIER = 1 << 20
 class AcceptorPolicy:
     """What an accepted association asks the listener, and how long it waits."""
 
+    may_connect: Callable[[str], bool]
+    """(host) → whether it may say anything at all."""
+    turned_away: Callable[[str, str], None]
+    """(host, why): a connection was closed before it asked for an association."""
     decide: Callable[[str, str, str], Peer | Rejection]
-    """(called AE title, calling AE title, host) → the peer, which then counts until `left`, or why not."""
+    """(called AE title, calling AE title, host) → the peer or why not."""
     rejected: Callable[[Rejection, str, str], None]
     """(rejection, calling AE title, host)."""
     opened: Callable[[Caller], None]
@@ -43,7 +47,6 @@ class AcceptorPolicy:
     cut_off: Callable[[Caller | None, str, str], None]
     """(caller if it came that far, host, why in words): the peer broke the protocol, fell silent or vanished."""
     broken: Callable[[BaseException], None]
-    left: Callable[[Peer], None]
     open_sink: Callable[[StoreRequest, Caller], DataSetSink]
     """Where a data set goes; the request has none yet."""
     maximum_pdu_bytes: int
@@ -51,17 +54,28 @@ class AcceptorPolicy:
     stall_s: float
     sub_operation_timeout_s: float
     artim_s: float = 10.0
+    """How long a peer may take to ask for an association, and to close its connection in the end."""
 
 
 class AcceptedAssociation:
     """An association from the first byte to the last, in the thread that calls `run`; see `dispatch.Exchange`."""
 
-    def __init__(self, connection: Connection, host: str, policy: AcceptorPolicy, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        host: str,
+        policy: AcceptorPolicy,
+        dispatcher: Dispatcher,
+        *,
+        takes_place: Callable[[Peer], bool],
+        leaves: Callable[[], None],
+    ) -> None:
+        """`takes_place` says whether there is room for an association of the peer; `leaves` gives it back."""
         self._link = AssociationLink(connection, Side.ACCEPTOR, stall_s=policy.stall_s, artim_s=policy.artim_s)
         self._host, self._policy, self._dispatcher = host, policy, dispatcher
         self._contexts: dict[int, PresentationContext] = {}
         self._sub_operation_contexts: tuple[PresentationContext, ...] = ()
-        self._peer: Peer | None = None
+        self._takes_place, self._leaves = takes_place, leaves
         self._caller: Caller | None = None
         self._put_back: DimseEvent | None = None
         self._cancelled: set[int] = set()
@@ -75,10 +89,9 @@ class AcceptedAssociation:
             self._link.upper.abort()
         finally:
             self._link.close()
+            self._leaves()
             if self._caller is not None:
                 self._policy.closed(self._caller)
-            if self._peer is not None:
-                self._policy.left(self._peer)
 
     def interrupt(self) -> None:
         """Have the association aborted, from another thread."""
@@ -117,11 +130,12 @@ class AcceptedAssociation:
             self._link.upper.reject(_APPLICATION_CONTEXT_NOT_SUPPORTED)
             return
         decision = self._policy.decide(called, calling, self._host)
+        if not isinstance(decision, Rejection) and not self._takes_place(decision):
+            decision = LOCAL_LIMIT_EXCEEDED
         if isinstance(decision, Rejection):
             self._policy.rejected(decision, calling, self._host)
             self._link.upper.reject(AssociateReject(decision.result, decision.source, decision.reason))
             return
-        self._peer = decision
         accept = acceptance(request, self._policy.maximum_pdu_bytes)
         self._use(negotiated_contexts(request, accept))
         self._caller = Caller(decision, uuid4().hex, relational_queries(accept))

@@ -7,6 +7,8 @@ import threading
 from collections import Counter
 from typing import Generic, TypeVar
 
+from dicom_nodes.config import Peer
+
 MAXIMUM_WAITING = 64
 
 ConnectionT = TypeVar("ConnectionT")
@@ -51,3 +53,25 @@ class Admission(Generic[ConnectionT]):
     def _oldest_of_the_crowd(self) -> ConnectionT | None:
         crowds = Counter(self._waiting.values()).most_common(1)
         return next((waiting for waiting, host in self._waiting.items() if host == crowds[0][0]), None)
+
+
+class PeerPlaces:
+    """Counts each peer's associations against what that peer may hold at once; safe for several threads."""
+
+    def __init__(self) -> None:
+        self._inside: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def takes_place(self, peer: Peer) -> bool:
+        """Count an association of the peer until it has left; False when it holds all it may."""
+        with self._lock:
+            limit = peer.maximum_associations
+            if limit is not None and self._inside[peer.ae_title] >= limit:
+                return False
+            self._inside[peer.ae_title] += 1
+            return True
+
+    def left(self, peer: Peer) -> None:
+        """An association of the peer ended."""
+        with self._lock:
+            self._inside[peer.ae_title] -= 1

@@ -25,6 +25,7 @@ class AssociationLink:
         self._stall_s, self._artim_s = stall_s, artim_s
         self._artim_at: float | None = None
         self._last_traffic = time.monotonic()
+        self._pdu_number, self._pdu_since = 0, self._last_traffic
         self._said_all = self.is_closed = self._said_interrupted = False
         self._interrupted = threading.Event()
 
@@ -32,7 +33,8 @@ class AssociationLink:
         """Wait for what happens next; None once the connection is closed.
 
         Raises:
-            TimeoutError: silence for `idle_s` between messages, or for `stall_s` inside one.
+            TimeoutError: silence for `idle_s` between messages, or for `stall_s` inside one; or a PDU that takes
+                longer than that.
         """
         while not self.is_closed:
             event = self.dimse.next_event()
@@ -67,8 +69,14 @@ class AssociationLink:
             if now >= self._artim_at:
                 self._artim_at = None
                 self.upper.artim_expired()
-        elif not arrived and now - self._last_traffic > self._patience_s(idle_s):
+        elif self._drips(now) or (not arrived and now - self._last_traffic > self._patience_s(idle_s)):
             raise TimeoutError
+
+    def _drips(self, now: float) -> bool:
+        """Whether the PDU under way has been so for longer than any needs, however often a byte of it comes."""
+        if self.upper.is_between_pdus or self.upper.pdus_ended != self._pdu_number:
+            self._pdu_number, self._pdu_since = self.upper.pdus_ended, now
+        return now - self._pdu_since > self._stall_s
 
     def _patience_s(self, idle_s: float) -> float:
         return idle_s if self.dimse.is_between_messages else self._stall_s

@@ -1,48 +1,33 @@
 """The listening socket: one thread that waits for connections, and one for each that has said something.
 
-A connection that says nothing costs a descriptor and no thread; the oldest of them goes when there are too many.
+A connection that says nothing costs a descriptor and no thread; see `admission` for who makes room for whom.
 """
 
 import selectors
 import socket
 import threading
 import time
-from collections import Counter, OrderedDict
-from contextlib import suppress
+from functools import partial
 
 from dicom_nodes.config import Peer
 from dicom_nodes.dimse.acceptor import AcceptedAssociation, AcceptorPolicy
+from dicom_nodes.dimse.admission import Admission, PeerPlaces
 from dicom_nodes.dimse.connection import Connection, tick_for
 from dicom_nodes.dimse.dispatch import Dispatcher
-from dicom_nodes.rules.acceptance import LOCAL_LIMIT_EXCEEDED, Rejection
 
 _BACKLOG = 512
-_MOST_SILENT = 256
 _PAUSE_WITHOUT_DESCRIPTORS_S = 0.1
 
 
-class Admissions:
-    """Counts who is in: in all, and for each peer."""
+class Arrival:
+    """A connection from accept to end; `association` once it has a thread, `peer` once it has a place."""
 
-    def __init__(self, maximum: int) -> None:
-        self._maximum = maximum
-        self._lock = threading.Lock()
-        self._inside: Counter[str] = Counter()
+    __slots__ = ("association", "connected", "deadline", "host", "peer")
 
-    def admit(self, peer: Peer) -> Peer | Rejection:
-        """Count the peer in, unless there is no place."""
-        with self._lock:
-            full = self._inside.total() >= self._maximum
-            limit = peer.maximum_associations
-            if full or (limit is not None and self._inside[peer.ae_title] >= limit):
-                return LOCAL_LIMIT_EXCEEDED
-            self._inside[peer.ae_title] += 1
-        return peer
-
-    def leave(self, peer: Peer) -> None:
-        """Count the peer out again."""
-        with self._lock:
-            self._inside[peer.ae_title] -= 1
+    def __init__(self, connected: socket.socket, host: str, deadline: float) -> None:
+        self.connected, self.host, self.deadline = connected, host, deadline
+        self.association: AcceptedAssociation | None = None
+        self.peer: Peer | None = None
 
 
 class AssociationServer:
@@ -54,7 +39,7 @@ class AssociationServer:
         policy: AcceptorPolicy,
         dispatcher: Dispatcher,
         *,
-        most_threads: int,
+        maximum_associations: int,
         reuse_port: bool = False,
     ) -> None:
         """Bind; nothing is accepted before `start()`. With `reuse_port` several processes may share the port.
@@ -62,11 +47,13 @@ class AssociationServer:
         Raises:
             OSError: the address cannot be bound.
         """
-        self._policy, self._dispatcher, self._most_threads = policy, dispatcher, most_threads
+        self._policy, self._dispatcher = policy, dispatcher
+        self._admission: Admission[Arrival] = Admission(maximum_associations)
+        self._peer_places = PeerPlaces()
         self._listening = _listening_socket(address, reuse_port)
         self.port = int(self._listening.getsockname()[1])
         self._wake_up, self._woken = socket.socketpair()
-        self._silent: OrderedDict[socket.socket, tuple[str, float]] = OrderedDict()
+        self._silent: dict[socket.socket, Arrival] = {}
         self._running: dict[AcceptedAssociation, threading.Thread] = {}
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._listen, name="dicom-listener", daemon=True)
@@ -116,19 +103,17 @@ class AssociationServer:
                 return False
             if ready is self._listening:
                 self._accept(selector)
-            elif isinstance(ready, socket.socket) and ready in self._silent:
-                host, _ = self._silent.pop(ready)
+            elif isinstance(ready, socket.socket) and (arrival := self._silent.pop(ready, None)) is not None:
                 selector.unregister(ready)
-                self._begin(ready, host)
+                self._begin(arrival)
         now = time.monotonic()
-        while self._silent and next(iter(self._silent.values()))[1] <= now:
-            self._drop_oldest(selector)
+        for arrival in [late for late in self._silent.values() if late.deadline <= now]:
+            self._close(arrival, selector)
         return True
 
     def _until_the_next_deadline(self) -> float | None:
-        if not self._silent:
-            return None
-        return max(0.0, next(iter(self._silent.values()))[1] - time.monotonic())
+        first = next(iter(self._silent.values()), None)
+        return None if first is None else max(0.0, first.deadline - time.monotonic())
 
     def _accept(self, selector: selectors.BaseSelector) -> None:
         try:
@@ -137,48 +122,84 @@ class AssociationServer:
             return
         except OSError as error:
             self._policy.broken(error)
-            if self._silent:
-                self._drop_oldest(selector)
-            else:
-                time.sleep(_PAUSE_WITHOUT_DESCRIPTORS_S)
+            time.sleep(_PAUSE_WITHOUT_DESCRIPTORS_S)
             return
-        if len(self._silent) >= _MOST_SILENT:
-            self._drop_oldest(selector)
-        self._silent[connected] = str(address[0]), time.monotonic() + self._policy.artim_s
+        host = str(address[0])
+        if not self._policy.may_connect(host):
+            connected.close()
+            self._policy.turned_away(host, "no peer may call from this host")
+            return
+        arrival = Arrival(connected, host, time.monotonic() + self._policy.artim_s)
+        dropped = self._admission.arrived(arrival, host)
+        self._silent[connected] = arrival
         selector.register(connected, selectors.EVENT_READ)
+        if dropped is not None:
+            self._drop(dropped, selector)
 
-    def _drop_oldest(self, selector: selectors.BaseSelector) -> None:
-        connected, _ = self._silent.popitem(last=False)
-        selector.unregister(connected)
-        connected.close()
+    def _drop(self, arrival: Arrival, selector: selectors.BaseSelector) -> None:
+        """Make room for another."""
+        self._policy.turned_away(arrival.host, "too many connections ask for nothing")
+        if arrival.association is None:
+            self._close(arrival, selector)
+        else:
+            arrival.association.interrupt()
 
-    def _begin(self, connected: socket.socket, host: str) -> None:
-        """Give the connection a thread, unless there are too many already."""
+    def _close(self, arrival: Arrival, selector: selectors.BaseSelector) -> None:
+        """End a connection that has said nothing."""
+        if self._silent.pop(arrival.connected, None) is not None:
+            selector.unregister(arrival.connected)
+        arrival.connected.close()
+        self._admission.left(arrival)
+
+    def _begin(self, arrival: Arrival) -> None:
+        """Give the connection a thread."""
         policy = self._policy
+        tick_s = tick_for(policy.idle_s, policy.stall_s, policy.artim_s, policy.sub_operation_timeout_s)
         try:
+            connection = Connection(arrival.connected, tick_s=tick_s, send_s=policy.stall_s)
+            association = arrival.association = AcceptedAssociation(
+                connection,
+                arrival.host,
+                policy,
+                self._dispatcher,
+                takes_place=partial(self._takes_place, arrival),
+                leaves=partial(self._leaves, arrival),
+            )
+            thread = threading.Thread(target=self._run, args=(association,), name="dicom-association", daemon=True)
             with self._lock:
-                if len(self._running) >= self._most_threads:
-                    connected.close()
-                    return
-                tick_s = tick_for(policy.idle_s, policy.stall_s, policy.artim_s, policy.sub_operation_timeout_s)
-                connection = Connection(connected, tick_s=tick_s, send_s=policy.stall_s)
-                association = AcceptedAssociation(connection, host, policy, self._dispatcher)
-                thread = threading.Thread(
-                    target=self._run, args=(association,), name=f"dicom-{connected.fileno()}", daemon=True
-                )
                 self._running[association] = thread
-            thread.start()
+                thread.start()
         except (OSError, RuntimeError) as error:
             policy.broken(error)
-            with suppress(OSError):
-                connected.close()
+            if arrival.association is not None:
+                self._forget(arrival.association)
+            self._leaves(arrival)
+            arrival.connected.close()
+
+    def _takes_place(self, arrival: Arrival, peer: Peer) -> bool:
+        if not self._peer_places.takes_place(peer):
+            return False
+        if not self._admission.takes_place(arrival):
+            self._peer_places.left(peer)
+            return False
+        arrival.peer = peer
+        return True
+
+    def _leaves(self, arrival: Arrival) -> None:
+        self._admission.left(arrival)
+        if arrival.peer is not None:
+            self._peer_places.left(arrival.peer)
+            arrival.peer = None
 
     def _run(self, association: AcceptedAssociation) -> None:
         try:
             association.run()
         finally:
-            with self._lock:
-                self._running.pop(association, None)
+            self._forget(association)
+
+    def _forget(self, association: AcceptedAssociation) -> None:
+        with self._lock:
+            self._running.pop(association, None)
 
 
 def _listening_socket(address: tuple[str, int], reuse_port: bool) -> socket.socket:

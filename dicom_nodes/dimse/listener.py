@@ -2,17 +2,15 @@
 
 from dicom_nodes.config import NodeSettings, Peer
 from dicom_nodes.dimse.acceptor import AcceptorPolicy
-from dicom_nodes.dimse.association_server import Admissions, AssociationServer
+from dicom_nodes.dimse.association_server import AssociationServer
 from dicom_nodes.dimse.data_set_sink import DataSetSink
 from dicom_nodes.dimse.dispatch import Dispatcher
 from dicom_nodes.dimse.messages import StoreRequest
 from dicom_nodes.dimse.services import Caller, DimseServices
 from dicom_nodes.dimse.store_scp import open_data_set
+from dicom_nodes.foundation.seldom import Seldom
 from dicom_nodes.foundation.settings_file import split_host_port
-from dicom_nodes.rules.acceptance import Rejection, decide_association
-
-_SPARE_THREADS = 16
-"""Beyond twice the associations: for peers that are told there is no place, and for those that are leaving."""
+from dicom_nodes.rules.acceptance import Rejection, decide_association, is_listed_host
 
 
 class DicomListener:
@@ -25,31 +23,35 @@ class DicomListener:
         *,
         idle_s: float = 300.0,
         stall_s: float = 30.0,
+        first_pdu_s: float = 10.0,
         sub_operation_timeout_s: float = 60.0,
-        artim_s: float = 10.0,
         reuse_port: bool = False,
     ) -> None:
-        """`idle_s` without traffic, or `stall_s` in the middle of a message, ends an association; `artim_s` is how
-        long a peer may take to ask for one, and to close its connection in the end. With `reuse_port` several
-        processes may listen on the same port."""
+        """`idle_s` without traffic, `stall_s` of silence in a message, or a PDU that is not whole after `stall_s`,
+        ends an association.
+
+        A connection that has not asked for one within `first_pdu_s` (the ARTIM timer) ends too. With `reuse_port`
+        several processes may listen on the same port.
+        """
         self._settings = settings
         self._services = services
         self._reuse_port = reuse_port
-        self._admissions = Admissions(settings.node.maximum_associations)
+        self._turned_away_lately: dict[str, Seldom] = {}
         self._policy = AcceptorPolicy(
+            may_connect=lambda host: is_listed_host(settings, host),
+            turned_away=self._turned_away,
             decide=self._decide,
             rejected=self._rejected,
             opened=self._opened,
             closed=self._closed,
             cut_off=self._cut_off,
             broken=self._broken,
-            left=self._admissions.leave,
             open_sink=self._open_sink,
             maximum_pdu_bytes=settings.node.maximum_pdu_bytes,
             idle_s=idle_s,
             stall_s=stall_s,
             sub_operation_timeout_s=sub_operation_timeout_s,
-            artim_s=artim_s,
+            artim_s=first_pdu_s,
         )
         self._server: AssociationServer | None = None
 
@@ -69,7 +71,7 @@ class DicomListener:
             split_host_port(node.listen),
             self._policy,
             Dispatcher(self._services),
-            most_threads=2 * node.maximum_associations + _SPARE_THREADS,
+            maximum_associations=node.maximum_associations,
             reuse_port=self._reuse_port,
         )
         self._server.start()
@@ -81,8 +83,13 @@ class DicomListener:
             server.stop(drain_s)
 
     def _decide(self, called: str, calling: str, host: str) -> Peer | Rejection:
-        decision = decide_association(self._settings, called=called, calling=calling, host=host)
-        return decision if isinstance(decision, Rejection) else self._admissions.admit(decision)
+        return decide_association(self._settings, called=called, calling=calling, host=host)
+
+    def _turned_away(self, host: str, why: str) -> None:
+        """Told for the last host of many: connections cost their maker nothing."""
+        connections = self._turned_away_lately.setdefault(why, Seldom()).happened()
+        if connections:
+            self._services.log.warning("connection.refused", host=host, why=why, connections=connections)
 
     def _open_sink(self, request: StoreRequest, caller: Caller) -> DataSetSink:
         return open_data_set(request, caller, self._services)

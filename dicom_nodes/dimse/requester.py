@@ -112,7 +112,8 @@ class AssociationRequester:
                 own_ae_title=self._own_ae_title,
                 called_ae_title=to.ae_title,
             )
-        raise PeerUnavailable(f"{to.ae_title} at {to.host}:{to.port} does not answer the association request")
+        where = f"{to.ae_title} at {to.host}:{to.port}"
+        raise PeerUnavailable(f"{where} does not answer the association request; is our address listed there?")
 
 
 class OpenedAssociation:

@@ -73,6 +73,8 @@ class PduDecoder:
         self._largest_p_data = largest_p_data
         self.takes_data = False
         """Whether data is awaited: P-DATA then comes without a PduHeader before it."""
+        self.pdus_ended = 0
+        """How many have ended so far; while it stays the same, the same PDU is under way."""
         self._view = memoryview(b"")
         self._at = self._end = 0
         self._split = bytearray()
@@ -145,6 +147,7 @@ class PduDecoder:
         if self._largest_p_data is not None and length > self._largest_p_data:
             return None
         self._at = stop
+        self.pdus_ended += 1
         data = self._view[start + _ONE_PDV.size : stop]
         return PDataFragment(context_id, bool(control & _IS_COMMAND), bool(control & _IS_LAST), data)
 
@@ -156,7 +159,7 @@ class PduDecoder:
         self._value_left -= count
         ended = not self._value_left
         if ended:
-            self._mode = _PDV_HEADER_DUE if self._pdu_left else _HEADER
+            self._end_pdv()
         return PDataFragment(self._context_id, self._is_command, ended and self._is_last, self._view[start : self._at])
 
     def _begin_pdu(self, header: Buffer) -> PduHeader | Fault | None:
@@ -188,14 +191,24 @@ class PduDecoder:
         if self._value_left:
             self._mode = _PDV_VALUE
             return None
-        self._mode = _PDV_HEADER_DUE if self._pdu_left else _HEADER
+        self._end_pdv()
         return PDataFragment(self._context_id, self._is_command, self._is_last, self._view[0:0])
+
+    def _end_pdv(self) -> None:
+        if self._pdu_left:
+            self._mode = _PDV_HEADER_DUE
+        else:
+            self._end_pdu()
+
+    def _end_pdu(self) -> None:
+        self._mode = _HEADER
+        self.pdus_ended += 1
 
     def _body(self) -> PduBody | None:
         content = self._take(self._pdu_left)
         if content is None:
             return None
-        self._mode = _HEADER
+        self._end_pdu()
         return PduBody(self._pdu_type, bytes(content))
 
     def _pass_over(self) -> bool:
@@ -208,7 +221,7 @@ class PduDecoder:
         self._pdu_left -= count
         if self._pdu_left:
             return False
-        self._mode = _HEADER
+        self._end_pdu()
         return True
 
     def _take(self, size: int) -> Buffer | None:

@@ -105,6 +105,11 @@ class UpperLayerProvider:
         return self._decoder.is_between_pdus
 
     @property
+    def pdus_ended(self) -> int:
+        """How many of the peer's PDUs have ended; while it stays the same, the same one is under way."""
+        return self._decoder.pdus_ended
+
+    @property
     def kept_bytes(self) -> int:
         """How much of the peer's bytes is held back: split headers and unfinished association PDUs."""
         return self._decoder.kept_bytes

@@ -61,6 +61,10 @@ def negotiated(node: WireNode, request: AssociateRequest) -> AssociateAccept:
     return accept
 
 
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port))
+
+
 @contextmanager
 def listening(node: WireNode, **limits: float | bool) -> Iterator[DicomListener]:
     """A second listener of the same node with limits of its own."""
@@ -118,7 +122,10 @@ def test_an_association_that_is_used_is_not_idle(node: WireNode) -> None:
 
 def test_a_request_that_trickles_in_is_cut_off_by_the_artim_timer(node: WireNode) -> None:
     wire = encode_request(AssociateRequest("NODE", "DCMTK", (ProposedContext(1, CT, (EXPLICIT,)),), UserInformation(0)))
-    with listening(node, artim_s=0.5) as listener, socket.create_connection(("127.0.0.1", listener.port)) as trickle:
+    with (
+        listening(node, first_pdu_s=0.5) as listener,
+        socket.create_connection(("127.0.0.1", listener.port)) as trickle,
+    ):
         trickle.settimeout(0.05)
         started, ended = time.monotonic(), False
         for byte in wire:
@@ -138,7 +145,7 @@ def test_a_request_that_trickles_in_is_cut_off_by_the_artim_timer(node: WireNode
 
 def test_three_hundred_connections_that_say_nothing_hold_nobody_up_and_take_no_threads(node: WireNode) -> None:
     threads = threading.active_count()
-    with ExitStack() as stack, listening(node, artim_s=30) as listener:
+    with ExitStack() as stack, listening(node, first_pdu_s=30) as listener:
         silent = [stack.enter_context(socket.create_connection(("127.0.0.1", listener.port))) for _ in range(300)]
         association = opened(listener.port)
         assert store(association) == 0
@@ -149,7 +156,7 @@ def test_three_hundred_connections_that_say_nothing_hold_nobody_up_and_take_no_t
 
 
 def test_a_silent_connection_is_closed_when_its_time_is_up(node: WireNode) -> None:
-    with listening(node, artim_s=0.3) as listener, socket.create_connection(("127.0.0.1", listener.port)) as silent:
+    with listening(node, first_pdu_s=0.3) as listener, connected(listener.port) as silent:
         silent.settimeout(5)
         assert silent.recv(1) == b""
 

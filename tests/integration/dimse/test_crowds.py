@@ -85,8 +85,7 @@ def test_a_header_that_drips_is_cut_off_too(node: WireNode) -> None:
 
 def test_a_later_pdu_that_drips_ends_its_association(node: WireNode) -> None:
     neighbour = opened(node)
-    wire = neighbour._association.dul.socket.socket
-    assert wire is not None
+    wire = neighbour.link.connection._socket
     wire.sendall(struct.pack(">BBL", 4, 0, 60_000))
     with dripping(wire):
         wait_until(lambda: len(node.closed) == 1, "the dripping association ended", deadline_s=10)
