@@ -15,7 +15,9 @@ from dicom_nodes.config import DimseArchive as DimseArchiveSettings
 from dicom_nodes.config import EmbeddedArchive as EmbeddedArchiveSettings
 from dicom_nodes.config import NodeSettings, read_password, read_token
 from dicom_nodes.contract import NodeHealth
+from dicom_nodes.dimse.data_set_sink import DraftSink
 from dicom_nodes.dimse.listener import DicomListener
+from dicom_nodes.dimse.messages import StoreRequest
 from dicom_nodes.dimse.retrieve_scu import DicomRetrieveScu
 from dicom_nodes.dimse.services import DimseServices
 from dicom_nodes.dimse.store_scu import DicomStoreScu
@@ -46,7 +48,8 @@ from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.rules.health import Vitals, judge
 from dicom_nodes.spool.catalogue import ARCHIVE_JOB
-from dicom_nodes.spool.objects import FileSpool
+from dicom_nodes.spool.ring import FullSegment
+from dicom_nodes.spool.segments import SegmentSpool
 from dicom_nodes.spool.store import NodeStore, open_store
 from dicom_nodes.spool.study_query import StudyQuery
 from dicom_nodes.uplink.health_page import HealthPage
@@ -75,7 +78,9 @@ class NodeApp:
         store_scu = DicomStoreScu(node.ae_title)
         archive = _archive(settings, store_scu)
         self.store = open_node_store(settings, clock, archive.name, checkpoint)
-        self._spool = FileSpool(node.data_dir / "spool", checkpoint)
+        self._spool = SegmentSpool(
+            node.data_dir / "spool", segment_bytes=node.spool_segment_mib << 20, checkpoint=checkpoint
+        )
         associations = OpenAssociations()
         documents = StructuredReports()
         take_report = TakeReport(self.store.orders, checkpoint)
@@ -103,6 +108,7 @@ class NodeApp:
                 uid_hash=self._uid_hash,
                 association_opened=associations.opened,
                 association_closed=associations.closed,
+                open_sink=self._open_sink,
             ),
         )
         self._hl7 = MllpListener(settings.hl7, OruIntake(take_report)) if settings.hl7 else None
@@ -143,7 +149,9 @@ class NodeApp:
         )
         self._router = HttpRouterLink(settings.router.url, read_token(settings))
         send_facts = self._send_facts = SendFacts(self.store.outbox, self._router, self.health, clock)
+        self._full_segments: list[FullSegment] = []
         self._tickers = (
+            Ticker("segments", self._vouch_for_full_segments, pause_s=5.0, longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("settle", settle, pause_s=min(1.0, node.settle_quiet_s / 4), longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("facts", send_facts, pause_s=_FACT_PAUSE_S, longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("orders", self._take_orders, pause_s=0.0, longest_pause_s=_LONGEST_PAUSE_S, patience_s=0.1),
@@ -198,6 +206,8 @@ class NodeApp:
             self._health_page.stop()
         self.store.catalogue.committer.stop()
         self._router.close()
+        self._vouch_for_full_segments()
+        self._spool.close()
         self.store.database.dispose()
         self._lock.close()
         event_log().info("node.stopped", ods=self._settings.trust.ods_code)
@@ -221,6 +231,13 @@ class NodeApp:
                 outbox_oldest_s=oldest_s,
             )
         )
+
+    def _open_sink(self, request: StoreRequest) -> DraftSink:
+        uids = (request.sop_class_uid, request.sop_instance_uid, request.context.transfer_syntax)
+        return DraftSink(self._ingest.draft(*uids))
+
+    def _vouch_for_full_segments(self) -> None:
+        self._full_segments = self.store.catalogue.vouch_for([*self._full_segments, *self._spool.full()])
 
     def _caught_up(self) -> bool:
         """Whether every acknowledged instance can be found by a query, having waited a little for it."""

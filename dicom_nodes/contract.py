@@ -39,7 +39,7 @@ class StudyIdentity(Message):
 
 
 class ManifestEntry(Message):
-    """One instance; `digest` is the SHA-256 (hex) of the data set's bytes as received, without file meta."""
+    """One instance; `digest` is the BLAKE3 (hex) of the data set's bytes as received, without file meta."""
 
     sop_instance_uid: str
     sop_class_uid: str

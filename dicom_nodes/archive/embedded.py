@@ -10,10 +10,13 @@ from pathlib import Path
 
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.part10 import plain_file_meta
-from dicom_nodes.encoding.walk import DamagedDataSetError
+from dicom_nodes.encoding.walk import DamagedDataSetError, as_data
+from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
 from dicom_nodes.model.dimse_status import Status
 from dicom_nodes.model.errors import CrashConsistency
+
+_PIECE_BYTES = 1 << 20
 
 
 class EmbeddedArchive:
@@ -34,16 +37,15 @@ class EmbeddedArchive:
     def _store_one(self, instance: OutgoingInstance) -> StoreResult:
         try:
             data_set = instance.read_data_set()
-            header = read_header(data_set, instance.transfer_syntax_uid)
+            header = read_header(as_data(data_set), instance.transfer_syntax_uid)
         except (CrashConsistency, DamagedDataSetError) as error:
             return StoreResult(instance.sop_instance_uid, Status.CANNOT_UNDERSTAND, str(error))
-        content = (
-            plain_file_meta(instance.sop_class_uid, instance.sop_instance_uid, instance.transfer_syntax_uid) + data_set
-        )
+        meta = plain_file_meta(instance.sop_class_uid, instance.sop_instance_uid, instance.transfer_syntax_uid)
+        content = (meta, data_set)
         series = self._folder / header.study_instance_uid / header.series_instance_uid
         file = series / f"{instance.sop_instance_uid}.dcm"
         if file.exists():
-            if file.read_bytes() == content:
+            if _holds(file, content):
                 return StoreResult(instance.sop_instance_uid, Status.SUCCESS)
             return StoreResult(
                 instance.sop_instance_uid, Status.CANNOT_UNDERSTAND, "the archive holds other content under this UID"
@@ -55,13 +57,25 @@ class EmbeddedArchive:
         return StoreResult(instance.sop_instance_uid, Status.SUCCESS)
 
 
-def _write_synced(folder: Path, file: Path, content: bytes) -> None:
+def _holds(file: Path, content: Sequence[Buffer]) -> bool:
+    """Whether the file's content is just that, looked at piece by piece."""
+    with file.open("rb") as stream:
+        for part in content:
+            view = memoryview(part)
+            for at in range(0, len(view), _PIECE_BYTES):
+                piece = view[at : at + _PIECE_BYTES]
+                if stream.read(len(piece)) != piece:
+                    return False
+        return not stream.read(1)
+
+
+def _write_synced(folder: Path, file: Path, content: Sequence[Buffer]) -> None:
     """Write under another name, sync, rename, and sync every folder that gained an entry."""
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".{uuid.uuid4().hex}"
     try:
         with unfinished.open("xb") as stream:
-            stream.write(content)
+            stream.writelines(content)
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.rename(file)

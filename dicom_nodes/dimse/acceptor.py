@@ -1,6 +1,7 @@
 """One accepted association: negotiated, served request by request, and ended in good order."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import uuid4
@@ -9,12 +10,22 @@ from dicom_nodes.config import Peer
 from dicom_nodes.dimse import message_codec as codec
 from dicom_nodes.dimse.association_link import AssociationLink
 from dicom_nodes.dimse.connection import Connection
-from dicom_nodes.dimse.data_set_sink import DataSetSink, Intake, MemorySink
+from dicom_nodes.dimse.data_set_sink import DataSetSink, Intake, MemorySink, ReceivedT
 from dicom_nodes.dimse.dispatch import AssociationGoneError, Dispatcher
-from dicom_nodes.dimse.messages import EchoRequest, PresentationContext, Request, Response, StoreRequest
+from dicom_nodes.dimse.messages import (
+    EchoRequest,
+    FindRequest,
+    GetRequest,
+    MoveRequest,
+    PresentationContext,
+    Request,
+    Response,
+    StoreRequest,
+)
 from dicom_nodes.dimse.services import Caller
 from dicom_nodes.dimse.sop_classes import Service, service_of
 from dicom_nodes.dimse.supported_contexts import acceptance, relational_queries
+from dicom_nodes.model.instance import ReceivedDataSet
 from dicom_nodes.rules.acceptance import LOCAL_LIMIT_EXCEEDED, Rejection
 from dicom_nodes.upper_layer.association_pdus import DICOM_APPLICATION_CONTEXT, AssociateReject, AssociateRequest
 from dicom_nodes.upper_layer.command_set import RESPONSE, Command, CommandField
@@ -47,7 +58,7 @@ class AcceptorPolicy:
     cut_off: Callable[[Caller | None, str, str], None]
     """(caller if it came that far, host, why in words): the peer broke the protocol, fell silent or vanished."""
     broken: Callable[[BaseException], None]
-    open_sink: Callable[[StoreRequest, Caller], DataSetSink]
+    open_sink: Callable[[StoreRequest, Caller], DataSetSink[ReceivedDataSet]]
     """Where a data set goes; the request has none yet."""
     maximum_pdu_bytes: int
     idle_s: float
@@ -164,22 +175,37 @@ class AcceptedAssociation:
         if caller is None:
             return
         self._cancelled.clear()
-        try:
-            intake = self._take_data_set(head, caller) if command.has_data_set else None
-            request = head if intake is None else _with_data_set(head, intake.close())
-            if intake is not None and intake.failure is not None:
-                self._dispatcher.answer_failure(intake.failure, request, caller, self)
+        with suppress(AssociationGoneError):
+            if not command.has_data_set:
+                self._dispatcher.serve(head, caller, self)
+            elif isinstance(head, StoreRequest):
+                self._serve_store(head, caller)
             else:
-                self._dispatcher.serve(request, caller, self)
-        except AssociationGoneError:
-            return
+                self._serve_query(head, caller)
 
-    def _take_data_set(self, head: Request, caller: Caller) -> Intake:
-        """Read the request's data set to its end, whatever its sink says of it."""
-        if isinstance(head, StoreRequest):
-            intake = Intake(partial(self._policy.open_sink, head, caller))
+    def _serve_store(self, head: StoreRequest, caller: Caller) -> None:
+        intake = self._filled(Intake(partial(self._policy.open_sink, head, caller)))
+        received = intake.close()
+        try:
+            self._answer_to(replace(head, received=received), intake.failure, caller)
+        finally:
+            if received is not None:
+                received.discard()
+
+    def _serve_query(self, head: EchoRequest | FindRequest | GetRequest | MoveRequest, caller: Caller) -> None:
+        intake = self._filled(Intake(lambda: MemorySink(_LARGEST_IDENTIFIER)))
+        identifier = intake.close() or b""
+        request = head if isinstance(head, EchoRequest) else replace(head, identifier=identifier)
+        self._answer_to(request, intake.failure, caller)
+
+    def _answer_to(self, request: Request, failure: Exception | None, caller: Caller) -> None:
+        if failure is None:
+            self._dispatcher.serve(request, caller, self)
         else:
-            intake = Intake(lambda: MemorySink(_LARGEST_IDENTIFIER))
+            self._dispatcher.answer_failure(failure, request, caller, self)
+
+    def _filled(self, intake: Intake[ReceivedT]) -> Intake[ReceivedT]:
+        """Read the request's data set to its end, whatever its sink says of it."""
         next_event, wait, stall_s = self._link.dimse.next_event, self._link.wait, self._policy.stall_s
         try:
             while not self._link.is_closed:
@@ -255,9 +281,3 @@ class AcceptedAssociation:
         """A release or an abort that came in meanwhile is dealt with once the handler has given up."""
         if not self._link.upper.is_established or self._link.is_interrupted:
             raise AssociationGoneError
-
-
-def _with_data_set(head: Request, data_set: bytes) -> Request:
-    if isinstance(head, StoreRequest):
-        return replace(head, data_set=data_set)
-    return head if isinstance(head, EchoRequest) else replace(head, identifier=data_set)

@@ -4,6 +4,7 @@ import threading
 import time
 
 from dicom_nodes.dimse.connection import Connection
+from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.upper_layer.command_set import Command
 from dicom_nodes.upper_layer.dimse_provider import DimseEvent, DimseProvider
 from dicom_nodes.upper_layer.events import NEED_DATA, ArtimTimer, CloseTransport
@@ -81,7 +82,7 @@ class AssociationLink:
     def _patience_s(self, idle_s: float) -> float:
         return idle_s if self.dimse.is_between_messages else self._stall_s
 
-    def send(self, context_id: int, command: Command, data_set: bytes | None = None) -> None:
+    def send(self, context_id: int, command: Command, data_set: Buffer | None = None) -> None:
         """Send a message at once; a connection that fails shows as an event."""
         self.dimse.send_command(context_id, command)
         if data_set is not None:

@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
+from dicom_nodes.encoding.digest import HeldDataSet
+from dicom_nodes.flows.ports import Draft
 from dicom_nodes.model.errors import OutOfResources
+from dicom_nodes.model.instance import ReceivedDataSet
+
+ReceivedT = TypeVar("ReceivedT")
+ReceivedT_co = TypeVar("ReceivedT_co", covariant=True)
 
 
-class DataSetSink(Protocol):
+class DataSetSink(Protocol[ReceivedT_co]):
     """Takes one data set, fragment by fragment, in the thread of its association."""
 
     def write(self, fragment: memoryview) -> None:
@@ -17,7 +23,7 @@ class DataSetSink(Protocol):
             Refused: the rest is read and thrown away, then the request is answered with this refusal.
         """
 
-    def close(self) -> bytes:
+    def close(self) -> ReceivedT_co:
         """The data set is complete; what the request carries from here on."""
 
     def discard(self) -> None:
@@ -43,11 +49,33 @@ class MemorySink:
         self._buffer = BytesIO()
 
 
-class Intake:
+class HoldingSink:
+    """Keeps an instance's data set in memory, as one that was received."""
+
+    def __init__(self) -> None:
+        self._held = MemorySink()
+        self.write, self.discard = self._held.write, self._held.discard
+
+    def close(self) -> ReceivedDataSet:
+        return HeldDataSet(self._held.close())
+
+
+class DraftSink:
+    """Hands an instance's data set on to where it will be kept."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self.write, self.discard = draft.write, draft.discard
+
+    def close(self) -> ReceivedDataSet:
+        return self._draft
+
+
+class Intake(Generic[ReceivedT]):
     """Opens a sink and fills it; once that fails, throws the rest away and keeps the reason for the answer."""
 
-    def __init__(self, open_sink: Callable[[], DataSetSink]) -> None:
-        self._sink: DataSetSink | None = None
+    def __init__(self, open_sink: Callable[[], DataSetSink[ReceivedT]]) -> None:
+        self._sink: DataSetSink[ReceivedT] | None = None
         self.failure: Exception | None = None
         try:
             self._sink = open_sink()
@@ -64,15 +92,15 @@ class Intake:
             self.discard()
             self.failure = error
 
-    def close(self) -> bytes:
-        """The data set's bytes; nothing when `failure` says why."""
+    def close(self) -> ReceivedT | None:
+        """The data set; None when `failure` says why."""
         if self._sink is None:
-            return b""
+            return None
         try:
             return self._sink.close()
         except Exception as error:  # noqa: BLE001 - as above
             self.failure = error
-            return b""
+            return None
 
     def discard(self) -> None:
         """Let go of what came so far."""

@@ -10,6 +10,7 @@ from dicom_nodes.dimse.services import Caller, DimseServices
 from dicom_nodes.dimse.store_scp import open_data_set
 from dicom_nodes.foundation.seldom import Seldom
 from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.model.instance import ReceivedDataSet
 from dicom_nodes.rules.acceptance import Rejection, decide_association, is_listed_host
 
 
@@ -91,7 +92,7 @@ class DicomListener:
         if connections:
             self._services.log.warning("connection.refused", host=host, why=why, connections=connections)
 
-    def _open_sink(self, request: StoreRequest, caller: Caller) -> DataSetSink:
+    def _open_sink(self, request: StoreRequest, caller: Caller) -> DataSetSink[ReceivedDataSet]:
         return open_data_set(request, caller, self._services)
 
     def _cut_off(self, caller: Caller | None, host: str, why: str) -> None:

@@ -12,6 +12,7 @@ from dicom_nodes.dimse.messages import (
     StoreRequest,
     SubOperations,
 )
+from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.upper_layer.command_set import (
     DATA_SET_PRESENT,
     MEDIUM_PRIORITY,
@@ -61,7 +62,7 @@ def request_of(command: Command, context: PresentationContext, data_set: bytes) 
     raise UnexpectedMessageError
 
 
-def request_message(request: Request) -> tuple[Command, bytes | None]:
+def request_message(request: Request) -> tuple[Command, Buffer | None]:
     """(command set, data set) of a request that we send."""
     originator = request.originator if isinstance(request, StoreRequest) else None
     is_echo = isinstance(request, EchoRequest)

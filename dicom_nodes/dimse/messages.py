@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from dicom_nodes.foundation.buffers import Buffer
+from dicom_nodes.model.instance import ReceivedDataSet
+
 
 @dataclass(frozen=True, slots=True)
 class PresentationContext:
@@ -29,14 +32,18 @@ class MoveOriginator:
 
 @dataclass(frozen=True, slots=True)
 class StoreRequest:
-    """`data_set` is encoded in the context's transfer syntax and is passed on as it is."""
+    """`data_set` is encoded in the context's transfer syntax and is passed on as it is.
+
+    That of a request which came to our listener is `received`: it lies where its sink put it.
+    """
 
     context: PresentationContext
     message_id: int
     sop_class_uid: str
     sop_instance_uid: str
-    data_set: bytes
+    data_set: Buffer = b""
     originator: MoveOriginator | None = None
+    received: ReceivedDataSet | None = None
 
 
 @dataclass(frozen=True, slots=True)

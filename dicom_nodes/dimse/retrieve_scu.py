@@ -60,7 +60,9 @@ class DicomRetrieveScu:
 
 
 def _retrieved(store: StoreRequest) -> RetrievedInstance:
-    return RetrievedInstance(store.sop_class_uid, store.sop_instance_uid, store.context.transfer_syntax, store.data_set)
+    return RetrievedInstance(
+        store.sop_class_uid, store.sop_instance_uid, store.context.transfer_syntax, bytes(store.data_set)
+    )
 
 
 def _summary(answer: Response) -> RetrieveSummary:

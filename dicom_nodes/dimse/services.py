@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dicom_nodes.config import NodeSettings, Peer
-from dicom_nodes.dimse.data_set_sink import DataSetSink, MemorySink
+from dicom_nodes.dimse.data_set_sink import DataSetSink, HoldingSink
 from dicom_nodes.dimse.messages import MoveOriginator, StoreRequest
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.retrieve import RetrieveFlow
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
-from dicom_nodes.model.instance import IncomingInstance
+from dicom_nodes.model.instance import IncomingInstance, ReceivedDataSet
 
 
 class EventLog(Protocol):
@@ -56,8 +56,8 @@ class DimseServices:
     uid_hash: Callable[[str], str]
     association_opened: Callable[[str], None] = lambda _id: None
     association_closed: Callable[[str], None] = lambda _id: None
-    open_sink: Callable[[StoreRequest], DataSetSink] = lambda _request: MemorySink()
-    """Where the data set of a C-STORE goes as it arrives; the request has none yet."""
+    open_sink: Callable[[StoreRequest], DataSetSink[ReceivedDataSet]] = lambda _request: HoldingSink()
+    """Where the data set of a C-STORE goes as it arrives; the request has none yet. Raises Refused."""
 
     @property
     def own_ods(self) -> str:

@@ -5,11 +5,11 @@ from dicom_nodes.dimse.messages import Response, StoreRequest
 from dicom_nodes.dimse.services import Caller, DimseServices
 from dicom_nodes.model.dimse_status import Status
 from dicom_nodes.model.errors import CannotUnderstand
-from dicom_nodes.model.instance import IncomingInstance, Provenance
+from dicom_nodes.model.instance import IncomingInstance, Provenance, ReceivedDataSet
 from dicom_nodes.rules.acceptance import channel_of, require_action
 
 
-def open_data_set(request: StoreRequest, caller: Caller, services: DimseServices) -> DataSetSink:
+def open_data_set(request: StoreRequest, caller: Caller, services: DimseServices) -> DataSetSink[ReceivedDataSet]:
     """Where the request's data set goes as it arrives.
 
     Raises:
@@ -26,7 +26,8 @@ def store(request: StoreRequest, caller: Caller, services: DimseServices) -> Res
         Refused: the caller may not store, there is no data set, or ingest refuses it.
     """
     require_action(caller.peer, "store")
-    if not request.data_set:
+    data_set = request.received
+    if data_set is None or not data_set.size_bytes:
         raise CannotUnderstand("the request has no data set")
     provenance = Provenance(
         origin=services.own_ods,
@@ -39,7 +40,7 @@ def store(request: StoreRequest, caller: Caller, services: DimseServices) -> Res
             sop_class_uid=request.sop_class_uid,
             sop_instance_uid=request.sop_instance_uid,
             transfer_syntax_uid=request.context.transfer_syntax,
-            data_set=request.data_set,
+            data_set=data_set,
             provenance=provenance,
             association_id=caller.association_id,
         )

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from dicom_nodes.encoding.text import TextDecoder
-from dicom_nodes.encoding.walk import DamagedDataSetError, Element, Layout, items, layout_of, plain_data_set, walk
+from dicom_nodes.encoding.walk import DamagedDataSetError, Data, Element, Layout, items, layout_of, plain_data_set, walk
 from dicom_nodes.foundation.nhs_number import is_nhs_number
 from dicom_nodes.model.instance import InstanceHeader
 
@@ -80,7 +80,7 @@ _HOME = ZoneInfo("Europe/London")
 Item = dict[int, str]
 
 
-def read_header(data_set: bytes, transfer_syntax_uid: str) -> InstanceHeader:
+def read_header(data_set: Data, transfer_syntax_uid: str) -> InstanceHeader:
     """Read the header of a whole data set. UIDs that are absent come back as empty strings.
 
     Raises:
@@ -116,7 +116,7 @@ def read_header(data_set: bytes, transfer_syntax_uid: str) -> InstanceHeader:
 class _Reader:
     """Decodes values of one data set."""
 
-    def __init__(self, data: bytes, layout: Layout, found: dict[int, Element]) -> None:
+    def __init__(self, data: Data, layout: Layout, found: dict[int, Element]) -> None:
         self._data, self._layout = data, layout
         charset = found.get(0x00080005)
         declared = self._data[charset.start : charset.end].decode("ascii", "replace").strip("\0 ") if charset else None

@@ -9,6 +9,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from mmap import mmap
+from typing import overload
+
+from dicom_nodes.foundation.buffers import Buffer
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -17,6 +21,8 @@ EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _DEFLATED = {DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
 """Transfer syntaxes whose whole data set is a raw deflate stream (PS3.5 A.5, A.6, A.10)."""
 
+Data = bytes | mmap
+"""A whole data set: slices of either are bytes."""
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 TRAILING_PADDING = 0xFFFCFFFC
@@ -64,7 +70,22 @@ def layout_of(transfer_syntax_uid: str) -> Layout:
     )
 
 
-def plain_data_set(data_set: bytes, transfer_syntax_uid: str, limit_bytes: int = INFLATED_LIMIT_BYTES) -> bytes:
+def as_data(data_set: Buffer) -> Data:
+    """A buffer as what is walked here: the memory map behind a view of a whole one, otherwise bytes."""
+    if isinstance(data_set, memoryview) and isinstance(data_set.obj, mmap) and len(data_set.obj) == len(data_set):
+        return data_set.obj
+    return data_set if isinstance(data_set, bytes) else bytes(data_set)
+
+
+@overload
+def plain_data_set(data_set: bytes, transfer_syntax_uid: str, limit_bytes: int = INFLATED_LIMIT_BYTES) -> bytes: ...
+
+
+@overload
+def plain_data_set(data_set: Data, transfer_syntax_uid: str, limit_bytes: int = INFLATED_LIMIT_BYTES) -> Data: ...
+
+
+def plain_data_set(data_set: Data, transfer_syntax_uid: str, limit_bytes: int = INFLATED_LIMIT_BYTES) -> Data:
     """The data set's bytes as elements: inflated where the transfer syntax deflates, otherwise the same object.
 
     Some toolkits leave gzip's own trailer behind the stream; it is accepted when its checksum is right.
@@ -82,10 +103,10 @@ def plain_data_set(data_set: bytes, transfer_syntax_uid: str, limit_bytes: int =
     return plain
 
 
-def _inflate(data_set: bytes, limit_bytes: int) -> tuple[bytes, bytes]:
+def _inflate(data_set: Data, limit_bytes: int) -> tuple[bytes, bytes]:
     """What a raw deflate stream inflates to, in small pieces until it is too much, and the bytes behind its end."""
-    inflater, compressed, plain = zlib.decompressobj(-zlib.MAX_WBITS), io.BytesIO(data_set), io.BytesIO()
-    waiting = compressed.read(_PIECE)
+    inflater, plain, taken = zlib.decompressobj(-zlib.MAX_WBITS), io.BytesIO(), _PIECE
+    waiting = data_set[:_PIECE]
     while True:
         try:
             piece = inflater.decompress(waiting, _PIECE)
@@ -96,13 +117,15 @@ def _inflate(data_set: bytes, limit_bytes: int) -> tuple[bytes, bytes]:
         plain.write(piece)
         if inflater.eof:
             break
-        waiting = inflater.unconsumed_tail or compressed.read(_PIECE)
+        waiting = inflater.unconsumed_tail
+        if not waiting:
+            waiting, taken = data_set[taken : taken + _PIECE], taken + _PIECE
         if not (piece or waiting):
             raise DamagedDataSetError("the deflate stream ends early")
-    return plain.getvalue(), inflater.unused_data + compressed.read()
+    return plain.getvalue(), inflater.unused_data + data_set[taken:]
 
 
-def walk(data: bytes, layout: Layout) -> Iterator[Element]:
+def walk(data: Data, layout: Layout) -> Iterator[Element]:
     """Yield the top-level elements of a data set in order, having checked each one's inner structure.
 
     Raises:
@@ -120,7 +143,7 @@ def walk(data: bytes, layout: Layout) -> Iterator[Element]:
         yield element
 
 
-def items(data: bytes, sequence: Element, layout: Layout) -> Iterator[list[Element]]:
+def items(data: Data, sequence: Element, layout: Layout) -> Iterator[list[Element]]:
     """Yield each item of a sequence element as the list of its elements."""
     inner = _layout_inside(sequence.vr, sequence.undefined_length, layout)
     position = sequence.start
@@ -143,7 +166,7 @@ def _layout_inside(vr: bytes | None, undefined: bool, layout: Layout) -> Layout:
     return Layout(explicit=False, little=True) if vr == b"UN" and undefined else layout
 
 
-def _element(data: bytes, position: int, limit: int, layout: Layout, depth: int) -> tuple[Element, int]:
+def _element(data: Data, position: int, limit: int, layout: Layout, depth: int) -> tuple[Element, int]:
     """Read one element at `position`; return it and the position behind it."""
     tag, vr, length, start = _header(data, position, limit, layout)
     if length != UNDEFINED:
@@ -163,7 +186,7 @@ def _element(data: bytes, position: int, limit: int, layout: Layout, depth: int)
 
 
 def _sequence_end(
-    data: bytes, position: int, limit: int, layout: Layout, depth: int, *, delimited: bool, fragments: bool = False
+    data: Data, position: int, limit: int, layout: Layout, depth: int, *, delimited: bool, fragments: bool = False
 ) -> int:
     """Check the items from `position` on; return the position behind the sequence."""
     if depth > _DEEPEST:
@@ -188,7 +211,7 @@ def _sequence_end(
             position = _elements_end(data, position, limit, layout, depth, delimited=True)
 
 
-def _elements_end(data: bytes, position: int, limit: int, layout: Layout, depth: int, *, delimited: bool) -> int:
+def _elements_end(data: Data, position: int, limit: int, layout: Layout, depth: int, *, delimited: bool) -> int:
     """Check an item's elements; return the position behind the item."""
     while delimited or position < limit:
         if delimited and position + 8 <= limit and _tag(data, position, layout) == ITEM_END:
@@ -197,7 +220,7 @@ def _elements_end(data: bytes, position: int, limit: int, layout: Layout, depth:
     return position
 
 
-def _header(data: bytes, position: int, limit: int, layout: Layout) -> tuple[int, bytes | None, int, int]:
+def _header(data: Data, position: int, limit: int, layout: Layout) -> tuple[int, bytes | None, int, int]:
     if position + 8 > limit:
         raise DamagedDataSetError(f"ends inside an element's header, at byte {position} of {len(data)}")
     tag = _tag(data, position, layout)
@@ -215,7 +238,7 @@ def _header(data: bytes, position: int, limit: int, layout: Layout) -> tuple[int
     return tag, vr, _number(data, position + 8, layout), position + 12
 
 
-def _item_header(data: bytes, position: int, limit: int, layout: Layout) -> tuple[int, int, int]:
+def _item_header(data: Data, position: int, limit: int, layout: Layout) -> tuple[int, int, int]:
     if position + 8 > limit:
         raise DamagedDataSetError(f"a sequence ends early, at byte {position} of {len(data)}")
     tag = _tag(data, position, layout)
@@ -224,10 +247,10 @@ def _item_header(data: bytes, position: int, limit: int, layout: Layout) -> tupl
     return tag, _number(data, position + 4, layout), position + 8
 
 
-def _tag(data: bytes, position: int, layout: Layout) -> int:
+def _tag(data: Data, position: int, layout: Layout) -> int:
     group, element = struct.unpack_from(layout.byte_order + "HH", data, position)
     return int(group << 16 | element)
 
 
-def _number(data: bytes, position: int, layout: Layout) -> int:
+def _number(data: Data, position: int, layout: Layout) -> int:
     return int(struct.unpack_from(layout.byte_order + "I", data, position)[0])

@@ -3,7 +3,6 @@
 Returning means durable. Whatever cannot be taken is quarantined first and refused then, so no bytes are lost.
 """
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -14,13 +13,15 @@ from typing import NoReturn
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.walk import DamagedDataSetError
 from dicom_nodes.flows.associations import OpenAssociations
-from dicom_nodes.flows.ports import Catalogue, Checkpoint, ReportDocuments, Spool, no_checkpoint
+from dicom_nodes.flows.ports import Catalogue, Checkpoint, Draft, ReportDocuments, Spool, no_checkpoint
 from dicom_nodes.model.errors import CannotUnderstand, OutOfResources, Refused
 from dicom_nodes.model.instance import Channel, IncomingInstance, InstanceHeader
 from dicom_nodes.model.report import IncomingReport
 from dicom_nodes.rules.ingest import KeepAside, Known, judge_header, judge_identity
 
 _LATELY_S = 60.0
+_LARGEST_DOCUMENT_BYTES = 64 << 20
+"""A report is read whole; one that long is none."""
 TakeReport = Callable[[IncomingReport], str]
 
 
@@ -64,19 +65,33 @@ class Ingest:
         except OutOfResources as refusal:
             self._refusal = (time.monotonic(), str(refusal))
             raise
+        finally:
+            incoming.data_set.discard()
+
+    def draft(self, *announced: str) -> Draft:
+        """Begin to take a data set in: `announced` are the UIDs of its request.
+
+        Raises:
+            OutOfResources: there is no room; also later, from the draft.
+        """
+        try:
+            self._check_room(0)
+            return self._spool.draft(*announced)
+        except OutOfResources as refusal:
+            self._refusal = (time.monotonic(), str(refusal))
+            raise
 
     def _receive(self, incoming: IncomingInstance, issuers: Issuers | None) -> None:
-        self._check_room(len(incoming.data_set))
-        digest = hashlib.sha256(incoming.data_set).hexdigest()
-        header = self._read(incoming, digest)
+        self._check_room(incoming.data_set.size_bytes)
+        header = self._read(incoming)
         mismatch = judge_header(header, incoming.sop_class_uid, incoming.sop_instance_uid)
         if mismatch is not None:
-            self._keep_aside(incoming, digest, header.study_instance_uid or None, mismatch.refusal)
+            self._keep_aside(incoming, header.study_instance_uid or None, mismatch.refusal)
         if incoming.provenance.channel is Channel.REPORT:
-            self._take_document(incoming, digest, header)
+            self._take_document(incoming, header)
             return
         default = issuers or self._issuers
-        self._take_image(incoming, digest, header.qualified(default.patient_id, default.accession))
+        self._take_image(incoming, header.qualified(default.patient_id, default.accession))
 
     def refused_lately(self) -> str | None:
         """Why an instance was refused for want of resources within the last minute, if one was."""
@@ -87,46 +102,47 @@ class Ingest:
         if self._spool.free_bytes() - size_bytes < self._reserve_bytes:
             raise OutOfResources("disk reserve reached, try again later")
 
-    def _read(self, incoming: IncomingInstance, digest: str) -> InstanceHeader:
+    def _read(self, incoming: IncomingInstance) -> InstanceHeader:
         try:
-            return read_header(incoming.data_set, incoming.transfer_syntax_uid)
+            return read_header(incoming.data_set.content(), incoming.transfer_syntax_uid)
         except DamagedDataSetError as error:
             refusal = CannotUnderstand(f"damaged data set: {error}")
-            return self._keep_aside(incoming, digest, None, refusal)
+            return self._keep_aside(incoming, None, refusal)
 
-    def _take_image(self, incoming: IncomingInstance, digest: str, header: InstanceHeader) -> None:
+    def _take_image(self, incoming: IncomingInstance, header: InstanceHeader) -> None:
         with self._only_one_at_a_time(header):
             verdict = judge_identity(
                 header,
-                digest,
+                incoming.data_set.digest,
                 incoming.provenance.origin,
                 self._catalogue.find_instance(header.sop_instance_uid),
                 self._catalogue.owner_of(header.study_instance_uid),
             )
             if isinstance(verdict, KeepAside):
-                self._keep_aside(incoming, digest, header.study_instance_uid, verdict.refusal)
+                self._keep_aside(incoming, header.study_instance_uid, verdict.refusal)
             if isinstance(verdict, Known):
                 return
             self._associations.touched(
                 incoming.association_id, header.study_instance_uid, incoming.provenance.received_at
             )
-            spooled = self._spool.keep(incoming, header, digest)
+            spooled = self._spool.keep(incoming, header)
             self._checkpoint("ingest.kept")
             self._catalogue.note_instance(spooled)
             self._checkpoint("ingest.noted")
 
-    def _take_document(self, incoming: IncomingInstance, digest: str, header: InstanceHeader) -> None:
+    def _take_document(self, incoming: IncomingInstance, header: InstanceHeader) -> None:
         with self._only_one_at_a_time(header):
             try:
-                self._take_report(self._documents.read(incoming.data_set, incoming.transfer_syntax_uid))
+                if incoming.data_set.size_bytes > _LARGEST_DOCUMENT_BYTES:
+                    raise CannotUnderstand(f"a report document has more than {_LARGEST_DOCUMENT_BYTES} bytes")
+                document = bytes(incoming.data_set.content())
+                self._take_report(self._documents.read(document, incoming.transfer_syntax_uid))
             except Refused as refusal:
-                self._keep_aside(incoming, digest, header.study_instance_uid, refusal)
+                self._keep_aside(incoming, header.study_instance_uid, refusal)
 
-    def _keep_aside(
-        self, incoming: IncomingInstance, digest: str, study_instance_uid: str | None, refusal: Refused
-    ) -> NoReturn:
-        if not self._catalogue.is_quarantined(incoming.sop_instance_uid, digest):
-            aside = self._spool.quarantine(incoming, digest, study_instance_uid, str(refusal))
+    def _keep_aside(self, incoming: IncomingInstance, study_instance_uid: str | None, refusal: Refused) -> NoReturn:
+        if not self._catalogue.is_quarantined(incoming.sop_instance_uid, incoming.data_set.digest):
+            aside = self._spool.quarantine(incoming, study_instance_uid, str(refusal))
             self._checkpoint("ingest.quarantined")
             self._catalogue.note_quarantined(aside)
         raise refusal

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from dicom_nodes.contract import FactBatch, FactBody, FactReceipt, NodeHealth, Order, OrderBatch
+from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.delivery import (
     ApplicationEntity,
@@ -17,6 +18,7 @@ from dicom_nodes.model.instance import (
     IncomingInstance,
     InstanceHeader,
     QuarantinedInstance,
+    ReceivedDataSet,
     SpooledInstance,
     StoredObject,
 )
@@ -36,29 +38,35 @@ CaughtUp = Callable[[], bool]
 """Waits, not long, until the catalogue's rows hold every instance acknowledged before; False: they do not yet."""
 
 
+class Draft(ReceivedDataSet, Protocol):
+    """A data set while it arrives."""
+
+    def write(self, fragment: memoryview) -> None:
+        """Take the next bytes; raises OutOfResources."""
+
+
 class Spool(Protocol):
     """Keeps bytes. Whatever returns from `keep` or `quarantine` survives kill -9 and a power cut."""
 
-    def keep(self, incoming: IncomingInstance, header: InstanceHeader, digest: str) -> SpooledInstance: ...
+    def draft(self, *announced: str) -> Draft:
+        """Begin to take a data set in; `announced` are the texts of the request that go into its file meta."""
+
+    def keep(self, incoming: IncomingInstance, header: InstanceHeader) -> SpooledInstance:
+        """Raises OutOfResources, having kept nothing; the data set is let go in any case."""
 
     def quarantine(
-        self, incoming: IncomingInstance, digest: str, study_instance_uid: str | None, reason: str
-    ) -> QuarantinedInstance: ...
+        self, incoming: IncomingInstance, study_instance_uid: str | None, reason: str
+    ) -> QuarantinedInstance:
+        """As `keep`."""
 
-    def read_data_set(self, location: str) -> bytes:
-        """The data set's bytes as received.
+    def read_data_set(self, location: str) -> Buffer:
+        """The data set's bytes as received; a read-only memory map where they are many.
 
         Raises:
             CrashConsistency: the object is gone or its digest differs from what was kept.
         """
 
     def free_bytes(self) -> int: ...
-
-    def unlisted(self, is_listed: Callable[[str], bool]) -> Iterator[SpooledInstance]:
-        """Objects whose location `is_listed` denies: kept, but not yet in the catalogue when the process died."""
-
-    def unlisted_quarantine(self, is_listed: Callable[[str], bool]) -> Iterator[QuarantinedInstance]:
-        """The same for quarantined objects, by quarantine id."""
 
 
 class Catalogue(Protocol):

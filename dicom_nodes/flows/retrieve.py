@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dicom_nodes.flows.ports import CaughtUp
+from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.model.delivery import OutgoingInstance
 from dicom_nodes.model.errors import CannotRetrieve
 from dicom_nodes.model.instance import StoredObject
@@ -24,7 +25,7 @@ class RetrieveCatalogue(Protocol):
 class DataSetReader(Protocol):
     """The part of the spool that a retrieve needs."""
 
-    def read_data_set(self, location: str) -> bytes: ...
+    def read_data_set(self, location: str) -> Buffer: ...
 
 
 class RetrieveFlow:

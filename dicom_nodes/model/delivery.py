@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dicom_nodes.foundation.buffers import Buffer
+
 
 @dataclass(frozen=True, slots=True)
 class ApplicationEntity:
@@ -15,12 +17,15 @@ class ApplicationEntity:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingInstance:
-    """An instance to be sent by C-STORE; `read_data_set` returns the data set's bytes as they are stored."""
+    """An instance to be sent by C-STORE.
+
+    `read_data_set` returns the data set's bytes as they are stored; a read-only memory map where they are many.
+    """
 
     sop_instance_uid: str
     sop_class_uid: str
     transfer_syntax_uid: str
-    read_data_set: Callable[[], bytes]
+    read_data_set: Callable[[], Buffer]
 
 
 @dataclass(frozen=True, slots=True)

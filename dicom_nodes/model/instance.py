@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NewType
+from mmap import mmap
+from typing import NewType, Protocol
 
 StudyUid = NewType("StudyUid", str)
 SeriesUid = NewType("SeriesUid", str)
@@ -34,6 +35,23 @@ class Provenance:
     """Aware UTC."""
 
 
+class ReceivedDataSet(Protocol):
+    """A data set that has arrived whole, wherever it lies until it is kept; never all of it in memory if it is long."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def digest(self) -> str:
+        """BLAKE3 (hex) of its bytes."""
+
+    def content(self) -> bytes | mmap:
+        """Its bytes, to be looked at; valid until it is kept or discarded."""
+
+    def discard(self) -> None:
+        """Give it up where it was not kept; idempotent."""
+
+
 @dataclass(frozen=True, slots=True)
 class IncomingInstance:
     """What a C-STORE request brought: `data_set` is encoded in `transfer_syntax_uid` and is kept as it is."""
@@ -41,7 +59,7 @@ class IncomingInstance:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
-    data_set: bytes
+    data_set: ReceivedDataSet
     provenance: Provenance
     association_id: str
 
@@ -81,7 +99,7 @@ class InstanceHeader:
 
 @dataclass(frozen=True, slots=True)
 class SpooledInstance:
-    """An instance that is durable in the spool. `digest` is the SHA-256 (hex) of the data set as received."""
+    """An instance that is durable in the spool. `digest` is the BLAKE3 (hex) of the data set as received."""
 
     header: InstanceHeader
     provenance: Provenance
@@ -109,6 +127,8 @@ class QuarantinedInstance:
     provenance: Provenance
     digest: str
     size_bytes: int
+    location: str
+    """Where the spool keeps it."""
 
 
 @dataclass(frozen=True, slots=True)

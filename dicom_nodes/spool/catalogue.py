@@ -4,36 +4,45 @@
 committed. After a crash, `recover` finds in the spool what the tables lack.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
+from typing import Protocol
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import delete, func, insert, select
 
 from dicom_nodes.contract import InstanceQuarantined
-from dicom_nodes.flows.ports import Checkpoint, Spool, no_checkpoint
+from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import JobQueue
-from dicom_nodes.model.instance import Channel, QuarantinedInstance, SpooledInstance, StoredObject, quarantine_id_of
+from dicom_nodes.model.instance import QuarantinedInstance, SpooledInstance, StoredObject, quarantine_id_of
 from dicom_nodes.model.study import StudyOwner, StudyRecord
 from dicom_nodes.rules.ingest import is_uid
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.catalogue_rows import (
     as_second_content,
-    filled_in,
-    instance_row,
     merged_owner,
-    series_row,
+    place_columns,
     stored_object,
     study_header,
-    study_row,
 )
 from dicom_nodes.spool.committer import BATCH, Committer
+from dicom_nodes.spool.growth import add_instances
+from dicom_nodes.spool.location import SegmentLife
 from dicom_nodes.spool.outbox import SqlOutbox
+from dicom_nodes.spool.ring import FullSegment
 
 ARCHIVE_JOB = "archive"
 _ARCHIVE_DELAY = timedelta(seconds=1)
 """Lets the instances of one association gather, so that they travel to the archive on one."""
+
+
+class Recoverable(Protocol):
+    """The part of the spool that a start needs; see `segments.SegmentSpool`."""
+
+    def unlisted(
+        self, is_whole: Callable[[SegmentLife], bool], listed: Callable[[SegmentLife], Collection[int]]
+    ) -> Iterator[SpooledInstance | QuarantinedInstance]: ...
 
 
 class SqlCatalogue:
@@ -51,37 +60,55 @@ class SqlCatalogue:
         self._checkpoint = checkpoint
         self.committer = Committer(self._commit)
 
-    def recover(self, spool: Spool) -> int:
+    def recover(self, spool: Recoverable) -> int:
         """Catalogue what the spool holds and the tables lack; returns how many objects that were.
 
         What the database will not take is set aside and tried again; it never keeps the node from starting.
         """
-        with self._database.read() as connection:
-            locations = set(connection.execute(select(tables.instance.c.location)).scalars())
-            quarantined = set(connection.execute(select(tables.quarantine.c.quarantine_id)).scalars())
         found = 0
         batch: list[SpooledInstance] = []
-        for spooled in spool.unlisted(lambda location: location in locations):
+        for spooled in spool.unlisted(self._is_whole, self._listed):
             found += 1
-            if self._is_second_content(spooled):
-                continue
-            batch.append(spooled)
+            if isinstance(spooled, QuarantinedInstance):
+                self.note_quarantined(spooled)
+            else:
+                batch.append(spooled)
             if len(batch) == BATCH:
                 self.committer.commit_now(batch)
                 batch = []
         self.committer.commit_now(batch)
-        for aside in spool.unlisted_quarantine(lambda quarantine_id: quarantine_id in quarantined):
-            self.note_quarantined(aside)
-            found += 1
         return found
 
-    def _is_second_content(self, spooled: SpooledInstance) -> bool:
-        """Whether another object of the same UID is live; then this one is shown as quarantined, where it lies."""
-        live = self.find_instance(spooled.header.sop_instance_uid)
-        if live is None or live.digest == spooled.digest:
-            return False
-        self.note_quarantined(as_second_content(spooled))
-        return True
+    def _is_whole(self, life: SegmentLife) -> bool:
+        """Whether every record of this life is known to be in the tables."""
+        table = tables.whole_segment
+        with self._database.read() as connection:
+            epoch = connection.execute(select(table.c.epoch).where(table.c.segment == life.number)).scalar_one_or_none()
+        return epoch == life.epoch
+
+    def _listed(self, life: SegmentLife) -> frozenset[int]:
+        """Where the tables know an object in this life."""
+        with self._database.read() as connection:
+            return frozenset(
+                offset
+                for table in (tables.instance, tables.quarantine)
+                for offset in connection.execute(
+                    select(table.c.offset).where(table.c.segment == life.number, table.c.epoch == life.epoch)
+                ).scalars()
+            )
+
+    def vouch_for(self, full: Sequence[FullSegment]) -> list[FullSegment]:
+        """Remember of each full segment that its records are all in the tables; returns those of which it is not so."""
+        lacking = []
+        for segment in full:
+            if len(self._listed(segment.life)) < segment.records:
+                lacking.append(segment)
+                continue
+            with self._database.write() as connection:
+                number, epoch = segment.life
+                connection.execute(delete(tables.whole_segment).where(tables.whole_segment.c.segment == number))
+                connection.execute(insert(tables.whole_segment).values(segment=number, epoch=epoch))
+        return lacking
 
     def find_instance(self, sop_instance_uid: str) -> StoredObject | None:
         noted = self.committer.find(sop_instance_uid)
@@ -133,6 +160,7 @@ class SqlCatalogue:
                     origin=quarantined.provenance.origin,
                     sending_ae_title=quarantined.provenance.sending_ae_title,
                     received_at=quarantined.provenance.received_at,
+                    **place_columns(quarantined.location),
                 )
             )
             self._outbox.append(
@@ -148,7 +176,7 @@ class SqlCatalogue:
 
     def quarantined_count(self) -> int:
         with self._database.read() as connection:
-            return len(connection.execute(select(tables.quarantine.c.quarantine_id)).all())
+            return int(connection.execute(select(func.count()).select_from(tables.quarantine)).scalar_one())
 
     def study(self, study_instance_uid: str) -> StudyRecord | None:
         with self._database.read() as connection:
@@ -179,62 +207,19 @@ class SqlCatalogue:
     def _commit(self, batch: Sequence[SpooledInstance]) -> None:
         self._checkpoint("catalogue.before_commit")
         with self._database.write() as connection:
-            known = _known_instances(connection, [item.header.sop_instance_uid for item in batch])
-            fresh = {i.header.sop_instance_uid: i for i in batch if i.header.sop_instance_uid not in known}.values()
-            for spooled in fresh:
-                _add_instance(connection, spooled)
-            growing = {i.header.study_instance_uid for i in fresh if i.provenance.channel is Channel.ACQUIRED}
-            for study_instance_uid in sorted(growing):
+            growth = add_instances(connection, batch)
+            for study_instance_uid in growth.acquired_studies:
                 self._jobs.enqueue(
                     connection, kind=ARCHIVE_JOB, key=study_instance_uid, destination="archive",
                     run_at=self._clock() + _ARCHIVE_DELAY,
                 )  # fmt: skip
         self._checkpoint("catalogue.committed")
+        for spooled in growth.second_contents:
+            self.note_quarantined(as_second_content(spooled))
 
 
 def _uid_or_none(text: str | None) -> str | None:
     return text if text is not None and is_uid(text) else None
-
-
-def _known_instances(connection: Connection, uids: Sequence[str]) -> set[str]:
-    column = tables.instance.c.sop_instance_uid
-    return set(connection.execute(select(column).where(column.in_(uids))).scalars())
-
-
-def _add_instance(connection: Connection, spooled: SpooledInstance) -> None:
-    header, provenance = spooled.header, spooled.provenance
-    study, series = tables.study, tables.series
-    here = study.c.study_instance_uid == header.study_instance_uid
-    known = connection.execute(select(study).where(here).with_for_update()).one_or_none()
-    if known is None:
-        connection.execute(insert(study).values(**study_row(spooled)))
-        known = connection.execute(select(study).where(here)).one()
-    in_series = (series.c.study_instance_uid == header.study_instance_uid) & (
-        series.c.series_instance_uid == header.series_instance_uid
-    )
-    grown = connection.execute(update(series).where(in_series).values(instance_count=series.c.instance_count + 1))
-    if grown.rowcount == 0:
-        connection.execute(insert(series).values(**series_row(header), instance_count=1))
-    connection.execute(insert(tables.instance).values(**instance_row(spooled)))
-    modalities = {part for part in known.modalities.split("\\") if part} | {header.attributes.get("Modality", "")}
-    acquired = provenance.channel is Channel.ACQUIRED
-    connection.execute(
-        update(study)
-        .where(here)
-        .values(
-            modalities=_between_backslashes(modalities),
-            series_count=known.series_count + (1 if grown.rowcount == 0 else 0),
-            instance_count=known.instance_count + 1,
-            growing=known.growing or acquired,
-            last_arrival=max(known.last_arrival, provenance.received_at),
-            **filled_in(known, spooled),
-        )
-    )
-
-
-def _between_backslashes(modalities: Iterable[str]) -> str:
-    present = sorted(modality for modality in modalities if modality)
-    return "\\" + "\\".join(present) + "\\" if present else ""
 
 
 def _stored(spooled: SpooledInstance) -> StoredObject:

@@ -1,6 +1,6 @@
 """From a header to catalogue rows and back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row
@@ -14,6 +14,7 @@ from dicom_nodes.model.instance import (
 )
 from dicom_nodes.model.study import StudyOwner
 from dicom_nodes.rules.person_name import fold
+from dicom_nodes.spool.location import Place, SegmentLife, place_of
 
 OTHER_ACCESSIONS = "OtherAccessionNumbers"
 """Not a DICOM keyword: further accession numbers that images of one study carry, for a person to sort out."""
@@ -108,7 +109,7 @@ def instance_row(spooled: SpooledInstance) -> dict[str, Any]:
         "channel": provenance.channel.value,
         "sending_ae_title": provenance.sending_ae_title,
         "received_at": provenance.received_at,
-        "location": spooled.location,
+        **place_columns(spooled.location),
         "attributes": _chosen(header.attributes, _IMAGE_ATTRIBUTES),
         "archived_at": None,
     }
@@ -147,17 +148,17 @@ def study_header(row: Row[Any]) -> InstanceHeader:
     )
 
 
-def filled_in(row: Row[Any], spooled: SpooledInstance) -> dict[str, Any]:
+def filled_in(row: Mapping[str, Any], spooled: SpooledInstance) -> dict[str, Any]:
     """What this instance says of patient and study that no earlier one did; and every further accession number."""
     said = study_row(spooled)
-    gaps = {name: said[name] for name in _FILLABLE if getattr(row, name) is None and said[name] is not None}
-    if row.patient_id is None and said["patient_id"] is not None:
+    gaps = {name: said[name] for name in _FILLABLE if row[name] is None and said[name] is not None}
+    if row["patient_id"] is None and said["patient_id"] is not None:
         gaps |= {"patient_id": said["patient_id"], "patient_id_issuer": said["patient_id_issuer"]}
     other = said["accession_number"]
-    known = {row.accession_number, *row.attributes.get(OTHER_ACCESSIONS, "").split("\\")}
-    if other is not None and row.accession_number is not None and other not in known:
-        others = "\\".join(filter(None, (row.attributes.get(OTHER_ACCESSIONS), other)))
-        gaps["attributes"] = row.attributes | {OTHER_ACCESSIONS: others}
+    known = {row["accession_number"], *row["attributes"].get(OTHER_ACCESSIONS, "").split("\\")}
+    if other is not None and row["accession_number"] is not None and other not in known:
+        others = "\\".join(filter(None, (row["attributes"].get(OTHER_ACCESSIONS), other)))
+        gaps["attributes"] = row["attributes"] | {OTHER_ACCESSIONS: others}
     return gaps
 
 
@@ -200,12 +201,34 @@ def as_second_content(spooled: SpooledInstance) -> QuarantinedInstance:
         provenance=spooled.provenance,
         digest=spooled.digest,
         size_bytes=spooled.size_bytes,
+        location=spooled.location,
     )
 
 
 def stored_object(row: Row[Any]) -> StoredObject:
     """An instance row as senders need it."""
-    return StoredObject(**{name: getattr(row, name) for name in StoredObject.__dataclass_fields__})
+    return StoredObject(
+        sop_instance_uid=row.sop_instance_uid,
+        sop_class_uid=row.sop_class_uid,
+        study_instance_uid=row.study_instance_uid,
+        series_instance_uid=row.series_instance_uid,
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        digest=row.digest,
+        size_bytes=row.size_bytes,
+        origin=row.origin,
+        location=location_in(row),
+    )
+
+
+def place_columns(location: str) -> dict[str, int]:
+    """A location as the columns `segment`, `epoch` and `offset`."""
+    (number, epoch), offset = place_of(location)
+    return {"segment": number, "epoch": epoch, "offset": offset}
+
+
+def location_in(row: Row[Any]) -> str:
+    """The location that a row's columns say."""
+    return Place(SegmentLife(row.segment, row.epoch), row.offset).location
 
 
 def _chosen(attributes: dict[str, str], keywords: set[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from dicom_nodes.model.query import Match, QueryLevel
 from dicom_nodes.rules.person_name import fold
 from dicom_nodes.rules.query_identifier import CheckedQuery, RetrieveSelection
 from dicom_nodes.rules.query_matching import Matching, date_range, has_wildcard, is_universal, matches
+from dicom_nodes.spool.catalogue_rows import stored_object
 from dicom_nodes.spool.tables import instance, series, study
 
 _COLUMNS: Mapping[str, Any] = {
@@ -87,7 +88,7 @@ class StudyQuery:
         """
         with self._database.read() as connection:
             _require_one_issuer(selection, connection)
-            return [_stored_object(row) for row in connection.execute(_selection_statement(selection))]
+            return [stored_object(row) for row in connection.execute(_selection_statement(selection))]
 
 
 def _answers(query: CheckedQuery, rows: Iterable[Row[Any]], connection: Connection) -> Iterator[Match]:
@@ -245,17 +246,3 @@ def _require_one_issuer(selection: RetrieveSelection, connection: Connection) ->
     statement = select(study.c.patient_id_issuer).where(study.c.patient_id == selection.patient_id).distinct()
     if len(connection.execute(statement).all()) > 1:
         raise IdentifierMismatch("several issuers use this Patient ID: name Issuer of Patient ID")
-
-
-def _stored_object(row: Row[Any]) -> StoredObject:
-    return StoredObject(
-        sop_instance_uid=row.sop_instance_uid,
-        sop_class_uid=row.sop_class_uid,
-        study_instance_uid=row.study_instance_uid,
-        series_instance_uid=row.series_instance_uid,
-        transfer_syntax_uid=row.transfer_syntax_uid,
-        digest=row.digest,
-        size_bytes=row.size_bytes,
-        origin=row.origin,
-        location=row.location,
-    )

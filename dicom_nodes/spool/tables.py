@@ -24,7 +24,7 @@ from sqlalchemy import (
 from dicom_nodes.foundation.database import UtcDateTime
 from dicom_nodes.foundation.jobs import job_table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -95,9 +95,12 @@ instance = Table(
     Column("channel", String(10), nullable=False),
     Column("sending_ae_title", String(16), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
-    Column("location", Text, nullable=False, unique=True),
+    Column("segment", Integer, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
     Column("attributes", JSON, nullable=False),
     Column("archived_at", UtcDateTime),
+    Index("ix_instance_place", "segment", "offset"),
 )
 
 quarantine = Table(
@@ -114,6 +117,17 @@ quarantine = Table(
     Column("origin", String(6), nullable=False),
     Column("sending_ae_title", String(16), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
+    Column("segment", Integer, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Index("ix_quarantine_place", "segment", "offset"),
+)
+
+whole_segment = Table(
+    "whole_segment",
+    metadata,
+    Column("segment", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False, comment="the life of which every record is in these tables"),
 )
 
 revision = Table(

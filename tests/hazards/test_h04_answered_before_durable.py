@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_nodes.flows.ports import no_checkpoint
 from tests.peers import dcmtk
-from tests.peers.node import archived_digests, running_node, target_of, write_trust_file
+from tests.peers.node import archived_digests, running_node, spooled_objects, target_of, write_trust_file
 from tests.peers.power_cut import PowerCut
 from tests.peers.processes import wait_until
 from tests.synthetic.studies import make_study
@@ -28,11 +27,11 @@ def test_what_was_acknowledged_is_in_what_a_power_cut_leaves(tmp_path: Path, mon
 
 
 def test_the_power_cut_itself_forgets_what_was_not_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control of the control: a spool that does not sync its folders loses everything in this test."""
-    monkeypatch.setattr("dicom_nodes.spool.objects._sync_folder", no_checkpoint)
+    """The control of the control: a spool that does not sync what it writes loses everything in this test."""
+    monkeypatch.setattr("dicom_nodes.spool.disk.Disk.sync", lambda _disk, _descriptor: None)
     study = make_study(tmp_path / "images", slices=1)
     power = PowerCut(monkeypatch)
     with running_node(write_trust_file(tmp_path / "before", settle_quiet_s=60)) as node:
         assert dcmtk.send([study.files[0].path], target_of(node)).ok
-        power.leave(tmp_path / "before/data/spool", tmp_path / "after")
-    assert list((tmp_path / "after").rglob("*.dcm")) == []
+        power.leave(tmp_path / "before/data/spool", tmp_path / "after/spool")
+    assert spooled_objects(tmp_path / "after") == {}

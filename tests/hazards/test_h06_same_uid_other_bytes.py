@@ -10,12 +10,11 @@ from dicom_nodes.dimse.association import Proposal
 from dicom_nodes.dimse.messages import StoreRequest
 from dicom_nodes.dimse.requester import AssociationRequester
 from dicom_nodes.documents.structured_report import StructuredReports
-from dicom_nodes.encoding.part10 import data_set_of
 from dicom_nodes.encoding.walk import EXPLICIT_VR_LITTLE_ENDIAN
 from dicom_nodes.model.delivery import ApplicationEntity
 from tests.fakes.report_samples import outgoing_report
 from tests.peers import dcmtk
-from tests.peers.node import facts_of, peer, running_node, target_of, write_trust_file
+from tests.peers.node import facts_of, peer, running_node, spooled_objects, target_of, write_trust_file
 from tests.synthetic.studies import data_set_bytes, make_study, rewritten
 
 pytestmark = pytest.mark.peers("dcmtk")
@@ -36,10 +35,7 @@ def test_both_contents_are_kept_and_the_second_is_shown(tmp_path: Path, changed_
         assert kept.digest == first.digest
         shown = [body for body in facts_of(node) if isinstance(body, InstanceQuarantined)]
     assert [fact.sop_instance_uid for fact in shown] == [original.sop_instance_uid]
-    spool = tmp_path / "node/data/spool"
-    contents = [
-        data_set_of(file.read_bytes()) for file in (*spool.glob("objects/*/*.dcm"), *spool.glob("quarantine/*.dcm"))
-    ]
+    contents = list(spooled_objects(tmp_path / "node/data").values())
     assert contents == [data_set_bytes(first.path.read_bytes()), data_set_bytes(second.path.read_bytes())]
 
 
@@ -62,9 +58,9 @@ def test_a_report_document_with_a_known_uid_and_other_words_is_kept_aside(tmp_pa
         facts = facts_of(node)
     assert [fact.text for fact in facts if isinstance(fact, ReportReceived)] == [texts[0]]
     (aside,) = [fact for fact in facts if isinstance(fact, InstanceQuarantined)]
-    (kept,) = (tmp_path / "node/data/spool").glob("quarantine/*.dcm")
+    (kept,) = spooled_objects(tmp_path / "node/data").values()
     assert aside.reason == "same SOP Instance UID is here with other content"
-    assert StructuredReports().read(data_set_of(kept.read_bytes()), EXPLICIT_VR_LITTLE_ENDIAN).text == texts[1]
+    assert StructuredReports().read(kept, EXPLICIT_VR_LITTLE_ENDIAN).text == texts[1]
 
 
 def store_report(node: NodeApp, text: str) -> tuple[int, str]:

@@ -17,7 +17,6 @@ pytestmark = pytest.mark.peers("dcmtk")
 STEPS = [
     ("spool.written", 2),
     ("spool.synced", 2),
-    ("spool.renamed", 2),
     ("ingest.kept", 2),
     ("ingest.noted", 2),
     ("catalogue.before_commit", 1),

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.peers
 
 STEPS = [
     (READING, "fetch.kept", 2),
-    (READING, "spool.renamed", 2),
+    (READING, "spool.synced", 2),
     (READING, "catalogue.committed", 1),
     (READING, "fetch.complete", 1),
     (READING, "deliver.acknowledged", 2),

@@ -8,6 +8,7 @@ from dicom_nodes.app import NodeApp
 from dicom_nodes.config import load_node_settings
 from dicom_nodes.contract import FactBody
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
+from dicom_nodes.spool.segments import SegmentSpool
 from readacross.demo.images import digest_of_file
 from tests.peers.dcmtk import Target
 
@@ -54,6 +55,7 @@ listen = "127.0.0.1:{port}"
 data_dir = "data"
 health_listen = "127.0.0.1:0"
 settle_quiet_s = {settle_quiet_s}
+spool_segment_mib = 4
 disk_reserve_mib = {disk_reserve_mib}
 [router]
 url = "{router_url}"
@@ -93,6 +95,28 @@ def target_of(app: NodeApp, calling: str = "DCMTK", ods_code: str = "RXN") -> Ta
 def facts_of(app: NodeApp) -> list[FactBody]:
     """The facts a node without router has gathered so far."""
     return [body for _, _, body in app.store.outbox.pending(1000)[1]]
+
+
+def spooled_objects(data_dir: Path) -> dict[str, bytes]:
+    """What the spool of a node that does not run holds, in the order kept: location → data set."""
+    spool = SegmentSpool(data_dir / "spool")
+    try:
+        found = [item.location for item in spool.unlisted(lambda _life: False, lambda _life: ())]
+        return {location: bytes(spool.read_data_set(location)) for location in found}
+    finally:
+        spool.close()
+
+
+def rot_in_spool(data_dir: Path, data_set: bytes) -> None:
+    """Change the last byte of a data set where it lies in the spool of a node that does not run."""
+    for file in (data_dir / "spool").rglob("*.seg"):
+        content = bytearray(file.read_bytes())
+        at = content.find(data_set)
+        if at >= 0:
+            content[at + len(data_set) - 1] ^= 1
+            file.write_bytes(content)
+            return
+    raise AssertionError("the spool does not hold this data set")
 
 
 def archived_digests(folder: Path) -> dict[str, str]:

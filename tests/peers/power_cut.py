@@ -1,11 +1,13 @@
 """A disk that forgets what was not synced: what a power cut would leave of a folder, file by file.
 
-Every `os.fsync` of this process is watched. A file survives with the content of its last sync, and only if the folder
-that names it was synced afterwards.
+Every `os.fsync` and `os.fdatasync` of this process is watched. A file survives with the content of its last sync, and
+only if the folder that names it was synced afterwards.
 """
 
 import os
 import stat
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,11 +19,11 @@ class PowerCut:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._files: dict[int, bytes] = {}
         self._folders: dict[int, dict[str, int]] = {}
-        self._really_sync = os.fsync
-        monkeypatch.setattr(os, "fsync", self._watched)
+        for name in ("fsync", "fdatasync"):
+            monkeypatch.setattr(os, name, partial(self._watched, getattr(os, name)))
 
-    def _watched(self, descriptor: int) -> None:
-        self._really_sync(descriptor)
+    def _watched(self, really_sync: Callable[[int], None], descriptor: int) -> None:
+        really_sync(descriptor)
         status = os.fstat(descriptor)
         place = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
         if stat.S_ISDIR(status.st_mode):

@@ -4,7 +4,6 @@ Every study has new UIDs. What is sent is what is in its files: the digest is ta
 copy can be compared byte for byte.
 """
 
-import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from dicom_nodes.encoding.digest import digest_of
 from readacross.demo.patients import Patient, invented_patient
 
 NHS_NUMBER_OID = "2.16.840.1.113883.2.1.4.1"
@@ -87,8 +87,8 @@ def data_set_bytes(part10: bytes) -> bytes:
 
 
 def digest_of_file(path: Path) -> str:
-    """SHA-256 (hex) of a Part 10 file's data set."""
-    return hashlib.sha256(data_set_bytes(path.read_bytes())).hexdigest()
+    """The digest of a Part 10 file's data set, as nodes tell it to one another."""
+    return digest_of(data_set_bytes(path.read_bytes()))
 
 
 def synthetic_study(

@@ -1,10 +1,9 @@
 """A node reduced to its DICOM wire: the real listener and catalogue tables around a spool held in memory."""
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from dicom_nodes.dimse.listener import DicomListener
 from dicom_nodes.dimse.requester import Timeouts
 from dicom_nodes.dimse.services import DimseServices
 from dicom_nodes.dimse.store_scu import DicomStoreScu
+from dicom_nodes.encoding.digest import digest_of
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.retrieve import RetrieveFlow
@@ -26,6 +26,7 @@ from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.instance import Channel, IncomingInstance, Provenance, SpooledInstance
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.catalogue_rows import instance_row, series_row, study_row
+from dicom_nodes.spool.location import Place, SegmentLife
 from dicom_nodes.spool.study_query import StudyQuery
 
 QUICK = Timeouts(connect_s=5, associate_s=5, response_s=5)
@@ -49,7 +50,7 @@ def data_set_of(path: Path) -> tuple[Dataset, bytes]:
 
 
 def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return digest_of(data)
 
 
 @dataclass
@@ -87,7 +88,7 @@ class WireNode:
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.caught_up = True
-        self.ingest: Callable[[IncomingInstance], None] = self.received.append
+        self.ingest: Callable[[IncomingInstance], None] = self._take
         self._objects: dict[str, bytes] = {}
         self._lock = threading.Lock()
         query = StudyQuery(self.database)
@@ -107,6 +108,10 @@ class WireNode:
             self.settings, self.services, stall_s=1.0, first_pdu_s=2.0, sub_operation_timeout_s=5.0
         )
 
+    def _take(self, incoming: IncomingInstance) -> None:
+        """Remember it, its data set as plain bytes."""
+        self.received.append(replace(incoming, data_set=bytes(incoming.data_set.content())))  # type: ignore[arg-type]
+
     @property
     def port(self) -> int:
         return self.listener.port
@@ -122,7 +127,8 @@ class WireNode:
         """Put an instance into spool and catalogue; `header` overrides columns of its study."""
         read = read_header(data_set, transfer_syntax_uid)
         provenance = Provenance(origin, Channel.ACQUIRED, "CT1", datetime.now(UTC))
-        spooled = SpooledInstance(read, provenance, digest(data_set), len(data_set), read.sop_instance_uid)
+        place = Place(SegmentLife(1, 1), 4096 * len(self._objects))
+        spooled = SpooledInstance(read, provenance, digest(data_set), len(data_set), place.location)
         self._objects[spooled.location] = data_set
         with self._lock, self.database.write() as connection:
             study, series = tables.study, tables.series

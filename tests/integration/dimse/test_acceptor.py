@@ -18,6 +18,7 @@ from dicom_nodes.dimse.listener import DicomListener
 from dicom_nodes.dimse.messages import EchoRequest, FindRequest, StoreRequest
 from dicom_nodes.dimse.requester import AssociationRequester, OpenedAssociation
 from dicom_nodes.dimse.verification_scu import probe_echo
+from dicom_nodes.encoding.digest import HeldDataSet
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import OutOfResources, PeerUnavailable
 from dicom_nodes.upper_layer.association_pdus import AssociateAccept, AssociateRequest, encode_abort, encode_request
@@ -189,9 +190,9 @@ class Counting:
         if self.refuses_after is not None and self.received > self.refuses_after:
             raise OutOfResources("the sink is full")
 
-    def close(self) -> bytes:
+    def close(self) -> HeldDataSet:
         self.ends.append("closed")
-        return b"kept elsewhere"
+        return HeldDataSet(b"kept elsewhere")
 
     def discard(self) -> None:
         self.ends.append("discarded")

@@ -13,18 +13,20 @@ from dicom_nodes.foundation.database import is_temporary
 from dicom_nodes.model.instance import Channel, InstanceHeader, Provenance, QuarantinedInstance, SpooledInstance
 from dicom_nodes.spool.catalogue_rows import OTHER_ACCESSIONS
 from dicom_nodes.spool.committer import Committer
+from dicom_nodes.spool.location import Place, SegmentLife
 from dicom_nodes.spool.store import NodeStore, open_store
 from tests.peers.processes import wait_until
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 CT = "1.2.840.10008.5.1.4.1.1.2"
+LIFE = SegmentLife(1, 1)
 
 
 def spooled(number: int, **header: object) -> SpooledInstance:
     known: dict[str, object] = {"patient_id": "H1", "patient_id_issuer": "RXN", **header}
     head = InstanceHeader(CT, f"1.2.3.{number}", "1.2.3", "1.2.3.0", "1.2.840.10008.1.2.1", **known)  # type: ignore[arg-type]
     provenance = Provenance("RXN", Channel.ACQUIRED, "CT1", NOW)
-    return SpooledInstance(head, provenance, f"d{number}", 10, f"place-{number}")
+    return SpooledInstance(head, provenance, f"d{number}", 10, Place(LIFE, 4096 * number).location)
 
 
 class Database:
@@ -135,7 +137,10 @@ def test_whose_a_study_is_counts_what_is_not_committed_yet(store: NodeStore) -> 
 @pytest.mark.parametrize("uid", ["9" * 80, "1.2\\x00", ""])
 def test_a_uid_that_is_none_can_be_quarantined(store: NodeStore, uid: str) -> None:
     provenance = Provenance("RXN", Channel.ACQUIRED, "CT1", NOW)
-    aside = QuarantinedInstance("q1", "malformed", CT, uid, uid or None, "1.2.840.10008.1.2.1", provenance, "d", 1)
+    place = Place(LIFE, 4096).location
+    aside = QuarantinedInstance(
+        "q1", "malformed", CT, uid, uid or None, "1.2.840.10008.1.2.1", provenance, "d", 1, place
+    )
     store.catalogue.note_quarantined(aside)
     store.catalogue.note_quarantined(replace(aside, reason="again"))
     assert store.catalogue.quarantined_count() == 1

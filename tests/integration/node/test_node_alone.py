@@ -9,9 +9,17 @@ import pytest
 from dicom_nodes.app import NodeApp
 from dicom_nodes.contract import InstanceQuarantined, StudyArchived, StudySettled
 from tests.peers import dcmtk
-from tests.peers.node import archived_digests, facts_of, running_node, target_of, write_trust_file
+from tests.peers.node import (
+    archived_digests,
+    facts_of,
+    rot_in_spool,
+    running_node,
+    spooled_objects,
+    target_of,
+    write_trust_file,
+)
 from tests.peers.processes import wait_until
-from tests.synthetic.studies import make_study, rewritten
+from tests.synthetic.studies import data_set_bytes, make_study, rewritten
 
 pytestmark = pytest.mark.peers("dcmtk")
 
@@ -60,7 +68,7 @@ def test_other_content_under_a_known_uid_is_kept_aside_refused_and_told_once(nod
         assert "Error: CannotUnderstand" in answer.output
     quarantined = [fact for fact in facts_of(node) if isinstance(fact, InstanceQuarantined)]
     assert [fact.reason for fact in quarantined] == ["same SOP Instance UID is here with other content"]
-    assert len(list((tmp_path / "node/data/spool/quarantine").glob("*.dcm"))) == 1
+    assert len(spooled_objects(tmp_path / "node/data")) == 2
     assert node.health().quarantined == 1
     wait_until(lambda: archived_digests(tmp_path / "node") == study.digests, "the first content archived")
 
@@ -125,8 +133,7 @@ def test_one_damaged_object_does_not_keep_the_others_or_the_node_away(trust_file
         assert dcmtk.send([file.path for file in study.files], target_of(node)).ok
     for left in (tmp_path / "node/data").glob("node.db*"):
         left.unlink()
-    victim = next((tmp_path / "node/data/spool/objects").glob("*/*.dcm"))
-    victim.write_bytes(victim.read_bytes()[:-1] + b"\x99")
+    rot_in_spool(tmp_path / "node/data", data_set_bytes(study.files[0].path.read_bytes()))
     with running_node(trust_file) as node:
         wait_until(lambda: any(isinstance(fact, StudySettled) for fact in facts_of(node)), "the others settle")
         settled = next(fact for fact in facts_of(node) if isinstance(fact, StudySettled))

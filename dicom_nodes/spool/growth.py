@@ -1,0 +1,204 @@
+"""Write a batch of new instances into the catalogue's rows: a few statements a batch, however many instances it has.
+
+Counts of study and series grow with the rows of their instances in one transaction. What is there already is passed
+over; what is there with other content is returned, for it must be shown to a person.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+
+from dicom_nodes.model.instance import Channel, SpooledInstance
+from dicom_nodes.spool import tables
+from dicom_nodes.spool.catalogue_rows import filled_in, instance_row, series_row, study_row
+
+_KEYS_AT_ONCE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What a batch did: studies that grew by acquired instances, and instances whose UID has other content here."""
+
+    acquired_studies: tuple[str, ...]
+    second_contents: tuple[SpooledInstance, ...]
+
+
+def add_instances(connection: Connection, batch: Sequence[SpooledInstance]) -> Growth:
+    """Add what is new of the batch."""
+    fresh, second = _sorted_out(connection, batch)
+    if not fresh:
+        return Growth((), second)
+    studies = _studies(connection, fresh)
+    series = _series_growth(connection, fresh)
+    for spooled in fresh:
+        studies[spooled.header.study_instance_uid].take(spooled)
+    for study in studies.values():
+        study.series_added = series.added_to(study.uid)
+    _write_studies(connection, list(studies.values()))
+    _write_series(connection, series)
+    connection.execute(insert(tables.instance), [instance_row(spooled) for spooled in fresh])
+    acquired = {s.header.study_instance_uid for s in fresh if s.provenance.channel is Channel.ACQUIRED}
+    return Growth(tuple(sorted(acquired)), second)
+
+
+def _sorted_out(
+    connection: Connection, batch: Sequence[SpooledInstance]
+) -> tuple[list[SpooledInstance], tuple[SpooledInstance, ...]]:
+    """(new ones, those whose UID is here with other content); a repeat of the same content is neither."""
+    column = tables.instance.c
+    digests: dict[str, str] = {}
+    for uids in _portions([item.header.sop_instance_uid for item in batch]):
+        rows = connection.execute(
+            select(column.sop_instance_uid, column.digest).where(column.sop_instance_uid.in_(uids))
+        )
+        digests.update((row.sop_instance_uid, row.digest) for row in rows)
+    fresh, second = [], []
+    for item in batch:
+        known = digests.setdefault(item.header.sop_instance_uid, "")
+        if not known:
+            digests[item.header.sop_instance_uid] = item.digest
+            fresh.append(item)
+        elif known != item.digest:
+            second.append(item)
+    return fresh, tuple(second)
+
+
+class _Study:
+    """A study's row as it grows by a batch."""
+
+    def __init__(self, uid: str, row: Mapping[str, Any] | None) -> None:
+        self.uid, self.is_new = uid, row is None
+        self._row = dict(row) if row is not None else None
+        self._changed: dict[str, Any] = {}
+        self._modalities: set[str] = set()
+        self._said: object = None
+        self._count = self.series_added = 0
+
+    def take(self, spooled: SpooledInstance) -> None:
+        """Grow by one instance."""
+        header, provenance = spooled.header, spooled.provenance
+        if self._row is None:
+            self._row = study_row(spooled)
+        said = _of_patient_and_study(spooled)
+        if said != self._said:
+            self._said = said
+            self._change(filled_in(self._row, spooled))
+        if provenance.received_at > self._row["last_arrival"]:
+            self._change({"last_arrival": provenance.received_at})
+        if provenance.channel is Channel.ACQUIRED and not self._row["growing"]:
+            self._change({"growing": True})
+        self._modalities.add(header.attributes.get("Modality", ""))
+        self._count += 1
+
+    def written(self) -> dict[str, Any]:
+        """The whole new row, or what changed of the old one."""
+        assert self._row is not None
+        known = {part for part in self._row["modalities"].split("\\") if part}
+        grown = {
+            "modalities": _between_backslashes(known | self._modalities),
+            "series_count": self._row["series_count"] + self.series_added,
+            "instance_count": self._row["instance_count"] + self._count,
+        }
+        return (self._row if self.is_new else self._changed) | grown
+
+    def _change(self, values: Mapping[str, Any]) -> None:
+        assert self._row is not None
+        self._row.update(values)
+        self._changed.update(values)
+
+
+def _of_patient_and_study(spooled: SpooledInstance) -> object:
+    """Equal for instances that say the same of patient and study, as nearly all of one study do."""
+    header, found = spooled.header, spooled.header.attributes
+    return (
+        header.patient_id, header.patient_id_issuer, header.nhs_number, header.birth_date, header.accession_number,
+        header.accession_issuer, header.study_time, header.exam_code, found.get("PatientName"),
+        found.get("PatientBirthDate"), found.get("PatientSex"), found.get("StudyDate"), found.get("StudyTime"),
+        found.get("StudyDescription"),
+    )  # fmt: skip
+
+
+def _studies(connection: Connection, fresh: Sequence[SpooledInstance]) -> dict[str, _Study]:
+    column = tables.study.c.study_instance_uid
+    wanted = sorted({item.header.study_instance_uid for item in fresh})
+    rows: dict[str, Mapping[str, Any]] = {}
+    for uids in _portions(wanted):
+        found = connection.execute(select(tables.study).where(column.in_(uids)).order_by(column).with_for_update())
+        rows.update({row.study_instance_uid: dict(row._mapping) for row in found})
+    return {uid: _Study(uid, rows.get(uid)) for uid in wanted}
+
+
+def _write_studies(connection: Connection, studies: Sequence[_Study]) -> None:
+    new = [study.written() for study in studies if study.is_new]
+    if new:
+        connection.execute(insert(tables.study), new)
+    for study in studies:
+        if not study.is_new:
+            here = tables.study.c.study_instance_uid == study.uid
+            connection.execute(update(tables.study).where(here).values(**study.written()))
+
+
+@dataclass(frozen=True, slots=True)
+class _SeriesGrowth:
+    """How the series of a batch grow, by (study, series)."""
+
+    first: Mapping[tuple[str, str], SpooledInstance]
+    counts: Mapping[tuple[str, str], int]
+    known: frozenset[tuple[str, str]]
+
+    def added_to(self, study_instance_uid: str) -> int:
+        """How many series are new in the study."""
+        return sum(
+            1 for study, series in self.counts if study == study_instance_uid and (study, series) not in self.known
+        )
+
+
+def _series_growth(connection: Connection, fresh: Sequence[SpooledInstance]) -> _SeriesGrowth:
+    first: dict[tuple[str, str], SpooledInstance] = {}
+    counts: dict[tuple[str, str], int] = {}
+    for item in fresh:
+        key = (item.header.study_instance_uid, item.header.series_instance_uid)
+        first.setdefault(key, item)
+        counts[key] = counts.get(key, 0) + 1
+    column = tables.series.c
+    known: set[tuple[str, str]] = set()
+    for keys in _portions(sorted(counts)):
+        found = connection.execute(
+            select(column.study_instance_uid, column.series_instance_uid).where(
+                tuple_(column.study_instance_uid, column.series_instance_uid).in_(keys)
+            )
+        )
+        known.update((row.study_instance_uid, row.series_instance_uid) for row in found)
+    return _SeriesGrowth(first, counts, frozenset(known))
+
+
+def _write_series(connection: Connection, growth: _SeriesGrowth) -> None:
+    new = [
+        series_row(growth.first[key].header) | {"instance_count": count}
+        for key, count in growth.counts.items()
+        if key not in growth.known
+    ]
+    if new:
+        connection.execute(insert(tables.series), new)
+    grown = [
+        {"of_study": study, "of_series": series, "more": growth.counts[study, series]} for study, series in growth.known
+    ]
+    if grown:
+        series = tables.series
+        here = (series.c.study_instance_uid == bindparam("of_study")) & (
+            series.c.series_instance_uid == bindparam("of_series")
+        )
+        more = series.c.instance_count + bindparam("more")
+        connection.execute(update(series).where(here).values(instance_count=more), grown)
+
+
+def _between_backslashes(modalities: Iterable[str]) -> str:
+    present = sorted(modality for modality in modalities if modality)
+    return "\\" + "\\".join(present) + "\\" if present else ""
+
+
+def _portions(keys: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """The keys in portions that every database takes as parameters of one statement."""
+    return (keys[at : at + _KEYS_AT_ONCE] for at in range(0, len(keys), _KEYS_AT_ONCE))

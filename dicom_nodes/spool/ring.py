@@ -1,0 +1,226 @@
+"""The segments of a spool: who may write to which, which are free to be used again, and descriptors to read them by.
+
+A segment is written to by one user at a time; the same few are used again and again until they are full. Several
+processes may share the folder: a segment that is open for writing is locked (flock), and a free one is claimed so.
+A segment that grew beyond its size is removed rather than used again, so a memory map of a large object stays whole.
+"""
+
+import fcntl
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_nodes.foundation.event_log import event_log
+from dicom_nodes.model.errors import CrashConsistency
+from dicom_nodes.spool.disk import Disk
+from dicom_nodes.spool.location import SegmentLife
+from dicom_nodes.spool.record import (
+    PAGE_BYTES,
+    SegmentHeader,
+    SegmentState,
+    decode_segment_header,
+    encode_segment_header,
+)
+from dicom_nodes.spool.segment import Segment
+
+_FULL_BELOW_BYTES = 1 << 20
+"""A segment with less room than this is full; whatever is kept without having been spilled fits into more."""
+_OPEN_FOR_READING = 256
+
+
+@dataclass(frozen=True, slots=True)
+class FullSegment:
+    """A segment of this process that takes no more; `records` is how many its life holds."""
+
+    life: SegmentLife
+    records: int
+
+
+class SegmentRing:
+    """All segments in a folder; safe for several threads."""
+
+    def __init__(self, folder: Path, segment_bytes: int, disk: Disk) -> None:
+        """`segment_bytes` is what a new segment reserves; whole pages."""
+        self._folder, self._segment_bytes, self._disk = folder, segment_bytes, disk
+        self._lock = threading.Lock()
+        self._open: list[Segment] = []
+        self._full: list[FullSegment] = []
+        self._free: list[int] = []
+        self._readers: OrderedDict[int, int] = OrderedDict()
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (folder.parent, folder.parent.parent):
+            disk.sync_folder(place)
+
+    def open(self) -> list[SegmentLife]:
+        """Look at every segment once; returns the lives that may hold objects, the rest is free.
+
+        A header that cannot be read is told, and its segment is left alone: objects in it are still found by location.
+        """
+        lives: list[SegmentLife] = []
+        for file in sorted(self._folder.glob("*.seg")):
+            with file.open("rb") as stream:
+                page = stream.read(PAGE_BYTES)
+            header = decode_segment_header(page)
+            if header is not None and header.state is SegmentState.LIVE:
+                lives.append(SegmentLife(header.number, header.epoch))
+            elif header is not None or not any(page):
+                self._free.append(int(file.stem, 16))
+            else:
+                event_log().error("spool.segment_header_damaged", segment=file.stem)
+        return lives
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+    def lease(self, room_bytes: int) -> Segment:
+        """A segment for the caller alone until it is given back: one with that much room, or an empty one.
+
+        Raises:
+            OSError: there is none, and none can be made.
+        """
+        with self._lock:
+            for at in reversed(range(len(self._open))):
+                if self._open[at].left_bytes >= room_bytes:
+                    return self._open.pop(at)
+            while self._free:
+                segment = self._claimed(self._free.pop())
+                if segment is not None:
+                    return segment
+        return self._new()
+
+    def give_back(self, segment: Segment, *, is_full: bool = False) -> None:
+        """The caller is done with it, for now; or for this life, where it is full."""
+        with self._lock:
+            if is_full or segment.is_condemned or segment.left_bytes < _FULL_BELOW_BYTES:
+                self._seal(segment)
+            else:
+                self._open.append(segment)
+
+    def resume(self, life: SegmentLife, tail: int, records: int, *, is_full: bool) -> None:
+        """Write on behind what a walk found in it, unless it is to count as full."""
+        segment = self._opened(life.number)
+        if segment is None:
+            return
+        segment.resume(life.epoch, tail, records)
+        self.give_back(segment, is_full=is_full)
+
+    def full(self) -> list[FullSegment]:
+        """Segments that became full since the last call."""
+        with self._lock:
+            full, self._full = self._full, []
+        return full
+
+    def release(self, life: SegmentLife) -> None:
+        """Use the segment again: nothing of this life is wanted any more, and nothing leads to it.
+
+        Raises:
+            OSError: the disk would not take the mark; the segment stays as it is.
+        """
+        file = self._file(life.number)
+        if file.stat().st_size > self._segment_bytes:
+            self._forget_reader(life.number)
+            self._disk.remove(file)
+            return
+        descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            header = SegmentHeader(life.number, life.epoch, SegmentState.FREE)
+            self._disk.write(descriptor, [encode_segment_header(header)], 0)
+            self._disk.sync(descriptor)
+        finally:
+            os.close(descriptor)
+        with self._lock:
+            self._free.append(life.number)
+
+    @property
+    def reusable_bytes(self) -> int:
+        """How much can be written without taking more of the disk."""
+        with self._lock:
+            return len(self._free) * self._segment_bytes + sum(segment.left_bytes for segment in self._open)
+
+    def close(self) -> None:
+        """Let go of every file."""
+        with self._lock:
+            for segment in self._open:
+                segment.close()
+            for descriptor in self._readers.values():
+                os.close(descriptor)
+            self._open.clear()
+            self._readers.clear()
+
+    def _seal(self, segment: Segment) -> None:
+        self._full.append(FullSegment(segment.life, segment.records))
+        segment.close()
+
+    def _claimed(self, number: int) -> Segment | None:
+        segment = self._opened(number)
+        if segment is not None:
+            segment.begin_life()
+        return segment
+
+    def _opened(self, number: int) -> Segment | None:
+        """The segment, locked; None when another process writes to it or it is gone."""
+        try:
+            descriptor = os.open(self._file(number), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        size = os.fstat(descriptor).st_size
+        return Segment(self._disk, self._file(number), descriptor, number, max(size, self._segment_bytes))
+
+    def _new(self) -> Segment:
+        number = max((int(file.stem, 16) for file in self._folder.glob("*.seg")), default=0) + 1
+        while True:
+            try:
+                descriptor = self._disk.create(self._file(number), self._segment_bytes)
+                break
+            except FileExistsError:
+                number += 1
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        segment = Segment(self._disk, self._file(number), descriptor, number, self._segment_bytes)
+        segment.begin_life()
+        return segment
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+    @contextmanager
+    def reading(self, number: int) -> Iterator[int]:
+        """A descriptor of the segment to read by.
+
+        Raises:
+            CrashConsistency: there is no such segment.
+        """
+        descriptor = self._reader(number)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _reader(self, number: int) -> int:
+        """A descriptor of the caller's own, from one that is kept open."""
+        with self._lock:
+            kept = self._readers.get(number)
+            if kept is None:
+                kept = self._readers[number] = self._open_to_read(number)
+                if len(self._readers) > _OPEN_FOR_READING:
+                    os.close(self._readers.popitem(last=False)[1])
+            else:
+                self._readers.move_to_end(number)
+            return os.dup(kept)
+
+    def _open_to_read(self, number: int) -> int:
+        try:
+            return os.open(self._file(number), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise CrashConsistency(f"spool segment {number:08x}: {error.strerror}") from None
+
+    def _forget_reader(self, number: int) -> None:
+        with self._lock, suppress(KeyError):
+            os.close(self._readers.pop(number))
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"{number:08x}.seg"

@@ -1,0 +1,291 @@
+"""The spool: complete objects in segments, durable before anybody is told so, never overwritten while wanted (ADR 049).
+
+What lies where is found again from the segments alone; the catalogue only remembers it.
+"""
+
+import mmap
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+from dicom_nodes.encoding.header import read_header
+from dicom_nodes.encoding.part10 import ObjectMeta, file_meta, read_meta
+from dicom_nodes.encoding.walk import DamagedDataSetError, Data
+from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
+from dicom_nodes.foundation.buffers import Buffer
+from dicom_nodes.foundation.event_log import event_log
+from dicom_nodes.model.errors import CrashConsistency, OutOfResources
+from dicom_nodes.model.instance import (
+    IncomingInstance,
+    InstanceHeader,
+    QuarantinedInstance,
+    ReceivedDataSet,
+    SpooledInstance,
+    quarantine_id_of,
+)
+from dicom_nodes.spool.disk import Disk
+from dicom_nodes.spool.draft import PieceBuffers, SpoolDraft
+from dicom_nodes.spool.location import Place, SegmentLife, place_of
+from dicom_nodes.spool.record import (
+    PAGE_BYTES,
+    RecordHead,
+    RecordKind,
+    decode_record_head,
+    head_bytes_of,
+    head_room,
+    looks_like_a_head,
+)
+from dicom_nodes.spool.ring import FullSegment, SegmentRing
+from dicom_nodes.spool.segment import walk_segment
+
+DEFAULT_SEGMENT_BYTES = 64 << 20
+_META_BYTES = 2048
+"""What file meta takes at most, but for the UIDs of a request, which may be anything."""
+_MAPPED_FROM_BYTES = 64 << 20
+"""A data set from this size on is not read into memory but mapped."""
+_READ_AT_ONCE_BYTES = 1 << 20
+
+Spooled = SpooledInstance | QuarantinedInstance
+
+
+class SegmentSpool:
+    """Implements `flows.ports.Spool`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes: int = DEFAULT_SEGMENT_BYTES,
+        disk: Disk | None = None,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        self._folder, self._checkpoint = folder, checkpoint
+        self._ring = SegmentRing(folder / "segments", segment_bytes, disk or Disk())
+        self._buffers = PieceBuffers()
+        self._found = self._ring.open()
+        self.damaged: set[str] = set()
+        """Places of objects that could not be read back; they stay where they are for a person to look at."""
+
+    # -- taking in -------------------------------------------------------------------------------------------------
+    def draft(self, *announced: str) -> SpoolDraft:
+        """Begin to take a data set in; `announced` are the texts of the request that will stand in its file meta."""
+        return SpoolDraft(self._ring, self._buffers, head_room(_META_BYTES + sum(map(len, announced))))
+
+    def keep(self, incoming: IncomingInstance, header: InstanceHeader) -> SpooledInstance:
+        """Make the instance durable.
+
+        Raises:
+            OutOfResources: the disk would not take it; nothing is left behind.
+        """
+        notes = {"patient_id_issuer": header.patient_id_issuer, "accession_issuer": header.accession_issuer}
+        draft = incoming.data_set
+        size_bytes, digest = draft.size_bytes, draft.digest
+        place = self._keep(draft, RecordKind.INSTANCE, self._meta(incoming, notes))
+        return SpooledInstance(header, incoming.provenance, digest, size_bytes, place.location)
+
+    def quarantine(
+        self, incoming: IncomingInstance, study_instance_uid: str | None, reason: str
+    ) -> QuarantinedInstance:
+        """Make it durable aside. The same bytes under the same UID always get the same id."""
+        notes = {"reason": reason, "study_instance_uid": study_instance_uid}
+        draft = incoming.data_set
+        size_bytes, digest = draft.size_bytes, draft.digest
+        place = self._keep(draft, RecordKind.QUARANTINED, self._meta(incoming, notes))
+        return QuarantinedInstance(
+            quarantine_id=quarantine_id_of(incoming.sop_instance_uid, digest),
+            reason=reason,
+            sop_class_uid=incoming.sop_class_uid,
+            sop_instance_uid=incoming.sop_instance_uid,
+            study_instance_uid=study_instance_uid,
+            transfer_syntax_uid=incoming.transfer_syntax_uid,
+            provenance=incoming.provenance,
+            digest=digest,
+            size_bytes=size_bytes,
+            location=place.location,
+        )
+
+    def _keep(self, data_set: ReceivedDataSet, kind: RecordKind, meta: bytes) -> Place:
+        draft = data_set if isinstance(data_set, SpoolDraft) else self._copied(data_set, len(meta))
+        self._checkpoint("spool.written")
+        place = draft.keep(kind, meta)
+        self._checkpoint("spool.synced")
+        return place
+
+    def _copied(self, data_set: ReceivedDataSet, meta_bytes: int) -> SpoolDraft:
+        draft = SpoolDraft(self._ring, self._buffers, head_room(meta_bytes))
+        try:
+            draft.write(memoryview(data_set.content()))
+        except OutOfResources:
+            draft.discard()
+            raise
+        return draft
+
+    @staticmethod
+    def _meta(incoming: IncomingInstance, notes: dict[str, Any]) -> bytes:
+        return file_meta(
+            incoming.sop_class_uid, incoming.sop_instance_uid, incoming.transfer_syntax_uid, incoming.provenance, notes
+        )
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+    def read_data_set(self, location: str) -> Buffer:
+        """The data set as received, its digest checked; a read-only memory map where it is long."""
+        try:
+            place = place_of(location)
+            with self._ring.reading(place.life.number) as descriptor:
+                head = _head_at(descriptor, place)
+                data_set = _sound_data(descriptor, place, head)
+        except CrashConsistency as error:
+            self._note_damage(location, error)
+            raise
+        return memoryview(data_set) if isinstance(data_set, mmap.mmap) else data_set
+
+    def read_object(self, location: str) -> tuple[ObjectMeta, Data]:
+        """What the object's file meta says, and its data set; raises CrashConsistency."""
+        place = place_of(location)
+        with self._ring.reading(place.life.number) as descriptor:
+            head = _head_at(descriptor, place)
+            return read_meta(head.meta, location), _sound_data(descriptor, place, head)
+
+    def is_sound(self, location: str) -> bool:
+        """Whether the object is there and whole, read from the disk in constant memory; damage is noted."""
+        try:
+            place = place_of(location)
+            with self._ring.reading(place.life.number) as descriptor:
+                _check_data(descriptor, place, _head_at(descriptor, place))
+        except CrashConsistency as error:
+            self._note_damage(location, error)
+            return False
+        return True
+
+    def free_bytes(self) -> int:
+        """What can still be written: the disk's free room, and that in segments that are there already."""
+        return shutil.disk_usage(self._folder).free + self._ring.reusable_bytes
+
+    # -- after a start ---------------------------------------------------------------------------------------------
+    def unlisted(
+        self, is_whole: Callable[[SegmentLife], bool], listed: Callable[[SegmentLife], Collection[int]]
+    ) -> Iterator[Spooled]:
+        """What the catalogue lacks, found by walking every segment that `is_whole` does not vouch for.
+
+        `listed` gives the offsets that the catalogue knows in a segment. Once walked, a segment that has room is
+        written on. To be called once, before anything is taken in.
+        """
+        lives, self._found = self._found, []
+        for life in lives:
+            if not is_whole(life):
+                yield from self._walked(life, listed(life))
+
+    def _walked(self, life: SegmentLife, listed: Collection[int]) -> Iterator[Spooled]:
+        """A record that is not what its head says, with no other behind it, was being written when the power went; it
+        was never acknowledged. Any other was, and is damage.
+        """
+        tail, records, is_torn = PAGE_BYTES, 0, False
+        doubtful: tuple[str, Exception] | None = None
+        with self._ring.reading(life.number) as descriptor:
+            for found in walk_segment(descriptor, life.epoch):
+                place = Place(life, found.offset)
+                if found.head is None:
+                    is_torn = True
+                    event_log().warning("spool.head_damaged", object=place.location)
+                    continue
+                if doubtful is not None:
+                    self._note_damage(*doubtful)
+                    doubtful = None
+                tail, records = found.offset + found.head.record_bytes, records + 1
+                if found.offset in listed:
+                    continue
+                try:
+                    yield self._read_back(descriptor, place, found.head)
+                except (CrashConsistency, DamagedDataSetError) as error:
+                    is_torn, records = True, records - 1
+                    doubtful = (place.location, error)
+        if doubtful is not None:
+            event_log().warning("spool.unfinished_record", object=doubtful[0], exc_info=doubtful[1])
+        self._ring.resume(life, tail, records, is_full=is_torn)
+
+    @staticmethod
+    def _read_back(descriptor: int, place: Place, head: RecordHead) -> Spooled:
+        """The object as it was kept; raises CrashConsistency or DamagedDataSetError."""
+        meta = read_meta(head.meta, place.location)
+        data_set = _sound_data(descriptor, place, head)
+        if head.kind is RecordKind.QUARANTINED:
+            return _quarantined(meta, head, place)
+        header = read_header(data_set, meta.transfer_syntax_uid)
+        header = header.qualified(meta.notes["patient_id_issuer"], meta.notes["accession_issuer"])
+        return SpooledInstance(header, meta.provenance, head.digest.hex(), head.data_bytes, place.location)
+
+    def full(self) -> list[FullSegment]:
+        """Segments that became full since the last call."""
+        return self._ring.full()
+
+    def release(self, life: SegmentLife) -> None:
+        """Use the segment again; nothing may lead to it any more. Raises OSError."""
+        self._ring.release(life)
+
+    def close(self) -> None:
+        """Let go of every file; what is kept stays."""
+        self._ring.close()
+
+    def _note_damage(self, location: str, error: Exception) -> None:
+        """One damaged object never keeps a node from working: it is counted, and the node's health says so."""
+        self.damaged.add(location)
+        event_log().error("spool.object_damaged", object=location, exc_info=error)
+
+
+def _head_at(descriptor: int, place: Place) -> RecordHead:
+    page = os.pread(descriptor, PAGE_BYTES, place.offset)
+    if looks_like_a_head(page, place.life.epoch):
+        size = head_bytes_of(page)
+        pages = page if size <= PAGE_BYTES else os.pread(descriptor, size, place.offset)
+        head = decode_record_head(pages, place.life.epoch)
+        if head is not None:
+            return head
+    raise CrashConsistency(f"spool object {place.location}: is not there any more")
+
+
+def _sound_data(descriptor: int, place: Place, head: RecordHead) -> Data:
+    """The data set; what is long is checked piece by piece before it is mapped, so it never lies in memory whole."""
+    start = place.offset + head.head_bytes
+    if head.data_bytes >= _MAPPED_FROM_BYTES:
+        _check_data(descriptor, place, head)
+        return mmap.mmap(descriptor, head.data_bytes, prot=mmap.PROT_READ, offset=start)
+    data_set = os.pread(descriptor, head.data_bytes, start)
+    if blake3(data_set).digest() != head.digest:
+        raise _not_what_was_kept(place)
+    return data_set
+
+
+def _check_data(descriptor: int, place: Place, head: RecordHead) -> None:
+    hasher, at, end = blake3(), place.offset + head.head_bytes, place.offset + head.head_bytes + head.data_bytes
+    while at < end:
+        piece = os.pread(descriptor, min(_READ_AT_ONCE_BYTES, end - at), at)
+        if not piece:
+            break
+        hasher.update(piece)
+        at += len(piece)
+    if hasher.digest() != head.digest:
+        raise _not_what_was_kept(place)
+
+
+def _not_what_was_kept(place: Place) -> CrashConsistency:
+    return CrashConsistency(f"spool object {place.location}: its content is not what was kept")
+
+
+def _quarantined(meta: ObjectMeta, head: RecordHead, place: Place) -> QuarantinedInstance:
+    digest = head.digest.hex()
+    return QuarantinedInstance(
+        quarantine_id=quarantine_id_of(meta.sop_instance_uid, digest),
+        reason=meta.notes["reason"],
+        sop_class_uid=meta.sop_class_uid,
+        sop_instance_uid=meta.sop_instance_uid,
+        study_instance_uid=meta.notes["study_instance_uid"],
+        transfer_syntax_uid=meta.transfer_syntax_uid,
+        provenance=meta.provenance,
+        digest=digest,
+        size_bytes=head.data_bytes,
+        location=place.location,
+    )
