@@ -39,6 +39,7 @@ class Workers:
         self._policy, self._clock, self._stopping = policy, clock, stopping
         self._chance = random.Random()
         self._limit_per_destination = max(1, count // 3)
+        self._watch = threading.Lock()
         self._threads = [threading.Thread(target=self._work, name=f"worker-{n}") for n in range(count)]
 
     @property
@@ -59,14 +60,22 @@ class Workers:
     def _work(self) -> None:
         while not self._stopping.is_set():
             try:
-                job = self._next_job()
-                if job is None:
-                    self._stopping.wait(_IDLE_S)
-                else:
+                job = self._awaited_job()
+                if job is not None:
                     self._do(job)
             except Exception as error:  # noqa: BLE001 - a worker's boundary: the lease runs out and the job goes on
                 event_log().error("worker.failed", exc_info=error)
                 self._stopping.wait(_IDLE_S)
+
+    def _awaited_job(self) -> Job | None:
+        """The next job; one worker looks for it while the others wait for their turn to look."""
+        with self._watch:
+            while not self._stopping.is_set():
+                job = self._next_job()
+                if job is not None:
+                    return job
+                self._stopping.wait(_IDLE_S)
+        return None
 
     def _next_job(self) -> Job | None:
         return self._queue.lease(

@@ -3,7 +3,7 @@
 SQLite runs in WAL with `synchronous=FULL`, so a committed row survives a power cut.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +39,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._before_dispose: list[Callable[[], None]] = []
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -52,7 +53,13 @@ class Database:
         with self.engine.connect().execution_options(readacross_read=True) as connection, connection.begin():
             yield connection
 
+    def before_dispose(self, let_go: Callable[[], None]) -> None:
+        """Have `let_go` called first when the database is let go of: for whoever holds connections of its own."""
+        self._before_dispose.append(let_go)
+
     def dispose(self) -> None:
+        for let_go in self._before_dispose:
+            let_go()
         self.engine.dispose()
 
 

@@ -20,16 +20,22 @@ from dicom_nodes.model.study import StudyOwner, StudyRecord
 from dicom_nodes.rules.ingest import is_uid
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.catalogue_rows import (
+    OWNER_BY_STUDY_UID,
+    QUARANTINED_BY_ID,
+    STORED_OBJECT_BY_UID,
     as_second_content,
     merged_owner,
+    owner_in,
     place_columns,
     stored_object,
+    stored_object_of,
     study_header,
 )
 from dicom_nodes.spool.committer import BATCH, Committer
 from dicom_nodes.spool.growth import add_instances
 from dicom_nodes.spool.location import SegmentLife
 from dicom_nodes.spool.outbox import SqlOutbox
+from dicom_nodes.spool.point_lookups import PointLookups
 from dicom_nodes.spool.ring import FullSegment
 
 ARCHIVE_JOB = "archive"
@@ -59,6 +65,11 @@ class SqlCatalogue:
         self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
         self._checkpoint = checkpoint
         self.committer = Committer(self._commit)
+        lookups = PointLookups(database.engine)
+        database.before_dispose(lookups.close)
+        self._instance_by_uid = lookups.prepared(STORED_OBJECT_BY_UID)
+        self._owner_by_uid = lookups.prepared(OWNER_BY_STUDY_UID)
+        self._quarantined_by_id = lookups.prepared(QUARANTINED_BY_ID)
 
     def recover(self, spool: Recoverable) -> int:
         """Catalogue what the spool holds and the tables lack; returns how many objects that were.
@@ -114,25 +125,14 @@ class SqlCatalogue:
         noted = self.committer.find(sop_instance_uid)
         if noted is not None:
             return _stored(noted)
-        with self._database.read() as connection:
-            row = connection.execute(
-                select(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid)
-            ).one_or_none()
-        return None if row is None else stored_object(row)
+        return stored_object_of(self._instance_by_uid(sop_instance_uid))
 
     def owner_of(self, study_instance_uid: str) -> StudyOwner | None:
         noted = self.committer.of_study(study_instance_uid)
-        with self._database.read() as connection:
-            row = connection.execute(
-                select(tables.study).where(tables.study.c.study_instance_uid == study_instance_uid)
-            ).one_or_none()
-        return merged_owner(row, noted)
+        return merged_owner(owner_in(self._owner_by_uid(study_instance_uid)), noted)
 
     def is_quarantined(self, sop_instance_uid: str, digest: str) -> bool:
-        column = tables.quarantine.c.quarantine_id
-        with self._database.read() as connection:
-            found = connection.execute(select(column).where(column == quarantine_id_of(sop_instance_uid, digest)))
-            return found.first() is not None
+        return self._quarantined_by_id(quarantine_id_of(sop_instance_uid, digest)) is not None
 
     def note_instance(self, spooled: SpooledInstance) -> None:
         self.committer.note(spooled)

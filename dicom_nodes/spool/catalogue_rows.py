@@ -1,9 +1,10 @@
 """From a header to catalogue rows and back."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, bindparam, select
 
 from dicom_nodes.model.instance import (
     InstanceHeader,
@@ -14,10 +15,24 @@ from dicom_nodes.model.instance import (
 )
 from dicom_nodes.model.study import StudyOwner
 from dicom_nodes.rules.person_name import fold
+from dicom_nodes.spool import tables
 from dicom_nodes.spool.location import Place, SegmentLife, place_of
 
 OTHER_ACCESSIONS = "OtherAccessionNumbers"
 """Not a DICOM keyword: further accession numbers that images of one study carry, for a person to sort out."""
+_OBJECT, _STUDY = tables.instance.c, tables.study.c
+STORED_OBJECT_BY_UID = select(
+    _OBJECT.sop_instance_uid, _OBJECT.sop_class_uid, _OBJECT.study_instance_uid, _OBJECT.series_instance_uid,
+    _OBJECT.transfer_syntax_uid, _OBJECT.digest, _OBJECT.size_bytes, _OBJECT.origin, _OBJECT.segment, _OBJECT.epoch,
+    _OBJECT.offset,
+).where(_OBJECT.sop_instance_uid == bindparam("key"))  # fmt: skip
+OWNER_BY_STUDY_UID = select(
+    _STUDY.origin, _STUDY.patient_id_issuer, _STUDY.patient_id, _STUDY.nhs_number, _STUDY.birth_date,
+    _STUDY.patient_name_folded,
+).where(_STUDY.study_instance_uid == bindparam("key"))  # fmt: skip
+QUARANTINED_BY_ID = select(tables.quarantine.c.quarantine_id).where(
+    tables.quarantine.c.quarantine_id == bindparam("key")
+)
 _FILLABLE = (
     "nhs_number", "patient_name", "patient_name_folded", "patient_birth_date", "patient_sex", "birth_date",
     "accession_number", "accession_issuer", "study_date", "study_time", "studied_at", "study_description", "exam_code",
@@ -162,7 +177,16 @@ def filled_in(row: Mapping[str, Any], spooled: SpooledInstance) -> dict[str, Any
     return gaps
 
 
-def merged_owner(row: Row[Any] | None, noted: Sequence[SpooledInstance]) -> StudyOwner | None:
+def owner_in(values: tuple[Any, ...] | None) -> StudyOwner | None:
+    """Whose the study is, from what `OWNER_BY_STUDY_UID` selects as a driver gives it."""
+    if values is None:
+        return None
+    origin, issuer, patient_id, nhs_number, birth_date, patient_name = values
+    born = date.fromisoformat(birth_date) if isinstance(birth_date, str) else birth_date
+    return StudyOwner(origin, issuer if patient_id else None, patient_id, nhs_number, born, patient_name)
+
+
+def merged_owner(stored: StudyOwner | None, noted: Sequence[SpooledInstance]) -> StudyOwner | None:
     """Whose the study is, from its row and the instances that wait to be committed; the first to say so counts."""
     known = [
         StudyOwner(
@@ -175,9 +199,9 @@ def merged_owner(row: Row[Any] | None, noted: Sequence[SpooledInstance]) -> Stud
         )
         for item in noted
     ]
-    if row is not None:
-        issuer = row.patient_id_issuer if row.patient_id else None
-        stored = StudyOwner(row.origin, issuer, row.patient_id, row.nhs_number, row.birth_date, row.patient_name_folded)
+    if stored is not None:
+        if not known:
+            return stored
         known.insert(0, stored)
     if not known:
         return None
@@ -217,6 +241,16 @@ def stored_object(row: Row[Any]) -> StoredObject:
         size_bytes=row.size_bytes,
         origin=row.origin,
         location=location_in(row),
+    )
+
+
+def stored_object_of(values: tuple[Any, ...] | None) -> StoredObject | None:
+    """The same from what `STORED_OBJECT_BY_UID` selects, as a driver gives it."""
+    if values is None:
+        return None
+    place = Place(SegmentLife(values[8], values[9]), values[10])
+    return StoredObject(
+        values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7], place.location
     )
 
 

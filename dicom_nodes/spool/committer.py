@@ -18,9 +18,17 @@ _LONGEST_QUEUE = 5000
 _AWAY_PAUSE_S = 1.0
 _SET_ASIDE_RETRY_S = 5.0
 _LOOK_EVERY_S = 0.005
+_GATHER_S = 0.1
 
 Commit = Callable[[Sequence[SpooledInstance]], None]
 """Writes a batch in one transaction, passing over what is there already."""
+
+
+class _Hurry:
+    """Stands in the queue where somebody began to wait for what stands before it."""
+
+
+_HURRY = _Hurry()
 
 
 class Committer:
@@ -28,7 +36,7 @@ class Committer:
 
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
-        self._queue: queue.Queue[SpooledInstance | None] = queue.Queue(maxsize=_LONGEST_QUEUE)
+        self._queue: queue.Queue[SpooledInstance | _Hurry | None] = queue.Queue(maxsize=_LONGEST_QUEUE)
         self._noted: dict[str, SpooledInstance] = {}
         self._of_study: dict[str, dict[str, SpooledInstance]] = {}
         self._set_aside: list[SpooledInstance] = []
@@ -86,6 +94,8 @@ class Committer:
         end = time.monotonic() + deadline_s
         with self._lock:
             awaited = self._noted.keys() - {item.header.sop_instance_uid for item in self._set_aside}
+        if awaited:
+            self._queue.put(_HURRY)
         while awaited and time.monotonic() < end:
             time.sleep(_LOOK_EVERY_S)
             with self._lock:
@@ -117,18 +127,27 @@ class Committer:
             self._commit_as_far_as_possible(batch, patient=not stopping)
 
     def _gathered(self) -> tuple[list[SpooledInstance], bool]:
-        """What was noted since the last batch, waiting for the first; True when this is the last."""
+        """What was noted since the last batch, and shortly after its first; True when this is the last.
+
+        A transaction costs the same for one instance as for many, so a few are waited for, unless somebody waits.
+        """
         batch: list[SpooledInstance] = []
+        wait_s = _SET_ASIDE_RETRY_S if self._set_aside else None
         try:
-            noted = self._queue.get(timeout=_SET_ASIDE_RETRY_S if self._set_aside else None)
-            while noted is not None:
+            while len(batch) < BATCH:
+                noted = self._queue.get(timeout=wait_s) if wait_s != 0.0 else self._queue.get_nowait()
+                if noted is None:
+                    return batch, True
+                if isinstance(noted, _Hurry):
+                    wait_s = 0.0
+                    continue
+                if not batch:
+                    deadline = time.monotonic() + _GATHER_S
                 batch.append(noted)
-                if len(batch) == BATCH:
-                    return batch, False
-                noted = self._queue.get_nowait()
+                wait_s = 0.0 if wait_s == 0.0 else max(0.0, deadline - time.monotonic())
         except queue.Empty:
-            return batch, False
-        return batch, True
+            pass
+        return batch, False
 
     def _commit_as_far_as_possible(self, batch: list[SpooledInstance], *, patient: bool) -> None:
         """Commit the batch, one by one where the whole will not go; `patient` waits out a database that is away."""
