@@ -75,6 +75,7 @@ _SEQUENCES = {
 _LOCAL_NAMESPACE_ENTITY_ID, _UNIVERSAL_ENTITY_ID = 0x00400031, 0x00400032
 _PIXELS = {0x7FE00010, 0x7FE00008, 0x7FE00009, 0x00287FE0}
 """Pixel Data, Float and Double Float Pixel Data, Pixel Data Provider URL."""
+_WANTED = frozenset(KEYWORDS) | _SEQUENCES | _PIXELS
 _HOME = ZoneInfo("Europe/London")
 
 Item = dict[int, str]
@@ -88,7 +89,7 @@ def read_header(data_set: Data, transfer_syntax_uid: str) -> InstanceHeader:
     """
     data = plain_data_set(data_set, transfer_syntax_uid)
     layout = layout_of(transfer_syntax_uid)
-    found = {e.tag: e for e in walk(data, layout) if e.tag in KEYWORDS or e.tag in _SEQUENCES or e.tag in _PIXELS}
+    found = {element.tag: element for element in walk(data, layout, _WANTED)}
     if 0x00280100 in found and not _PIXELS & found.keys():
         raise DamagedDataSetError("announces pixels (Bits Allocated) but ends before any pixel data")
     reader = _Reader(data, layout, found)
@@ -163,8 +164,10 @@ def _code(sequence: list[Item] | None) -> tuple[str, str, str | None] | None:
 
 
 def _date(text: str | None) -> date | None:
+    if text is None or len(text) != 8 or not (text.isascii() and text.isdigit()):
+        return None
     try:
-        return datetime.strptime(text or "", "%Y%m%d").date()  # noqa: DTZ007 (a date has no zone)
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
         return None
 

@@ -7,7 +7,7 @@ Lengths are checked against the bytes at hand before anything is done with them 
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from mmap import mmap
 from typing import overload
@@ -29,6 +29,8 @@ TRAILING_PADDING = 0xFFFCFFFC
 _LONG_FORM = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 _SHORT_FORM = {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL"}
 _SHORT_FORM |= {b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}
+_PLAIN_LONG_FORM = _LONG_FORM - {b"SQ", b"UN"}
+_EXPLICIT_HEADER, _LENGTH = struct.Struct("<HH2sH"), struct.Struct("<I")
 _DEEPEST = 64
 _PIECE = 1 << 18
 INFLATED_LIMIT_BYTES = 512 << 20
@@ -125,22 +127,50 @@ def _inflate(data_set: Data, limit_bytes: int) -> tuple[bytes, bytes]:
     return plain.getvalue(), inflater.unused_data + data_set[taken:]
 
 
-def walk(data: Data, layout: Layout) -> Iterator[Element]:
+def walk(data: Data, layout: Layout, wanted: Container[int] | None = None) -> Iterator[Element]:
     """Yield the top-level elements of a data set in order, having checked each one's inner structure.
+
+    Only those whose tag is in `wanted` are yielded where that is given; all are checked.
 
     Raises:
         DamagedDataSetError: truncated, not ascending, or not a data set; raised when the walk gets there.
     """
-    position, last_tag = 0, 0x0007FFFF
-    while position < len(data):
-        element, position = _element(data, position, len(data), layout, 0)
-        if element.tag <= last_tag:
+    position, last_tag, end = 0, 0x0007FFFF, len(data)
+    is_usual = layout.explicit and layout.little
+    while position < end:
+        plain = _plain_element(data, position, end) if is_usual else None
+        if plain is None:
+            element, position = _element(data, position, end, layout, 0)
+            tag, vr, start = element.tag, element.vr, element.start
+        else:
+            tag, vr, start, position = plain
+            element = None
+        if tag <= last_tag:
             raise DamagedDataSetError(
-                f"element ({element.tag >> 16:04X},{element.tag & 0xFFFF:04X}) is out of order, "
-                f"at byte {element.start} of {len(data)}"
+                f"element ({tag >> 16:04X},{tag & 0xFFFF:04X}) is out of order, at byte {start} of {end}"
             )
-        last_tag = element.tag
-        yield element
+        last_tag = tag
+        if wanted is None or tag in wanted:
+            yield element or Element(tag, vr, start, position, False)
+
+
+def _plain_element(data: Data, position: int, end: int) -> tuple[int, bytes, int, int] | None:
+    """(tag, VR, start, end) of an element in explicit VR little endian that holds a value and nothing else.
+
+    None for a sequence, for anything unusual and for whatever is wrong: `_element` then says what.
+    """
+    if position + 12 > end:
+        return None
+    group, number, vr, length = _EXPLICIT_HEADER.unpack_from(data, position)
+    if vr in _SHORT_FORM:
+        start = position + 8
+    elif vr in _PLAIN_LONG_FORM:
+        start = position + 12
+        (length,) = _LENGTH.unpack_from(data, position + 8)
+    else:
+        return None
+    stop = start + length
+    return (group << 16 | number, vr, start, stop) if stop <= end else None
 
 
 def items(data: Data, sequence: Element, layout: Layout) -> Iterator[list[Element]]:

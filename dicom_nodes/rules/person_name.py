@@ -1,12 +1,14 @@
 """How person names are compared: without regard to case and diacritics (allowed by DICOM PS3.4 C.2.2.2.1)."""
 
 import unicodedata
+from functools import lru_cache
 
 _WITHOUT_DECOMPOSITION = str.maketrans(
     {"ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ħ": "h", "ŧ": "t"}
 )
 
 
+@lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """Case-folded, without diacritics, without empty trailing components: `Łukasz^Siân^^` gives `lukasz^sian`.
 

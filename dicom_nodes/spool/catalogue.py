@@ -39,6 +39,7 @@ from dicom_nodes.spool.point_lookups import PointLookups
 from dicom_nodes.spool.ring import FullSegment
 
 ARCHIVE_JOB = "archive"
+_CATCH_UP_S = 5.0
 _ARCHIVE_DELAY = timedelta(seconds=1)
 """Lets the instances of one association gather, so that they travel to the archive on one."""
 
@@ -128,7 +129,7 @@ class SqlCatalogue:
         return stored_object_of(self._instance_by_uid(sop_instance_uid))
 
     def owner_of(self, study_instance_uid: str) -> StudyOwner | None:
-        noted = self.committer.of_study(study_instance_uid)
+        noted = self.committer.owner_of(study_instance_uid)
         return merged_owner(owner_in(self._owner_by_uid(study_instance_uid)), noted)
 
     def is_quarantined(self, sop_instance_uid: str, digest: str) -> bool:
@@ -179,6 +180,7 @@ class SqlCatalogue:
             return int(connection.execute(select(func.count()).select_from(tables.quarantine)).scalar_one())
 
     def study(self, study_instance_uid: str) -> StudyRecord | None:
+        self.committer.wait_until_committed(_CATCH_UP_S)
         with self._database.read() as connection:
             row = connection.execute(
                 select(tables.study).where(tables.study.c.study_instance_uid == study_instance_uid)
@@ -195,6 +197,7 @@ class SqlCatalogue:
         )
 
     def instances(self, study_instance_uid: str) -> Sequence[StoredObject]:
+        self.committer.wait_until_committed(_CATCH_UP_S)
         columns = tables.instance.c
         with self._database.read() as connection:
             rows = connection.execute(

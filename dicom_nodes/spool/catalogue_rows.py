@@ -1,6 +1,6 @@
 """From a header to catalogue rows and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -186,30 +186,31 @@ def owner_in(values: tuple[Any, ...] | None) -> StudyOwner | None:
     return StudyOwner(origin, issuer if patient_id else None, patient_id, nhs_number, born, patient_name)
 
 
-def merged_owner(stored: StudyOwner | None, noted: Sequence[SpooledInstance]) -> StudyOwner | None:
-    """Whose the study is, from its row and the instances that wait to be committed; the first to say so counts."""
-    known = [
-        StudyOwner(
-            origin=item.provenance.origin,
-            patient_id_issuer=item.header.patient_id_issuer if item.header.patient_id else None,
-            patient_id=item.header.patient_id,
-            nhs_number=item.header.nhs_number,
-            birth_date=item.header.birth_date,
-            patient_name=folded(item.header.attributes.get("PatientName")),
-        )
-        for item in noted
-    ]
-    if stored is not None:
-        if not known:
-            return stored
-        known.insert(0, stored)
-    if not known:
-        return None
+def owner_said_by(spooled: SpooledInstance) -> StudyOwner:
+    """Whose its study is, as this instance alone says."""
+    header = spooled.header
+    return StudyOwner(
+        origin=spooled.provenance.origin,
+        patient_id_issuer=header.patient_id_issuer if header.patient_id else None,
+        patient_id=header.patient_id,
+        nhs_number=header.nhs_number,
+        birth_date=header.birth_date,
+        patient_name=folded(header.attributes.get("PatientName")),
+    )
 
-    def first_said(name: str) -> Any:
-        return next((said for owner in known if (said := getattr(owner, name)) is not None), None)
 
-    return StudyOwner(**{name: first_said(name) for name in StudyOwner.__dataclass_fields__})
+def merged_owner(first: StudyOwner | None, later: StudyOwner | None) -> StudyOwner | None:
+    """Whose the study is when both have spoken; the first to say something counts."""
+    if first is None or later is None or first == later:
+        return first or later
+    return StudyOwner(
+        origin=first.origin,
+        patient_id_issuer=later.patient_id_issuer if first.patient_id_issuer is None else first.patient_id_issuer,
+        patient_id=later.patient_id if first.patient_id is None else first.patient_id,
+        nhs_number=first.nhs_number or later.nhs_number,
+        birth_date=first.birth_date or later.birth_date,
+        patient_name=later.patient_name if first.patient_name is None else first.patient_name,
+    )
 
 
 def as_second_content(spooled: SpooledInstance) -> QuarantinedInstance:

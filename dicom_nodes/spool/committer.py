@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dicom_nodes.foundation.database import is_temporary
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.model.instance import SpooledInstance
+from dicom_nodes.model.study import StudyOwner
+from dicom_nodes.spool.catalogue_rows import merged_owner, owner_said_by
 
 BATCH = 500
 _LONGEST_QUEUE = 5000
@@ -38,7 +40,7 @@ class Committer:
         self._commit = commit
         self._queue: queue.Queue[SpooledInstance | _Hurry | None] = queue.Queue(maxsize=_LONGEST_QUEUE)
         self._noted: dict[str, SpooledInstance] = {}
-        self._of_study: dict[str, dict[str, SpooledInstance]] = {}
+        self._owners: dict[str, tuple[StudyOwner, int]] = {}
         self._set_aside: list[SpooledInstance] = []
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -81,10 +83,11 @@ class Committer:
         with self._lock:
             return self._noted.get(sop_instance_uid)
 
-    def of_study(self, study_instance_uid: str) -> list[SpooledInstance]:
-        """The study's instances that are not committed, in the order they came."""
+    def owner_of(self, study_instance_uid: str) -> StudyOwner | None:
+        """Whose the study is, as its instances that are not committed have said, in the order they came."""
         with self._lock:
-            return list(self._of_study.get(study_instance_uid, {}).values())
+            noted = self._owners.get(study_instance_uid)
+            return None if noted is None else noted[0]
 
     def wait_until_committed(self, deadline_s: float) -> bool:
         """Wait for everything noted so far; False when that took longer than `deadline_s`.
@@ -104,19 +107,23 @@ class Committer:
 
     def _remember(self, spooled: SpooledInstance) -> None:
         header = spooled.header
+        said = owner_said_by(spooled)
         with self._lock:
+            if header.sop_instance_uid in self._noted:
+                return
             self._noted[header.sop_instance_uid] = spooled
-            self._of_study.setdefault(header.study_instance_uid, {})[header.sop_instance_uid] = spooled
+            owner, count = self._owners.get(header.study_instance_uid, (said, 0))
+            self._owners[header.study_instance_uid] = (merged_owner(owner, said) or said, count + 1)
 
     def _forget(self, batch: Sequence[SpooledInstance]) -> None:
         with self._lock:
             for spooled in batch:
                 header = spooled.header
-                self._noted.pop(header.sop_instance_uid, None)
-                of_study = self._of_study.get(header.study_instance_uid, {})
-                of_study.pop(header.sop_instance_uid, None)
-                if not of_study:
-                    self._of_study.pop(header.study_instance_uid, None)
+                if self._noted.pop(header.sop_instance_uid, None) is None:
+                    continue
+                owner, count = self._owners.pop(header.study_instance_uid)
+                if count > 1:
+                    self._owners[header.study_instance_uid] = (owner, count - 1)
 
     def _commit_forever(self) -> None:
         stopping = False

@@ -90,8 +90,7 @@ class SpoolDraft:
         if self._segment is None:
             return bytes(self._waiting[: self._waiting_bytes])
         if self._map is None:
-            with self._ring.reading(self._segment.number) as descriptor:
-                self._map = mmap.mmap(descriptor, self.size_bytes, prot=mmap.PROT_READ, offset=self._start)
+            self._map = self._segment.mapped(self._start, self.size_bytes)
         return self._map
 
     def keep(self, kind: RecordKind, meta: bytes) -> Place:

@@ -4,6 +4,7 @@ A record counts once its head is written and the file synced. Until then the tai
 and given up is overwritten by the next. After a failed sync the segment is never written to again.
 """
 
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,10 @@ class Segment:
     def read(self, offset: int, size_bytes: int) -> bytes:
         """What was written there."""
         return os.pread(self._descriptor, size_bytes, offset)
+
+    def mapped(self, offset: int, size_bytes: int) -> mmap.mmap:
+        """The same without reading it; `offset` is a page's."""
+        return mmap.mmap(self._descriptor, size_bytes, prot=mmap.PROT_READ, offset=offset)
 
     def complete(
         self, kind: RecordKind, head_bytes: int, meta: bytes, digest: bytes, data_bytes: int, rest: Sequence[Buffer]
