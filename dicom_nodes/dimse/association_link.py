@@ -11,6 +11,7 @@ from dicom_nodes.upper_layer.events import NEED_DATA, ArtimTimer, CloseTransport
 from dicom_nodes.upper_layer.provider import Side, UpperLayerProvider
 from dicom_nodes.upper_layer.state_machine import Artim, State
 
+_PART_BYTES = 16 << 20
 _LARGEST_P_DATA = 4 << 20
 """A longer P-DATA-TF than that is no peer's, whatever it was told; nothing is allocated for it in any case."""
 
@@ -83,11 +84,27 @@ class AssociationLink:
         return idle_s if self.dimse.is_between_messages else self._stall_s
 
     def send(self, context_id: int, command: Command, data_set: Buffer | None = None) -> None:
-        """Send a message at once; a connection that fails shows as an event."""
-        self.dimse.send_command(context_id, command)
+        """Send a message at once; a connection that fails shows as an event. Nothing of the data set is copied."""
+        self.queue(context_id, command)
         if data_set is not None:
-            self.dimse.send_data_set(context_id, data_set)
+            self._send_data_set(context_id, memoryview(data_set))
         self.flush()
+
+    def queue(self, context_id: int, command: Command) -> None:
+        """Send a message without data set with whatever is written next, at the latest before we wait."""
+        self.dimse.send_command(context_id, command)
+
+    def _send_data_set(self, context_id: int, data_set: memoryview) -> None:
+        """Part by part, so that gigabytes do not become a hundred thousand buffers at once."""
+        end = len(data_set)
+        for start in range(0, end or 1, _PART_BYTES):
+            part = data_set[start : start + _PART_BYTES]
+            is_last = start + _PART_BYTES >= end
+            self.dimse.send_data_set(context_id, part, is_last=is_last)
+            if not is_last:
+                self.flush()
+                if not self.upper.is_established:
+                    return
 
     def flush(self) -> None:
         """Write what the protocol wants written; in Sta13, where nothing follows, say so to the peer."""

@@ -60,16 +60,18 @@ class Connection:
         Raises:
             OSError: the connection is lost, or the peer takes nothing.
         """
-        pending = [memoryview(buffer) for buffer in buffers if len(buffer)]
-        at = 0
-        while at < len(pending):
-            sent = self._socket.sendmsg(pending[at : at + _BUFFERS_AT_ONCE])
-            while sent:
-                left = len(pending[at]) - sent
-                if left > 0:
-                    pending[at] = pending[at][sent:]
-                    break
-                sent, at = -left, at + 1
+        for start in range(0, len(buffers), _BUFFERS_AT_ONCE):
+            batch = buffers[start : start + _BUFFERS_AT_ONCE]
+            sent = self._socket.sendmsg(batch)
+            if sent != sum(map(len, batch)):
+                self._send_rest(batch, sent)
+
+    def _send_rest(self, batch: Sequence[Buffer], sent: int) -> None:
+        """What the kernel did not take in one go, after the time for sending ran out once."""
+        for buffer in batch:
+            if sent < len(buffer):
+                self._socket.sendall(memoryview(buffer)[sent:])
+            sent = max(0, sent - len(buffer))
 
     def finish_sending(self) -> None:
         """Tell the peer that nothing more comes."""
