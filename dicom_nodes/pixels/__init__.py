@@ -1,0 +1,1 @@
+"""The same image in another transfer syntax, made in processes that may die; see ADR 035."""
