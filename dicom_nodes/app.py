@@ -46,6 +46,7 @@ from dicom_nodes.hl7.report_intake import OruIntake
 from dicom_nodes.hl7.sender import MllpRisSender
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import CrashConsistency
+from dicom_nodes.pixels.pool import TranscodingPool
 from dicom_nodes.rules.health import Vitals, judge
 from dicom_nodes.spool.catalogue import ARCHIVE_JOB
 from dicom_nodes.spool.ring import FullSegment
@@ -75,7 +76,8 @@ class NodeApp:
         node.data_dir.mkdir(parents=True, exist_ok=True)
         self._lock = _sole_user_of(node.data_dir)
         self._uid_hash = UidHash.from_file(node.data_dir / "log.key")
-        store_scu = DicomStoreScu(node.ae_title)
+        self._transcoding = TranscodingPool()
+        store_scu = DicomStoreScu(node.ae_title, transcode=self._transcoding)
         archive = _archive(settings, store_scu)
         self.store = open_node_store(settings, clock, archive.name, checkpoint)
         self._spool = SegmentSpool(
@@ -106,6 +108,7 @@ class NodeApp:
                 clock=clock,
                 log=event_log(),
                 uid_hash=self._uid_hash,
+                transcode=self._transcoding,
                 association_opened=associations.opened,
                 association_closed=associations.closed,
                 open_sink=self._open_sink,
@@ -200,6 +203,7 @@ class NodeApp:
         if self._hl7:
             self._hl7.stop()
         self._workers.stop()
+        self._transcoding.close()
         for ticker in self._tickers:
             ticker.stop()
         if self._health_page:
@@ -261,7 +265,7 @@ class NodeApp:
         peer = self._settings.peer(ae_title)
         if peer is None or peer.role != "workstation" or peer.address is None:
             return None
-        return ApplicationEntity(peer.ae_title, *split_host_port(peer.address))
+        return ApplicationEntity(peer.ae_title, *split_host_port(peer.address), peer.parallel_associations)
 
 
 def open_node_store(
@@ -297,7 +301,8 @@ def run(
 def _archive(settings: NodeSettings, scu: StoreScu) -> Archive:
     match settings.archive:
         case DimseArchiveSettings() as pacs:
-            return DimseArchive(scu, ApplicationEntity(pacs.ae_title, *split_host_port(pacs.address)))
+            where = split_host_port(pacs.address)
+            return DimseArchive(scu, ApplicationEntity(pacs.ae_title, *where, pacs.parallel_associations))
         case EmbeddedArchiveSettings() as folder:
             return EmbeddedArchive(folder.directory)
         case orthanc:

@@ -88,6 +88,8 @@ class DimseArchive(Settings):
     kind: Literal["dimse"]
     ae_title: AeTitle
     address: HostPort
+    parallel_associations: int = Field(default=1, ge=1, le=16)
+    """How many associations we may hold to it at once for a study."""
 
 
 class OrthancArchive(Settings):
@@ -145,6 +147,8 @@ class Peer(Settings):
     address: HostPort | None = None
     maximum_associations: int | None = Field(default=None, ge=1)
     """How many associations it may hold at once, within the node's own maximum."""
+    parallel_associations: int = Field(default=1, ge=1, le=16)
+    """How many associations we may hold to it at once when we send it a study."""
 
     def allows_host(self, host: str) -> bool:
         """Whether a call from this IP address is this peer's."""

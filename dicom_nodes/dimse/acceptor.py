@@ -86,6 +86,7 @@ class AcceptedAssociation:
         self._host, self._policy, self._dispatcher = host, policy, dispatcher
         self._contexts: dict[int, PresentationContext] = {}
         self._sub_operation_contexts: tuple[PresentationContext, ...] = ()
+        self._window = 1
         self._takes_place, self._leaves = takes_place, leaves
         self._caller: Caller | None = None
         self._put_back: DimseEvent | None = None
@@ -151,6 +152,8 @@ class AcceptedAssociation:
         self._use(negotiated_contexts(request, accept))
         self._caller = Caller(decision, uuid4().hex, relational_queries(accept))
         self._policy.opened(self._caller)
+        if (window := accept.user_information.window) is not None:
+            self._window = window.performed
         self._link.upper.accept(accept)
 
     def _use(self, contexts: tuple[NegotiatedContext, ...]) -> None:
@@ -238,11 +241,23 @@ class AcceptedAssociation:
 
     def respond(self, request: Request, response: Response) -> None:
         self._require_alive()
-        self._link.send(request.context.id, *codec.response_message(request, response))
+        command, identifier = codec.response_message(request, response)
+        if isinstance(request, GetRequest) and response.is_pending and identifier is None:
+            self._link.queue(request.context.id, command)
+        else:
+            self._link.send(request.context.id, command, identifier)
 
-    def store(self, request: StoreRequest) -> Response:
+    @property
+    def window(self) -> int:
+        """How many sub-operations the caller takes at once (DICOM PS3.7 D.3.3.3: what it performs)."""
+        return self._window
+
+    def send_store(self, request: StoreRequest) -> None:
         self._require_alive()
         self._link.send(request.context.id, *codec.request_message(request))
+
+    def next_answer(self) -> tuple[int | None, Response]:
+        self._require_alive()
         while True:
             event = self._next_event(self._policy.sub_operation_timeout_s)
             if not isinstance(event, CommandReceived):
@@ -255,7 +270,7 @@ class AcceptedAssociation:
                 self._abort("not the answer to a sub-operation")
                 raise AssociationGoneError
             else:
-                return self._answer(command)
+                return command.message_id_being_responded_to, self._answer(command)
 
     def is_cancelled(self, message_id: int) -> bool:
         while self._put_back is None and (event := self._link.poll()) is not None:

@@ -35,6 +35,24 @@ class RequestedAssociation(Protocol):
     def contexts(self) -> tuple[PresentationContext, ...]:
         """What the partner accepted."""
 
+    @property
+    def window(self) -> int:
+        """How many C-STORE requests we may have outstanding (DICOM PS3.7 D.3.3.3); 1 where nothing was agreed."""
+
+    def send_store(self, request: StoreRequest) -> None:
+        """Send a request whose answer is fetched by `next_answer`; its message id is not used by another one.
+
+        Raises:
+            NoResponse: the association is of no more use.
+        """
+
+    def next_answer(self) -> tuple[int | None, Response]:
+        """(message id being responded to, answer) of the C-STORE answered next, in the partner's order.
+
+        Raises:
+            NoResponse: the association is of no more use.
+        """
+
     def request(self, request: Request) -> Response:
         """Send a request and wait for its (last) answer.
 

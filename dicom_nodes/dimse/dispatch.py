@@ -47,8 +47,15 @@ class Exchange(Protocol):
     def respond(self, request: Request, response: Response) -> None:
         """Raises AssociationGoneError."""
 
-    def store(self, request: StoreRequest) -> Response:
-        """Send a sub-operation on this association and wait for its answer; raises AssociationGoneError."""
+    @property
+    def window(self) -> int:
+        """How many sub-operations may be outstanding; 1 where nothing else was agreed."""
+
+    def send_store(self, request: StoreRequest) -> None:
+        """Send a sub-operation on this association; raises AssociationGoneError."""
+
+    def next_answer(self) -> tuple[int | None, Response]:
+        """(message id being responded to, answer) of the sub-operation answered next; raises AssociationGoneError."""
 
     def is_cancelled(self, message_id: int) -> bool:
         """Whether a C-CANCEL for this message came in; raises AssociationGoneError."""

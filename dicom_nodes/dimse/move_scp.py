@@ -1,4 +1,7 @@
-"""Answers C-MOVE: sends what is stored, as it is stored, to a listed destination (DICOM PS3.4 C.4.2)."""
+"""Answers C-MOVE: sends what is stored to a listed destination (DICOM PS3.4 C.4.2).
+
+It goes as it is stored where the destination takes that, otherwise converted (ADR 035).
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -7,10 +10,9 @@ from dicom_nodes.dimse.identifier import decode_query
 from dicom_nodes.dimse.messages import MoveOriginator, MoveRequest, Response
 from dicom_nodes.dimse.services import Caller, DimseServices
 from dicom_nodes.dimse.sop_classes import root_of
-from dicom_nodes.dimse.sub_operations import SubOperationTally
+from dicom_nodes.dimse.sub_operations import Cancel, SubOperationTally, note_unusual
 from dicom_nodes.foundation.settings_file import split_host_port
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
-from dicom_nodes.model.dimse_status import Status
 from dicom_nodes.model.errors import MoveDestinationUnknown, PeerFailed
 from dicom_nodes.rules.acceptance import require_action
 
@@ -33,36 +35,22 @@ def move(request: MoveRequest, caller: Caller, services: DimseServices, exchange
     query = decode_query(request.identifier, request.context.transfer_syntax, root_of(request.sop_class_uid))
     instances = services.retrieve.resolve(query)
     tally = SubOperationTally(len(instances))
-    cancel = _Cancel(request, exchange)
+    cancel = Cancel(request.message_id, exchange.is_cancelled)
     originator = MoveOriginator(caller.peer.ae_title, request.message_id)
     for result in _results(services, destination, instances, originator, cancel):
         tally.count(result)
-        if result.status != Status.SUCCESS:
-            _note(services, caller, destination, result)
+        note_unusual(services, "move", caller, destination.ae_title, result)
         if tally.remaining:
             yield tally.pending()
     syntax = request.context.transfer_syntax
     yield tally.cancelled(syntax) if cancel.seen and tally.remaining else tally.outcome(syntax)
 
 
-class _Cancel:
-    """Asks the association until a C-CANCEL came in, and remembers that it did."""
-
-    def __init__(self, request: MoveRequest, exchange: CancelExchange) -> None:
-        self._request, self._exchange = request, exchange
-        self.seen = False
-
-    def __call__(self) -> bool:
-        self.seen = self.seen or self._exchange.is_cancelled(self._request.message_id)
-        return self.seen
-
-
 def _destination(ae_title: str, services: DimseServices) -> ApplicationEntity:
     peer = services.settings.peer(ae_title)
     if peer is None or peer.address is None:
         raise MoveDestinationUnknown("the move destination is not a listed peer with an address")
-    host, port = split_host_port(peer.address)
-    return ApplicationEntity(ae_title, host, port)
+    return ApplicationEntity(ae_title, *split_host_port(peer.address), peer.parallel_associations)
 
 
 def _results(
@@ -70,7 +58,7 @@ def _results(
     destination: ApplicationEntity,
     instances: Sequence[OutgoingInstance],
     originator: MoveOriginator,
-    cancel: _Cancel,
+    cancel: Cancel,
 ) -> Iterator[StoreResult]:
     """Every instance's result; when the destination fails, the rest has failed with it."""
     left = {instance.sop_instance_uid: None for instance in instances}
@@ -81,15 +69,3 @@ def _results(
     except PeerFailed as error:
         for sop_instance_uid in left:
             yield StoreResult(sop_instance_uid, None, str(error))
-
-
-def _note(services: DimseServices, caller: Caller, destination: ApplicationEntity, result: StoreResult) -> None:
-    """Log our own words, or the status alone: a destination's Error Comment may quote the patient."""
-    why = result.comment if result.status is None else f"the destination answered {result.status:04X}"
-    services.log.warning(
-        "move.sub_operation_failed",
-        association=caller.association_id,
-        destination=destination.ae_title,
-        sop_instance=services.uid_hash(result.sop_instance_uid),
-        why=why,
-    )

@@ -12,20 +12,27 @@ from dicom_nodes.dimse.connection import Connection, tick_for
 from dicom_nodes.dimse.data_set_sink import MemorySink
 from dicom_nodes.dimse.messages import PresentationContext, Request, Response, StoreRequest
 from dicom_nodes.dimse.rejection import rejection_error
+from dicom_nodes.dimse.sop_classes import Service, service_of
 from dicom_nodes.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import PeerUnavailable
 from dicom_nodes.upper_layer.association_pdus import AssociateAccept, AssociateReject, AssociateRequest
-from dicom_nodes.upper_layer.command_set import Command, CommandField
+from dicom_nodes.upper_layer.command_set import RESPONSE, Command, CommandField
 from dicom_nodes.upper_layer.dimse_provider import CommandReceived, DimseEvent
 from dicom_nodes.upper_layer.events import ReleaseConfirmed, ReleaseRequested
 from dicom_nodes.upper_layer.negotiation import negotiated_contexts
 from dicom_nodes.upper_layer.pdu_decoder import PDataFragment
 from dicom_nodes.upper_layer.presentation_contexts import ProposedContext
 from dicom_nodes.upper_layer.provider import Side
-from dicom_nodes.upper_layer.user_information import RoleSelection, UserInformation
+from dicom_nodes.upper_layer.user_information import (
+    AsynchronousOperationsWindow,
+    RoleSelection,
+    UserInformation,
+)
 
 _MAXIMUM_PDU_BYTES = 262_144
+_OPERATIONS_AT_ONCE = 16
+"""What we wish to have outstanding when we send, and let a partner have outstanding when it sends to us (C-GET)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class AssociationRequester:
             PresentationContext(context.id, context.abstract_syntax, context.transfer_syntax)
             for context in negotiated_contexts(request, accept)
         )
-        association = OpenedAssociation(link, to.ae_title, contexts, self._timeouts)
+        association = OpenedAssociation(link, to.ae_title, contexts, self._timeouts, window=_granted(request, accept))
         if not contexts:
             association.release()
             raise NoContextAccepted(f"{to.ae_title} accepts the association but none of what we propose")
@@ -90,6 +97,7 @@ class AssociationRequester:
                 _MAXIMUM_PDU_BYTES,
                 IMPLEMENTATION_CLASS_UID,
                 IMPLEMENTATION_VERSION_NAME,
+                window=_wished(proposals),
                 roles=tuple(RoleSelection(uid, scu=False, scp=True) for uid in as_scp),
             ),
         )
@@ -116,12 +124,35 @@ class AssociationRequester:
         raise PeerUnavailable(f"{where} does not answer the association request; is our address listed there?")
 
 
+def _wished(proposals: Sequence[Proposal]) -> AsynchronousOperationsWindow | None:
+    """Several C-STORE at once, in the direction in which instances will flow (DICOM PS3.7 D.3.3.3)."""
+    storage = [proposal for proposal in proposals if service_of(proposal.abstract_syntax) is Service.STORE]
+    if any(proposal.as_scp for proposal in storage):
+        return AsynchronousOperationsWindow(1, _OPERATIONS_AT_ONCE)
+    return AsynchronousOperationsWindow(_OPERATIONS_AT_ONCE, 1) if storage else None
+
+
+def _granted(request: AssociateRequest, accept: AssociateAccept) -> int:
+    """How many operations we may have outstanding: never more than we asked for, 1 where one side says nothing."""
+    wished, granted = request.user_information.window, accept.user_information.window
+    if wished is None or granted is None:
+        return 1
+    return min(wished.invoked, granted.invoked or wished.invoked)
+
+
 class OpenedAssociation:
     """An established association; see `association.RequestedAssociation`."""
 
     def __init__(
-        self, link: AssociationLink, ae_title: str, contexts: tuple[PresentationContext, ...], timeouts: Timeouts
+        self,
+        link: AssociationLink,
+        ae_title: str,
+        contexts: tuple[PresentationContext, ...],
+        timeouts: Timeouts,
+        *,
+        window: int = 1,
     ) -> None:
+        self._window = window
         self._link, self._ae_title, self._timeouts = link, ae_title, timeouts
         self._contexts = contexts
         self._by_id = {context.id: context for context in contexts}
@@ -135,6 +166,19 @@ class OpenedAssociation:
     @property
     def contexts(self) -> tuple[PresentationContext, ...]:
         return self._contexts
+
+    @property
+    def window(self) -> int:
+        return self._window
+
+    def send_store(self, request: StoreRequest) -> None:
+        self._send(request)
+
+    def next_answer(self) -> tuple[int | None, Response]:
+        _context, command, data_set = self._next_message()
+        if command.command_field != CommandField.C_STORE_RQ | RESPONSE:
+            raise self._broken("sends something that is no answer to a C-STORE")
+        return command.message_id_being_responded_to, self._response(command, data_set)
 
     def request(self, request: Request) -> Response:
         self._send(request)

@@ -7,6 +7,8 @@ from typing import Protocol
 from dicom_nodes.config import NodeSettings, Peer
 from dicom_nodes.dimse.data_set_sink import DataSetSink, HoldingSink
 from dicom_nodes.dimse.messages import MoveOriginator, StoreRequest
+from dicom_nodes.dimse.outgoing import no_transcoding
+from dicom_nodes.flows.ports import Transcode
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.retrieve import RetrieveFlow
 from dicom_nodes.foundation.clock import Clock
@@ -56,6 +58,8 @@ class DimseServices:
     uid_hash: Callable[[str], str]
     association_opened: Callable[[str], None] = lambda _id: None
     association_closed: Callable[[str], None] = lambda _id: None
+    transcode: Transcode = no_transcoding
+    """For callers that take a SOP class, but not in the transfer syntax in which it is stored."""
     open_sink: Callable[[StoreRequest], DataSetSink[ReceivedDataSet]] = lambda _request: HoldingSink()
     """Where the data set of a C-STORE goes as it arrives; the request has none yet. Raises Refused."""
 

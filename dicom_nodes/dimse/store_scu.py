@@ -1,37 +1,53 @@
-"""Sends instances by C-STORE, bytes as stored, with an answer for each (DICOM PS3.4 annex B)."""
+"""Sends instances by C-STORE with an answer for each, on one association or on several (DICOM PS3.4 annex B)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from dicom_nodes.dimse.association import (
-    LARGEST_NUMBER_OF_CONTEXTS,
-    NoContextAccepted,
-    NoResponse,
-    OpenAssociation,
-    Proposal,
-    RequestedAssociation,
-)
-from dicom_nodes.dimse.messages import MoveOriginator, PresentationContext, StoreRequest
+from dicom_nodes.dimse.association import NoContextAccepted, NoResponse, OpenAssociation, Proposal
+from dicom_nodes.dimse.messages import MoveOriginator
+from dicom_nodes.dimse.outgoing import Preparation, batches, no_transcoding, not_accepted, proposals_for
+from dicom_nodes.dimse.parallel import in_parallel
+from dicom_nodes.dimse.read_ahead import ReadAhead, Unsent
 from dicom_nodes.dimse.requester import AssociationRequester, Timeouts
-from dicom_nodes.dimse.sop_classes import name_of
+from dicom_nodes.dimse.store_pipeline import StorePipeline
+from dicom_nodes.flows.ports import Transcode
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
-from dicom_nodes.model.errors import NodeError, PeerUnavailable
+from dicom_nodes.model.errors import PeerUnavailable
 
-_Pair = tuple[str, str]
 _LOST_IN_A_ROW = 2
+_WORTH_AN_ASSOCIATION = 8
+"""So many instances for each association that is opened beside the first."""
 
 
 def _never() -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be sent where; the associations of one call share it."""
+
+    to: ApplicationEntity
+    unsent: Unsent
+    proposals: Sequence[Proposal]
+    originator: MoveOriginator | None
+
+
 class DicomStoreScu:
-    """Implements `ports.StoreScu`; opens an association per call, and another when one is lost."""
+    """Implements `ports.StoreScu`; opens associations per call, and another when one is lost."""
 
     def __init__(
-        self, own_ae_title: str, *, timeouts: Timeouts | None = None, open_association: OpenAssociation | None = None
+        self,
+        own_ae_title: str,
+        *,
+        timeouts: Timeouts | None = None,
+        open_association: OpenAssociation | None = None,
+        transcode: Transcode = no_transcoding,
     ) -> None:
-        """`open_association` stands in for the network in tests."""
+        """`open_association` stands in for the network in tests; `transcode` is for partners that refuse a syntax."""
         self._open = open_association or AssociationRequester(own_ae_title, timeouts)
+        self._transcode = transcode
 
     def send(
         self,
@@ -44,86 +60,46 @@ class DicomStoreScu:
         """As `ports.StoreScu.send`; stops before the next instance once `is_cancelled` says so.
 
         A partner's Error Comment goes no further: it may quote the patient, and results are logged and told.
-        An instance whose answer does not come gets status None, and the rest goes on in a new association; two
-        lost answers in a row raise PeerUnavailable.
+        Instances whose answers do not come get status None, and the rest goes on in a new association; an association
+        that is lost before it brought an answer, right after another was lost, raises PeerUnavailable. Results come
+        in the order of the instances, where `to.parallel_associations` allows several associations as they come.
         """
-        for batch in _batches(instances):
-            yield from self._send_batch(to, batch, originator, is_cancelled)
+        for batch in batches(instances):
+            work = _Work(to, Unsent(batch), proposals_for(batch), originator)
+            wanted = min(to.parallel_associations, -(-len(batch) // _WORTH_AN_ASSOCIATION))
+            if wanted == 1:
+                yield from self._send_on_one(work, is_cancelled)
+            else:
+                yield from in_parallel(wanted, partial(self._send_on_one, work), is_cancelled, work.unsent)
 
-    def _send_batch(
-        self,
-        to: ApplicationEntity,
-        batch: Sequence[OutgoingInstance],
-        originator: MoveOriginator | None,
-        is_cancelled: Callable[[], bool],
-    ) -> Iterator[StoreResult]:
-        left, lost = list(batch), 0
-        while left and not is_cancelled():
+    def _send_on_one(self, work: _Work, is_cancelled: Callable[[], bool]) -> Iterator[StoreResult]:
+        """One association at a time, until nothing is unsent."""
+        lost = 0
+        while work.unsent and not is_cancelled():
             try:
-                association = self._open(to, [Proposal(*pair) for pair in _proposals(left)])
+                association = self._open(work.to, work.proposals)
             except NoContextAccepted:
-                yield from (_not_accepted(to, instance) for instance in left)
+                yield from _refused(work)
                 return
+            ahead = ReadAhead(work.unsent, Preparation(work.to.ae_title, association.contexts, self._transcode))
+            pipeline = StorePipeline(association, ahead, work.originator)
             try:
-                while left and not is_cancelled():
-                    instance = left.pop(0)
-                    yield _store(association, to, instance, originator)
-                    lost = 0
+                for result in pipeline.results(is_cancelled):
+                    lost = 0 if result.status is not None else lost
+                    yield result
             except NoResponse as loss:
                 lost += 1
-                yield StoreResult(instance.sop_instance_uid, None, str(loss))
+                yield from pipeline.unanswered(str(loss))
                 if lost >= _LOST_IN_A_ROW:
                     raise PeerUnavailable(str(loss)) from None
             finally:
-                association.release()
+                ahead.close()
+                if pipeline.is_sound:
+                    association.release()
+                else:
+                    association.abort()
 
 
-def _store(
-    association: RequestedAssociation,
-    to: ApplicationEntity,
-    instance: OutgoingInstance,
-    originator: MoveOriginator | None,
-) -> StoreResult:
-    context = _context_for(association.contexts, instance)
-    if context is None:
-        return _not_accepted(to, instance)
-    try:
-        data_set = instance.read_data_set()
-    except NodeError as error:
-        return StoreResult(instance.sop_instance_uid, None, str(error))
-    if not data_set:
-        return StoreResult(instance.sop_instance_uid, None, "the stored data set is empty")
-    response = association.request(
-        StoreRequest(context, 1, instance.sop_class_uid, instance.sop_instance_uid, data_set, originator)
-    )
-    return StoreResult(instance.sop_instance_uid, response.status)
-
-
-def _context_for(contexts: Sequence[PresentationContext], instance: OutgoingInstance) -> PresentationContext | None:
-    wanted = (instance.sop_class_uid, instance.transfer_syntax_uid)
-    return next((context for context in contexts if (context.abstract_syntax, context.transfer_syntax) == wanted), None)
-
-
-def _not_accepted(to: ApplicationEntity, instance: OutgoingInstance) -> StoreResult:
-    sop_class, syntax = name_of(instance.sop_class_uid), name_of(instance.transfer_syntax_uid)
-    return StoreResult(instance.sop_instance_uid, None, f"{to.ae_title} does not accept {sop_class} in {syntax}")
-
-
-def _proposals(instances: Sequence[OutgoingInstance]) -> Iterator[tuple[str, tuple[str]]]:
-    pairs = dict.fromkeys((instance.sop_class_uid, instance.transfer_syntax_uid) for instance in instances)
-    yield from ((sop_class, (syntax,)) for sop_class, syntax in pairs)
-
-
-def _batches(instances: Sequence[OutgoingInstance]) -> Iterator[Sequence[OutgoingInstance]]:
-    """Instances in order, cut where one association would need more contexts than it may have."""
-    batch: list[OutgoingInstance] = []
-    pairs: set[_Pair] = set()
-    for instance in instances:
-        pair = (instance.sop_class_uid, instance.transfer_syntax_uid)
-        if pair not in pairs and len(pairs) == LARGEST_NUMBER_OF_CONTEXTS:
-            yield batch
-            batch, pairs = [], set()
-        pairs.add(pair)
-        batch.append(instance)
-    if batch:
-        yield batch
+def _refused(work: _Work) -> Iterator[StoreResult]:
+    while (instance := work.unsent.take()) is not None:
+        yield StoreResult(instance.sop_instance_uid, None, not_accepted(work.to.ae_title, instance))

@@ -1,7 +1,11 @@
 """Counts the sub-operations of a C-GET or C-MOVE and words its outcome (DICOM PS3.4 C.4.2.1.4, C.4.3.1.3)."""
 
+from collections.abc import Callable
+
 from dicom_nodes.dimse.identifier import encode_identifier
 from dicom_nodes.dimse.messages import Response, SubOperations
+from dicom_nodes.dimse.services import Caller, DimseServices
+from dicom_nodes.dimse.sop_classes import name_of
 from dicom_nodes.model.delivery import StoreResult
 from dicom_nodes.model.dimse_status import Status, is_stored
 
@@ -50,3 +54,29 @@ class SubOperationTally:
 
     def _counters(self) -> SubOperations:
         return SubOperations(self.remaining, self._completed, len(self._failed), self._warning)
+
+
+class Cancel:
+    """Asks the association until a C-CANCEL came in, and remembers that it did."""
+
+    def __init__(self, message_id: int, is_cancelled: Callable[[int], bool]) -> None:
+        self._message_id, self._is_cancelled = message_id, is_cancelled
+        self.seen = False
+
+    def __call__(self) -> bool:
+        self.seen = self.seen or self._is_cancelled(self._message_id)
+        return self.seen
+
+
+def note_unusual(services: DimseServices, operation: str, caller: Caller, receiver: str, result: StoreResult) -> None:
+    """Log what failed, in our own words or by the status alone: a receiver's Error Comment may quote the patient."""
+    where = {
+        "association": caller.association_id,
+        "destination": receiver,
+        "sop_instance": services.uid_hash(result.sop_instance_uid),
+    }
+    if result.status != Status.SUCCESS:
+        why = result.comment if result.status is None else f"the destination answered {result.status:04X}"
+        services.log.warning(f"{operation}.sub_operation_failed", **where, why=why)
+    elif result.sent_as:
+        services.log.info(f"{operation}.sub_operation_converted", **where, transfer_syntax=name_of(result.sent_as))

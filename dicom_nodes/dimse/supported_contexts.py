@@ -12,8 +12,8 @@ from dicom_nodes.upper_layer.user_information import (
 )
 
 _QUERY_TRANSFER_SYNTAXES = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"})
-_MOST_OPERATIONS_INVOKED = 64
-"""What a sender may have outstanding; it waits in its connection, not in our memory."""
+_MOST_OPERATIONS = 64
+"""What a sender may have outstanding, or we towards a receiver; it waits in the connection, not in our memory."""
 _ALONE = frozenset({Service.STORE, Service.ECHO})
 
 
@@ -54,15 +54,22 @@ def _select(context: ProposedContext) -> str | ContextResult:
 
 
 def _window(request: AssociateRequest, contexts: tuple[AnsweredContext, ...]) -> AsynchronousOperationsWindow | None:
-    """Storage may be pipelined; a service that can be cancelled may not, or its C-CANCEL would wait in the queue."""
+    """Storage may be pipelined; a service that can be cancelled may not, or its C-CANCEL would wait in the queue.
+
+    What the requester performs is what we may have outstanding towards it: the sub-operations of its C-GET.
+    """
     asked = request.user_information.window
     if asked is None:
         return None
     accepted = {answer.id for answer in contexts if answer.result == ContextResult.ACCEPTANCE}
     services = {service_of(context.abstract_syntax) for context in request.contexts if context.id in accepted}
     if not services <= _ALONE:
-        return AsynchronousOperationsWindow(1, 1)
-    return AsynchronousOperationsWindow(min(asked.invoked or _MOST_OPERATIONS_INVOKED, _MOST_OPERATIONS_INVOKED), 1)
+        return AsynchronousOperationsWindow(1, _at_most_ours(asked.performed) if Service.GET in services else 1)
+    return AsynchronousOperationsWindow(_at_most_ours(asked.invoked), 1)
+
+
+def _at_most_ours(asked: int) -> int:
+    return min(asked or _MOST_OPERATIONS, _MOST_OPERATIONS)
 
 
 def _is_find(item: ExtendedNegotiation) -> bool:

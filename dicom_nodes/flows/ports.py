@@ -195,6 +195,10 @@ class Outbox(Protocol):
         """(number of unsent facts, age of the oldest in seconds)."""
 
 
+Transcode = Callable[[Buffer, str, str], Buffer]
+"""(data set, its transfer syntax UID, the wanted one) → the same instance in that syntax; raises CannotTranscode."""
+
+
 class StoreScu(Protocol):
     """Sends instances to a partner by C-STORE."""
 

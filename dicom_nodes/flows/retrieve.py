@@ -52,4 +52,5 @@ class RetrieveFlow:
             sop_class_uid=stored.sop_class_uid,
             transfer_syntax_uid=stored.transfer_syntax_uid,
             read_data_set=lambda: self._spool.read_data_set(stored.location),
+            size_bytes=stored.size_bytes,
         )

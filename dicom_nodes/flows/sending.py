@@ -13,6 +13,7 @@ def outgoing(spool: Spool, stored: StoredObject) -> OutgoingInstance:
         sop_class_uid=stored.sop_class_uid,
         transfer_syntax_uid=stored.transfer_syntax_uid,
         read_data_set=lambda: spool.read_data_set(stored.location),
+        size_bytes=stored.size_bytes,
     )
 
 

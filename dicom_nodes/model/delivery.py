@@ -8,11 +8,12 @@ from dicom_nodes.foundation.buffers import Buffer
 
 @dataclass(frozen=True, slots=True)
 class ApplicationEntity:
-    """A DICOM partner that we call."""
+    """A DICOM partner that we call; `parallel_associations` is how many it lets us hold at once for sending."""
 
     ae_title: str
     host: str
     port: int
+    parallel_associations: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class OutgoingInstance:
     sop_class_uid: str
     transfer_syntax_uid: str
     read_data_set: Callable[[], Buffer]
+    size_bytes: int = 0
+    """What to expect; 0 where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class StoreResult:
     sop_instance_uid: str
     status: int | None
     comment: str = ""
+    sent_as: str = ""
+    """The transfer syntax it was converted to, because the partner does not take the one it is stored in."""
 
 
 @dataclass(frozen=True, slots=True)

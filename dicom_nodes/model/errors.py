@@ -13,6 +13,7 @@
     │   ├── PeerUnavailable         retryable: no connection, rejected transiently, aborted, timed out
     │   ├── PeerRefused             permanent: it answered no, and asking again would not change that
     │   └── NumberingRefused        the router knows other facts under our numbers, or misses some (ADR 004)
+    ├── CannotTranscode             one instance cannot be had in another transfer syntax; it is not sent
     ├── CrashConsistency            what is on disk and what the catalogue says differ
     └── Stopping                    the node is asked to end; the work in hand goes back into the queue unharmed
 
@@ -84,6 +85,12 @@ class NumberingRefused(PeerFailed):
     """One side was restored from a backup: the outbox must take a new name and number what waits from 1."""
 
     retryable = True
+
+
+class CannotTranscode(NodeError):
+    """Nothing that is not the same image is sent: the message says why there is none."""
+
+    phase = "transcoding"
 
 
 class CrashConsistency(NodeError):

@@ -11,7 +11,8 @@ from dicom_nodes.dimse.store_scu import DicomStoreScu
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance
 from dicom_nodes.model.errors import CrashConsistency, PeerUnavailable
 
-CT, EXPLICIT, JPEG = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
+CT, JPEG = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.4.50"
+EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 PEER = ApplicationEntity("PACS", "127.0.0.1", 104)
 
 
@@ -27,6 +28,10 @@ class FakePeer:
     answers: Callable[[str], Response | None] = lambda _uid: Response(0)
     opened: list[list[Proposal]] = field(default_factory=list)
     ended: int = 0
+    window: int = 1
+    answers_first: Callable[[int], int] = lambda _outstanding: 0
+    answered_id: Callable[[int], int] = lambda message_id: message_id
+    most_outstanding: int = 0
 
     def __call__(self, to: ApplicationEntity, proposals: Sequence[Proposal]) -> "FakeAssociation":
         self.opened.append(list(proposals))
@@ -44,13 +49,25 @@ class FakePeer:
 class FakeAssociation:
     peer: FakePeer
     contexts: tuple[PresentationContext, ...]
+    asked: list[StoreRequest] = field(default_factory=list)
 
-    def request(self, request: Request) -> Response:
-        assert isinstance(request, StoreRequest)
+    @property
+    def window(self) -> int:
+        return self.peer.window
+
+    def send_store(self, request: StoreRequest) -> None:
+        self.asked.append(request)
+        self.peer.most_outstanding = max(self.peer.most_outstanding, len(self.asked))
+
+    def next_answer(self) -> tuple[int | None, Response]:
+        request = self.asked.pop(self.peer.answers_first(len(self.asked)))
         answer = self.peer.answers(request.sop_instance_uid)
         if answer is None:
             raise NoResponse("PACS gave no answer within 30 s")
-        return answer
+        return self.peer.answered_id(request.message_id), answer
+
+    def request(self, request: Request) -> Response:
+        raise NotImplementedError
 
     def retrieve(self, request: Request, receive: Callable[[StoreRequest], Response]) -> Response:
         raise NotImplementedError
@@ -92,7 +109,7 @@ def test_only_what_is_sent_is_proposed_once() -> None:
 
     send(peer, [instance(0), instance(1), instance(2, syntax=JPEG)])
 
-    assert peer.opened == [[Proposal(CT, (EXPLICIT,)), Proposal(CT, (JPEG,))]]
+    assert peer.opened == [[Proposal(CT, (EXPLICIT,)), Proposal(CT, (JPEG,)), Proposal(CT, (IMPLICIT,))]]
 
 
 def test_more_than_128_kinds_of_instances_take_several_associations() -> None:
@@ -100,7 +117,7 @@ def test_more_than_128_kinds_of_instances_take_several_associations() -> None:
 
     results = send(peer, [instance(n, sop_class=f"1.3.{n}") for n in range(130)])
 
-    assert [len(proposals) for proposals in peer.opened] == [128, 2]
+    assert [len(proposals) for proposals in peer.opened] == [128, 128, 4]
     assert [uid for uid, _ in results] == [f"1.2.{n}" for n in range(130)]
 
 
@@ -111,7 +128,7 @@ def test_refused_context_is_a_result_in_words_and_the_others_are_sent() -> None:
     refused, sent = scu.send(PEER, [instance(0, syntax=JPEG), instance(1)])
 
     assert (refused.status, sent.status) == (None, 0)
-    assert refused.comment == "PACS does not accept CT Image Storage in JPEG Baseline (Process 1)"
+    assert refused.comment.startswith("PACS does not accept CT Image Storage in JPEG Baseline (Process 1), and ")
 
 
 def test_peer_that_accepts_no_context_gives_a_result_for_each_instance() -> None:

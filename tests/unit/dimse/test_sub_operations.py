@@ -68,9 +68,17 @@ class FakeExchange:
     sent: list[str] = field(default_factory=list)
     contexts: tuple[PresentationContext, ...] = (PresentationContext(3, CT, EXPLICIT),)
 
-    def store(self, request: StoreRequest) -> Response:
+    window: int = 1
+    outstanding: list[int] = field(default_factory=list)
+    answered: int = 0
+
+    def send_store(self, request: StoreRequest) -> None:
         self.sent.append(request.sop_instance_uid)
-        return Response(self.statuses[len(self.sent) - 1] if self.statuses else 0)
+        self.outstanding.append(request.message_id)
+
+    def next_answer(self) -> tuple[int | None, Response]:
+        self.answered += 1
+        return self.outstanding.pop(0), Response(self.statuses[self.answered - 1] if self.statuses else 0)
 
     def is_cancelled(self, message_id: int) -> bool:
         assert message_id == 7
@@ -162,7 +170,7 @@ def test_failed_instances_are_named_at_the_end(tmp_path: Path) -> None:
 
 
 def test_get_without_a_fitting_context_fails_that_instance_only_by_name(tmp_path: Path) -> None:
-    exchange = FakeExchange(contexts=(PresentationContext(3, CT, "1.2.840.10008.1.2"),))
+    exchange = FakeExchange(contexts=(PresentationContext(3, CT, "1.2.840.10008.1.2.4.50"),))
 
     *_, last = get(GET, CALLER, services(tmp_path, 1), exchange)
 
