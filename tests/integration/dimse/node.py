@@ -19,11 +19,14 @@ from dicom_nodes.dimse.services import DimseServices
 from dicom_nodes.dimse.store_scu import DicomStoreScu
 from dicom_nodes.encoding.digest import digest_of
 from dicom_nodes.encoding.header import read_header
+from dicom_nodes.flows.ports import Transcode
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.retrieve import RetrieveFlow
+from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.foundation.database import Database, open_database
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.instance import Channel, IncomingInstance, Provenance, SpooledInstance
+from dicom_nodes.pixels.pool import TranscodingPool
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.catalogue_rows import instance_row, series_row, study_row
 from dicom_nodes.spool.location import Place, SegmentLife
@@ -89,6 +92,8 @@ class WireNode:
         self.closed: list[str] = []
         self.caught_up = True
         self.ingest: Callable[[IncomingInstance], None] = self._take
+        self.transcoding = TranscodingPool(processes=1)
+        self.transcode: Transcode = self.transcoding
         self._objects: dict[str, bytes] = {}
         self._lock = threading.Lock()
         query = StudyQuery(self.database)
@@ -97,7 +102,8 @@ class WireNode:
             ingest=lambda incoming: self.ingest(incoming),
             query=QueryFlow(query, lambda: self.caught_up),
             retrieve=RetrieveFlow(query, self, lambda: self.caught_up),
-            move_scu=DicomStoreScu("NODE", timeouts=QUICK),
+            move_scu=DicomStoreScu("NODE", timeouts=QUICK, transcode=self._transcode),
+            transcode=self._transcode,
             clock=lambda: datetime.now(UTC),
             log=self.log,
             uid_hash=digest_of_text,
@@ -119,6 +125,9 @@ class WireNode:
     @property
     def entity(self) -> ApplicationEntity:
         return ApplicationEntity("NODE", "127.0.0.1", self.port)
+
+    def _transcode(self, data_set: Buffer, stored: str, wanted: str) -> Buffer:
+        return self.transcode(data_set, stored, wanted)
 
     def read_data_set(self, location: str) -> bytes:
         return self._objects[location]
@@ -178,4 +187,5 @@ def running_node(folder: Path, database_url: str, *peers: dict[str, Any], **node
         yield wire
     finally:
         wire.listener.stop(drain_s=0.5)
+        wire.transcoding.close()
         wire.database.dispose()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_nodes.dimse.outgoing import no_transcoding
 from dicom_nodes.dimse.retrieve_scu import DicomRetrieveScu
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.model.delivery import RetrievedInstance
@@ -92,13 +93,15 @@ def test_c_get_fails_what_the_receiver_did_not_accept_and_sends_the_rest(node: W
         return 0 if instance.sop_instance_uid == explicit.uid else 0xC000
 
     summary = scu.get_study(node.entity, explicit.study, [(explicit.sop_class, explicit.syntax)], receive)
+    node.transcode = no_transcoding
     refused = scu.get_study(node.entity, explicit.study, [(explicit.sop_class, IMPLICIT)], receive)
 
     assert (summary.status, summary.completed, summary.failed) == (0xB000, 1, 1)
     assert (refused.status, refused.completed, refused.failed) == (0xA702, 0, 2)
     assert {event["why"] for event in node.log.named("get.sub_operation_failed")} == {
-        "not stored by the peer",
-        "not accepted in the transfer syntax it is stored in",
+        "the destination answered C000",
+        "RXL does not accept CT Image Storage in Explicit VR Little Endian, and nothing here converts it into a "
+        "transfer syntax that is accepted",
     }
 
 
