@@ -67,13 +67,18 @@ class ReadAhead:
     def __iter__(self) -> Iterator[Prepared]:
         return self
 
-    def __next__(self) -> Prepared:
-        """Raises what the reading thread did not expect."""
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether `next` would return (or stop) at once, having waited for that."""
         with self._changed:
             if self._thread is None and not self._is_closed:
                 self._thread = threading.Thread(target=self._read, name="dicom-read-ahead", daemon=True)
                 self._thread.start()
-            self._changed.wait_for(lambda: self._waiting or self._has_ended or self._is_closed)
+            return self._changed.wait_for(lambda: bool(self._waiting) or self._has_ended or self._is_closed, timeout_s)
+
+    def __next__(self) -> Prepared:
+        """Raises what the reading thread did not expect."""
+        with self._changed:
+            self.wait()
             if self._waiting:
                 prepared = self._waiting.popleft()
                 self._bytes_waiting -= len(prepared.data_set)

@@ -16,6 +16,8 @@ from dicom_nodes.dimse.read_ahead import ReadAhead
 from dicom_nodes.model.delivery import StoreResult
 
 _MESSAGE_IDS = 0xFFFF
+_LOOK_EVERY_S = 0.1
+"""How often to look for a cancel while the next instance is being read or converted."""
 
 
 class StoreExchange(Protocol):
@@ -61,7 +63,12 @@ class StorePipeline:
         Raises:
             NoResponse, AssociationGoneError: the association is of no more use; `unanswered` tells the rest.
         """
-        while not is_cancelled() and (prepared := next(self._ahead, None)) is not None:
+        while not is_cancelled():
+            if not self._ahead.wait(_LOOK_EVERY_S):
+                continue
+            prepared = next(self._ahead, None)
+            if prepared is None:
+                break
             self._take_on(prepared)
             while len(self._outstanding) >= self._exchange.window:
                 self._take_answer()

@@ -241,3 +241,23 @@ def test_move_by_series_and_by_image_sends_only_those(movable: tuple[WireNode, d
 
     assert answer.ok, answer.output
     assert set(workstation.received()) == {kept.uid}
+
+
+@pytest.mark.peers("dcmtk")
+def test_move_over_several_associations_delivers_everything_once_and_keeps_to_the_number(tmp_path: Path) -> None:
+    for folder in ("source", "target"):
+        (tmp_path / folder).mkdir()
+    with running_node(tmp_path / "target", "sqlite://", peer("NODE", may=["store"]), ae_title="TARGET") as target:
+        address = f"127.0.0.1:{target.port}"
+        peers = [peer("DCMTK", may=["move"]), peer("TARGET", may=[], address=address, parallel_associations=3)]
+        with running_node(tmp_path / "source", f"sqlite:///{tmp_path / 'node.db'}", *peers) as node:
+            kept = Kept(node, "CT_small.dcm")
+            _meta, data_set = data_set_of(bundled("CT_small.dcm"))
+            for number in range(50, 79):
+                node.keep(data_set.replace(kept.uid.encode(), f"{kept.uid[:-2]}{number}".encode()), EXPLICIT)
+            keys = ["QueryRetrieveLevel=STUDY", f"StudyInstanceUID={kept.study}"]
+            answer = dcmtk.move(dcmtk.Target("NODE", node.port), "TARGET", keys)
+
+    assert answer.ok, answer.output
+    assert len(target.received) == len({incoming.sop_instance_uid for incoming in target.received}) == 30
+    assert 1 <= len(target.opened) <= 3

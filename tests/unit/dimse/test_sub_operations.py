@@ -1,5 +1,6 @@
 """C-GET and C-MOVE sub-operations: counters, outcomes, cancel; the association and the destination are fakes."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -71,10 +72,12 @@ class FakeExchange:
     window: int = 1
     outstanding: list[int] = field(default_factory=list)
     answered: int = 0
+    most_outstanding: int = 0
 
     def send_store(self, request: StoreRequest) -> None:
         self.sent.append(request.sop_instance_uid)
         self.outstanding.append(request.message_id)
+        self.most_outstanding = max(self.most_outstanding, len(self.outstanding))
 
     def next_answer(self) -> tuple[int | None, Response]:
         self.answered += 1
@@ -184,6 +187,47 @@ def test_get_stops_before_the_next_instance_when_cancelled(tmp_path: Path) -> No
 
     assert (last.status, counters(last)) == (0xFE00, (3, 2, 0, 0))
     assert len(exchange.sent) == 2
+
+
+def test_get_has_as_many_outstanding_as_the_association_allows_and_counts_each_answer(tmp_path: Path) -> None:
+    exchange = FakeExchange([0, 0xA700, 0, 0, 0], window=3)
+
+    *_, last = get(GET, CALLER, services(tmp_path, 5), exchange)
+
+    assert exchange.most_outstanding == 3
+    assert (last.status, counters(last)) == (0xB000, (0, 4, 1, 0))
+    assert last.identifier is not None
+    assert b"1.2.3.1" in last.identifier
+
+
+def test_cancelled_get_counts_the_answers_that_were_due(tmp_path: Path) -> None:
+    exchange = FakeExchange(cancel_after=2, window=4)
+
+    *_, last = get(GET, CALLER, services(tmp_path, 5), exchange)
+
+    assert (last.status, counters(last)) == (0xFE00, (3, 2, 0, 0))
+
+
+def test_cancel_takes_effect_while_an_instance_is_being_read(tmp_path: Path) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    class Slow(Holdings):
+        def read_data_set(self, location: str) -> bytes:
+            reading.set()
+            go_on.wait(10)
+            return b"data"
+
+    class Cancelled(FakeExchange):
+        def is_cancelled(self, message_id: int) -> bool:
+            return reading.is_set()
+
+    holdings, exchange = Slow(3), Cancelled()
+    node = replace(services(tmp_path, 3), retrieve=RetrieveFlow(holdings, holdings))
+
+    *_, last = get(GET, CALLER, node, exchange)
+    go_on.set()
+
+    assert (last.status, counters(last), exchange.sent) == (0xFE00, (3, 0, 0, 0), [])
 
 
 def test_move_stops_before_the_next_instance_when_cancelled(tmp_path: Path) -> None:
