@@ -256,6 +256,10 @@ class AcceptedAssociation:
         self._require_alive()
         self._link.send(request.context.id, *codec.request_message(request))
 
+    def has_answer(self) -> bool:
+        self._look()
+        return self._put_back is not None
+
     def next_answer(self) -> tuple[int | None, Response]:
         self._require_alive()
         while True:
@@ -273,13 +277,17 @@ class AcceptedAssociation:
                 return command.message_id_being_responded_to, self._answer(command)
 
     def is_cancelled(self, message_id: int) -> bool:
+        self._look()
+        self._require_alive()
+        return message_id in self._cancelled
+
+    def _look(self) -> None:
+        """Take in what has come; what is no C-CANCEL waits for its turn."""
         while self._put_back is None and (event := self._link.poll()) is not None:
             if isinstance(event, CommandReceived) and event.command.command_field == CommandField.C_CANCEL_RQ:
                 self._note_cancel(event.command)
             else:
                 self._put_back = event
-        self._require_alive()
-        return message_id in self._cancelled
 
     def _answer(self, command: Command) -> Response:
         try:

@@ -46,6 +46,9 @@ class RequestedAssociation(Protocol):
             NoResponse: the association is of no more use.
         """
 
+    def has_answer(self) -> bool:
+        """Whether `next_answer` has something to say already."""
+
     def next_answer(self) -> tuple[int | None, Response]:
         """(message id being responded to, answer) of the C-STORE answered next, in the partner's order.
 

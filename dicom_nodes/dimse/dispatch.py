@@ -54,6 +54,9 @@ class Exchange(Protocol):
     def send_store(self, request: StoreRequest) -> None:
         """Send a sub-operation on this association; raises AssociationGoneError."""
 
+    def has_answer(self) -> bool:
+        """Whether `next_answer` has something to say already."""
+
     def next_answer(self) -> tuple[int | None, Response]:
         """(message id being responded to, answer) of the sub-operation answered next; raises AssociationGoneError."""
 

@@ -153,6 +153,7 @@ class OpenedAssociation:
         window: int = 1,
     ) -> None:
         self._window = window
+        self._put_back: DimseEvent | None = None
         self._link, self._ae_title, self._timeouts = link, ae_title, timeouts
         self._contexts = contexts
         self._by_id = {context.id: context for context in contexts}
@@ -173,6 +174,10 @@ class OpenedAssociation:
 
     def send_store(self, request: StoreRequest) -> None:
         self._send(request)
+
+    def has_answer(self) -> bool:
+        self._put_back = self._put_back or self._link.poll()
+        return self._put_back is not None
 
     def next_answer(self) -> tuple[int | None, Response]:
         _context, command, data_set = self._next_message()
@@ -256,6 +261,9 @@ class OpenedAssociation:
                 return sink.close()
 
     def _next_event(self) -> DimseEvent | None:
+        put_back, self._put_back = self._put_back, None
+        if put_back is not None:
+            return put_back
         try:
             return self._link.next_event(self._timeouts.response_s)
         except TimeoutError:

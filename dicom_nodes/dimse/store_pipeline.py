@@ -17,7 +17,7 @@ from dicom_nodes.model.delivery import StoreResult
 
 _MESSAGE_IDS = 0xFFFF
 _LOOK_EVERY_S = 0.1
-"""How often to look for a cancel while the next instance is being read or converted."""
+"""How often to look for a cancel and for answers while the next instance is being read or converted."""
 
 
 class StoreExchange(Protocol):
@@ -30,6 +30,8 @@ class StoreExchange(Protocol):
     def window(self) -> int: ...
 
     def send_store(self, request: StoreRequest) -> None: ...
+
+    def has_answer(self) -> bool: ...
 
     def next_answer(self) -> tuple[int | None, Response]: ...
 
@@ -64,13 +66,12 @@ class StorePipeline:
             NoResponse, AssociationGoneError: the association is of no more use; `unanswered` tells the rest.
         """
         while not is_cancelled():
-            if not self._ahead.wait(_LOOK_EVERY_S):
-                continue
-            prepared = next(self._ahead, None)
-            if prepared is None:
-                break
-            self._take_on(prepared)
-            while len(self._outstanding) >= self._exchange.window:
+            if self._ahead.wait(_LOOK_EVERY_S):
+                prepared = next(self._ahead, None)
+                if prepared is None:
+                    break
+                self._take_on(prepared)
+            while self._must_listen():
                 self._take_answer()
             yield from self._known()
         while self._outstanding:
@@ -109,6 +110,11 @@ class StorePipeline:
                 self._originator,
             )
         )
+
+    def _must_listen(self) -> bool:
+        """Whether nothing may be sent before an answer is taken, or one is there already."""
+        outstanding = len(self._outstanding)
+        return outstanding >= self._exchange.window or (outstanding > 0 and self._exchange.has_answer())
 
     def _take_answer(self) -> None:
         message_id, response = self._exchange.next_answer()

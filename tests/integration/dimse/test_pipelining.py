@@ -1,6 +1,8 @@
 """Several operations outstanding on one association, in both directions, over a real connection."""
 
+import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -10,6 +12,8 @@ from dicom_nodes.dimse.identifier import encode_identifier
 from dicom_nodes.dimse.messages import GetRequest, Response, StoreRequest
 from dicom_nodes.dimse.requester import AssociationRequester, OpenedAssociation
 from dicom_nodes.dimse.sop_classes import STUDY_ROOT_GET
+from dicom_nodes.dimse.store_scu import DicomStoreScu
+from dicom_nodes.model.delivery import OutgoingInstance
 from dicom_nodes.model.query import QueryLevel
 from dicom_nodes.upper_layer.command_set import Command, CommandField
 from tests.integration.dimse.node import QUICK, WireNode, bundled, data_set_of
@@ -139,3 +143,20 @@ def test_storage_to_a_node_is_pipelined_and_anything_beside_it_is_not(node: Wire
         association.release()
 
     assert windows == [16, 16, 1, 1]
+
+
+def test_answers_are_taken_as_they_come_and_not_only_when_the_window_is_full(node: WireNode, kept: Kept) -> None:
+    """The answer to the first comes long before the sixteenth is read: that one waits for it."""
+    answered = threading.Event()
+
+    def read(number: int) -> bytes:
+        if number == 8:
+            assert answered.wait(10)
+        return data_set_of(bundled("CT_small.dcm"))[1]
+
+    instances = [OutgoingInstance(kept.uid, kept.sop_class, EXPLICIT, partial(read, number)) for number in range(12)]
+    for result in DicomStoreScu("DCMTK", timeouts=QUICK).send(node.entity, instances):
+        assert result.status == 0
+        answered.set()
+
+    assert answered.is_set()

@@ -63,6 +63,9 @@ class FakeAssociation:
         self.peer.sent.append(bytes(request.data_set))
         self.peer.most_outstanding = max(self.peer.most_outstanding, len(self.asked))
 
+    def has_answer(self) -> bool:
+        return False
+
     def next_answer(self) -> tuple[int | None, Response]:
         request = self.asked.pop(self.peer.answers_first(len(self.asked)))
         answer = self.peer.answers(request.sop_instance_uid)

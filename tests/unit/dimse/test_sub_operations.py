@@ -79,6 +79,9 @@ class FakeExchange:
         self.outstanding.append(request.message_id)
         self.most_outstanding = max(self.most_outstanding, len(self.outstanding))
 
+    def has_answer(self) -> bool:
+        return False
+
     def next_answer(self) -> tuple[int | None, Response]:
         self.answered += 1
         return self.outstanding.pop(0), Response(self.statuses[self.answered - 1] if self.statuses else 0)
