@@ -26,6 +26,8 @@ _JPEG_LOSSY = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"})
 _ENDS_WITH_EOI = _JPEG_LOSSY | {f"1.2.840.10008.1.2.4.{n}" for n in (57, 70, 80, 81, 90, 91, 201, 202, 203)}
 COMPRESSED = _ENDS_WITH_EOI | {"1.2.840.10008.1.2.5"}
 """The transfer syntaxes that are decompressed here."""
+LARGEST_BYTES = 1 << 30
+"""More than that is not held in memory for one instance, whatever a few compressed bytes announce."""
 _END = b"\xff\xd9"
 _UNUSED_NAMES = ("1.2.840.10008.5.1.4.1.1.7", "2.25.1")
 _EXTENDED_OFFSETS = (0x7FE00001, 0x7FE00002)
@@ -53,6 +55,8 @@ def decompressed(data_set: bytes, transfer_syntax_uid: str) -> dict[int, tuple[b
     image = dcmread(BytesIO(plain_file_meta(*_UNUSED_NAMES, transfer_syntax_uid) + data_set), force=True)
     if "PixelData" not in image:
         return {}
+    if _announced_bytes(image) > LARGEST_BYTES:
+        raise CannotConvertError(f"it would take more than {LARGEST_BYTES >> 20} MiB uncompressed")
     before = {keyword: image.get(keyword) for keyword in ("PhotometricInterpretation", *_NUMBERS.values())}
     if transfer_syntax_uid in _ENDS_WITH_EOI:
         _require_whole_frames(image)
@@ -92,9 +96,17 @@ def _without_warning(decode: Callable[[], Any], syntax: str) -> None:
             raise CannotConvertError(f"the {syntax} pixels cannot be decoded ({type(error).__name__})") from None
 
 
+def _announced_bytes(image: Dataset) -> int:
+    """How many bytes of pixels the attributes announce."""
+    try:
+        samples = image.Rows * image.Columns * image.SamplesPerPixel * int(image.get("NumberOfFrames") or 1)
+        return int(samples * image.BitsAllocated // 8)
+    except (AttributeError, TypeError, ValueError):
+        raise CannotConvertError("the attributes do not say how large the image is") from None
+
+
 def _require_size(image: Dataset) -> None:
-    samples = image.Rows * image.Columns * image.SamplesPerPixel * int(image.get("NumberOfFrames") or 1)
-    expected = samples * image.BitsAllocated // 8
+    expected = _announced_bytes(image)
     if len(image.PixelData) not in {expected, expected + expected % 2}:
         raise CannotConvertError(f"{len(image.PixelData)} bytes of pixels came out, {expected} are announced")
 

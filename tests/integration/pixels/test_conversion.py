@@ -1,7 +1,7 @@
 """Images decompressed in the pool are pixel for pixel those of pydicom and DCMTK, under the same UIDs."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -160,13 +160,37 @@ def missing_frame(tmp_path: Path) -> Path:
     return tmp_path / "frames.dcm"
 
 
+def enormous(tmp_path: Path) -> Path:
+    image = dcmread(bundled("MR_small_RLE.dcm"))
+    image.Rows = image.Columns = 65_535
+    image.save_as(tmp_path / "enormous.dcm")
+    return tmp_path / "enormous.dcm"
+
+
+def sizeless(tmp_path: Path) -> Path:
+    image = dcmread(bundled("MR_small_RLE.dcm"))
+    del image.Rows
+    image.save_as(tmp_path / "sizeless.dcm")
+    return tmp_path / "sizeless.dcm"
+
+
+@pytest.mark.parametrize(("damage", "words"), [(enormous, "more than 1024 MiB"), (sizeless, "do not say how large")])
+def test_image_is_not_decompressed_before_its_size_is_known_to_be_bearable(
+    pool: TranscodingPool, tmp_path: Path, damage: Callable[[Path], Path], words: str
+) -> None:
+    with pytest.raises(CannotTranscode, match=words):
+        converted(pool, damage(tmp_path))
+
+
 @pytest.mark.parametrize("damage", [truncated_jpeg, missing_frame])
-def test_image_that_a_codec_would_fill_up_with_grey_is_refused(pool: TranscodingPool, tmp_path: Path, damage) -> None:  # type: ignore[no-untyped-def]
+def test_image_that_a_codec_would_fill_up_with_grey_is_refused(
+    pool: TranscodingPool, tmp_path: Path, damage: Callable[[Path], Path]
+) -> None:
     with pytest.raises(CannotTranscode):
         converted(pool, damage(tmp_path))
 
 
-def test_codec_that_crashes_on_damaged_pixels_fails_that_instance_only(pool: TranscodingPool) -> None:
+def test_damaged_pixels_fail_that_instance_only(pool: TranscodingPool) -> None:
     image = bundled("SC_rgb_jpeg_dcmtk.dcm")
     meta, data_set = data_set_of(image)
     whole = hashlib.sha256(pool(data_set, str(meta.TransferSyntaxUID), EXPLICIT)).digest()
