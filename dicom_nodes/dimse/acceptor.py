@@ -224,6 +224,9 @@ class AcceptedAssociation:
                     break
         except TimeoutError:
             self._abort("the peer fell silent in the middle of a data set")
+        except BaseException:
+            intake.discard()
+            raise
         intake.discard()
         raise AssociationGoneError
 
