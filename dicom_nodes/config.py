@@ -67,7 +67,7 @@ class Node(Settings):
     database_url: str | None = None
     health_listen: HostPort | None = None
     disk_reserve_mib: int = Field(default=2048, ge=0)
-    spool_segment_mib: int = Field(default=64, ge=4, le=4096)
+    spool_segment_mib: int = Field(default=64, ge=4, le=256)
     """Size of the files that the spool uses again and again."""
     settle_quiet_s: float = Field(default=60.0, gt=0)
     maximum_associations: int = Field(default=100, ge=1)

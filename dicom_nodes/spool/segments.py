@@ -46,7 +46,8 @@ DEFAULT_SEGMENT_BYTES = 64 << 20
 _META_BYTES = 2048
 """What file meta takes at most, but for the UIDs of a request, which may be anything."""
 _MAPPED_FROM_BYTES = 64 << 20
-"""A data set from this size on is not read into memory but mapped."""
+"""A data set from this size on is not read into memory but mapped, if it is longer than a segment, too: then its segment
+has grown and is never written to again, so that a map stays what it was for as long as somebody holds it."""
 _READ_AT_ONCE_BYTES = 1 << 20
 
 Spooled = SpooledInstance | QuarantinedInstance
@@ -64,6 +65,7 @@ class SegmentSpool:
         checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
         self._folder, self._checkpoint = folder, checkpoint
+        self._mapped_from = max(_MAPPED_FROM_BYTES, segment_bytes)
         self._ring = SegmentRing(folder / "segments", segment_bytes, disk or Disk())
         self._buffers = PieceBuffers()
         self._found = self._ring.open()
@@ -137,7 +139,7 @@ class SegmentSpool:
             place = place_of(location)
             with self._ring.reading(place.life.number) as descriptor:
                 head = _head_at(descriptor, place)
-                data_set = _sound_data(descriptor, place, head)
+                data_set = _sound_data(descriptor, place, head, self._mapped_from)
         except CrashConsistency as error:
             self._note_damage(location, error)
             raise
@@ -148,7 +150,7 @@ class SegmentSpool:
         place = place_of(location)
         with self._ring.reading(place.life.number) as descriptor:
             head = _head_at(descriptor, place)
-            return read_meta(head.meta, location), _sound_data(descriptor, place, head)
+            return read_meta(head.meta, location), _sound_data(descriptor, place, head, self._mapped_from)
 
     def is_sound(self, location: str) -> bool:
         """Whether the object is there and whole, read from the disk in constant memory; damage is noted."""
@@ -207,11 +209,10 @@ class SegmentSpool:
             event_log().warning("spool.unfinished_record", object=doubtful[0], exc_info=doubtful[1])
         self._ring.resume(life, tail, records, is_full=is_torn)
 
-    @staticmethod
-    def _read_back(descriptor: int, place: Place, head: RecordHead) -> Spooled:
+    def _read_back(self, descriptor: int, place: Place, head: RecordHead) -> Spooled:
         """The object as it was kept; raises CrashConsistency or DamagedDataSetError."""
         meta = read_meta(head.meta, place.location)
-        data_set = _sound_data(descriptor, place, head)
+        data_set = _sound_data(descriptor, place, head, self._mapped_from)
         if head.kind is RecordKind.QUARANTINED:
             return _quarantined(meta, head, place)
         header = read_header(data_set, meta.transfer_syntax_uid)
@@ -247,10 +248,10 @@ def _head_at(descriptor: int, place: Place) -> RecordHead:
     raise CrashConsistency(f"spool object {place.location}: is not there any more")
 
 
-def _sound_data(descriptor: int, place: Place, head: RecordHead) -> Data:
+def _sound_data(descriptor: int, place: Place, head: RecordHead, mapped_from: int) -> Data:
     """The data set; what is long is checked piece by piece before it is mapped, so it never lies in memory whole."""
     start = place.offset + head.head_bytes
-    if head.data_bytes >= _MAPPED_FROM_BYTES:
+    if head.data_bytes >= mapped_from:
         _check_data(descriptor, place, head)
         return mmap.mmap(descriptor, head.data_bytes, prot=mmap.PROT_READ, offset=start)
     data_set = os.pread(descriptor, head.data_bytes, start)
