@@ -15,9 +15,8 @@ from dicom_nodes.config import DimseArchive as DimseArchiveSettings
 from dicom_nodes.config import EmbeddedArchive as EmbeddedArchiveSettings
 from dicom_nodes.config import NodeSettings, read_password, read_token
 from dicom_nodes.contract import NodeHealth
-from dicom_nodes.dimse.data_set_sink import DraftSink
+from dicom_nodes.dimse.data_set_sink import draft_sinks
 from dicom_nodes.dimse.listener import DicomListener
-from dicom_nodes.dimse.messages import StoreRequest
 from dicom_nodes.dimse.retrieve_scu import DicomRetrieveScu
 from dicom_nodes.dimse.services import DimseServices
 from dicom_nodes.dimse.store_scu import DicomStoreScu
@@ -111,7 +110,7 @@ class NodeApp:
                 transcode=self._transcoding,
                 association_opened=associations.opened,
                 association_closed=associations.closed,
-                open_sink=self._open_sink,
+                open_sink=draft_sinks(self._ingest.draft),
             ),
         )
         self._hl7 = MllpListener(settings.hl7, OruIntake(take_report)) if settings.hl7 else None
@@ -235,10 +234,6 @@ class NodeApp:
                 outbox_oldest_s=oldest_s,
             )
         )
-
-    def _open_sink(self, request: StoreRequest) -> DraftSink:
-        uids = (request.sop_class_uid, request.sop_instance_uid, request.context.transfer_syntax)
-        return DraftSink(self._ingest.draft(*uids))
 
     def _vouch_for_full_segments(self) -> None:
         self._full_segments = self.store.catalogue.vouch_for([*self._full_segments, *self._spool.full()])

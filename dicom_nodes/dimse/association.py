@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from dicom_nodes.dimse.data_set_sink import OpenSink, new_holding_sink
 from dicom_nodes.dimse.messages import PresentationContext, Request, Response, StoreRequest
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import PeerRefused
@@ -63,8 +64,13 @@ class RequestedAssociation(Protocol):
             NoResponse: the association is of no more use.
         """
 
-    def retrieve(self, request: Request, receive: Callable[[StoreRequest], Response]) -> Response:
+    def retrieve(
+        self, request: Request, receive: Callable[[StoreRequest], Response], open_sink: OpenSink = new_holding_sink
+    ) -> Response:
         """Send a C-GET; answer each sub-operation with what `receive` says; return the final answer.
+
+        `open_sink` says where the data set of a sub-operation goes as it arrives; what it or its sink raises is
+        answered as a refusal, and `receive` is not asked.
 
         Raises:
             NoResponse: the association is of no more use.

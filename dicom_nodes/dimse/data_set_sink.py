@@ -4,6 +4,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Generic, Protocol, TypeVar
 
+from dicom_nodes.dimse.messages import StoreRequest
 from dicom_nodes.encoding.digest import HeldDataSet
 from dicom_nodes.flows.ports import Draft
 from dicom_nodes.model.errors import OutOfResources
@@ -28,6 +29,10 @@ class DataSetSink(Protocol[ReceivedT_co]):
 
     def discard(self) -> None:
         """The association ended before the data set did."""
+
+
+OpenSink = Callable[[StoreRequest], DataSetSink[ReceivedDataSet]]
+"""Where the data set of a C-STORE goes as it arrives; the request has none yet. Raises Refused."""
 
 
 class MemorySink:
@@ -60,6 +65,11 @@ class HoldingSink:
         return HeldDataSet(self._held.close())
 
 
+def new_holding_sink(_request: StoreRequest) -> HoldingSink:
+    """An `OpenSink` for whoever has nowhere else to keep a data set."""
+    return HoldingSink()
+
+
 class DraftSink:
     """Hands an instance's data set on to where it will be kept."""
 
@@ -69,6 +79,15 @@ class DraftSink:
 
     def close(self) -> ReceivedDataSet:
         return self._draft
+
+
+def draft_sinks(draft: Callable[..., Draft]) -> OpenSink:
+    """An `OpenSink` that begins a draft, named by the request's UIDs, for each request; see `ports.Spool.draft`."""
+
+    def open_sink(request: StoreRequest) -> DraftSink:
+        return DraftSink(draft(request.sop_class_uid, request.sop_instance_uid, request.context.transfer_syntax))
+
+    return open_sink
 
 
 class Intake(Generic[ReceivedT]):

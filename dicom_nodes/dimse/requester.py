@@ -3,19 +3,23 @@
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from dicom_nodes.dimse import message_codec as codec
 from dicom_nodes.dimse.association import NoContextAccepted, NoResponse, Proposal
 from dicom_nodes.dimse.association_link import AssociationLink
 from dicom_nodes.dimse.connection import Connection, tick_for
-from dicom_nodes.dimse.data_set_sink import MemorySink
+from dicom_nodes.dimse.data_set_sink import Intake, MemorySink, OpenSink, new_holding_sink
 from dicom_nodes.dimse.messages import PresentationContext, Request, Response, StoreRequest
 from dicom_nodes.dimse.rejection import rejection_error
 from dicom_nodes.dimse.sop_classes import Service, service_of
 from dicom_nodes.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.model.delivery import ApplicationEntity
-from dicom_nodes.model.errors import PeerUnavailable
+from dicom_nodes.model.dimse_status import Status
+from dicom_nodes.model.errors import PeerUnavailable, Refused
+from dicom_nodes.model.instance import ReceivedDataSet
 from dicom_nodes.upper_layer.association_pdus import AssociateAccept, AssociateReject, AssociateRequest
 from dicom_nodes.upper_layer.command_set import RESPONSE, Command, CommandField
 from dicom_nodes.upper_layer.dimse_provider import CommandReceived, DimseEvent
@@ -192,14 +196,16 @@ class OpenedAssociation:
             if not response.is_pending:
                 return response
 
-    def retrieve(self, request: Request, receive: Callable[[StoreRequest], Response]) -> Response:
+    def retrieve(
+        self, request: Request, receive: Callable[[StoreRequest], Response], open_sink: OpenSink = new_holding_sink
+    ) -> Response:
         self._send(request)
         while True:
-            context, command, data_set = self._next_message()
+            context, command = self._next_command()
             if command.command_field == CommandField.C_STORE_RQ:
-                self._answer_sub_operation(context, command, data_set, receive)
+                self._serve_sub_operation(context, command, receive, open_sink)
                 continue
-            response = self._response(command, data_set)
+            response = self._response(command, self._data_set() if command.has_data_set else None)
             if not response.is_pending:
                 return response
 
@@ -241,24 +247,33 @@ class OpenedAssociation:
 
     def _next_message(self) -> tuple[PresentationContext, Command, bytes | None]:
         """(context, command set, data set) of the next message."""
+        context, command = self._next_command()
+        return context, command, self._data_set() if command.has_data_set else None
+
+    def _next_command(self) -> tuple[PresentationContext, Command]:
+        """(context, command set) of the next message; its data set, if it has one, is still to be taken."""
         event = self._next_event()
         if isinstance(event, ReleaseRequested):
             self._link.upper.respond_to_release()
             self._link.flush()
         if not isinstance(event, CommandReceived):
             raise self._broken("ended the association before it answered")
-        data_set = self._data_set() if event.command.has_data_set else None
-        return self._by_id[event.context_id], event.command, data_set
+        return self._by_id[event.context_id], event.command
 
     def _data_set(self) -> bytes:
         sink = MemorySink()
+        self._pour_into(sink.write)
+        return sink.close()
+
+    def _pour_into(self, write: Callable[[memoryview], None]) -> None:
+        """Hand every fragment of the data set that follows to `write`."""
         while True:
             event = self._next_event()
             if not isinstance(event, PDataFragment):
                 raise self._broken("ended the association in the middle of a data set")
-            sink.write(event.data)
+            write(event.data)
             if event.is_last:
-                return sink.close()
+                return
 
     def _next_event(self) -> DimseEvent | None:
         put_back, self._put_back = self._put_back, None
@@ -269,23 +284,45 @@ class OpenedAssociation:
         except TimeoutError:
             raise self._broken(f"gave no answer within {self._timeouts.response_s:g} s") from None
 
-    def _answer_sub_operation(
+    def _serve_sub_operation(
         self,
         context: PresentationContext,
         command: Command,
-        data_set: bytes | None,
         receive: Callable[[StoreRequest], Response],
+        open_sink: OpenSink,
     ) -> None:
         try:
-            store = codec.request_of(command, context, data_set or b"")
+            store = codec.request_of(command, context, b"")
         except codec.UnexpectedMessageError:
             store = None
         if not isinstance(store, StoreRequest):
             raise self._broken("sends a sub-operation that is not a valid C-STORE")
-        answer = receive(store)
+        intake = Intake(partial(open_sink, store))
+        try:
+            if command.has_data_set:
+                self._pour_into(intake.write)
+            answer = self._answer_of(intake, store, receive)
+        finally:
+            intake.discard()
         if not self._link.upper.is_established:
             raise self._broken("ended the association before it answered")
         self._link.send(context.id, *codec.response_message(store, answer))
+
+    @staticmethod
+    def _answer_of(
+        intake: Intake[ReceivedDataSet], store: StoreRequest, receive: Callable[[StoreRequest], Response]
+    ) -> Response:
+        received = intake.close()
+        if received is not None:
+            try:
+                return receive(replace(store, received=received))
+            finally:
+                received.discard()
+        failure = intake.failure
+        if isinstance(failure, Refused):
+            return Response(failure.status, str(failure))
+        event_log().error("dimse.failed", request="store", exc_info=failure)
+        return Response(Status.OUT_OF_RESOURCES, "internal failure, try again")
 
     def _response(self, command: Command, identifier: bytes | None) -> Response:
         try:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from dicom_nodes.dimse.association import LARGEST_NUMBER_OF_CONTEXTS, NoResponse, OpenAssociation, Proposal
+from dicom_nodes.dimse.data_set_sink import draft_sinks, new_holding_sink
 from dicom_nodes.dimse.identifier import encode_identifier
 from dicom_nodes.dimse.messages import GetRequest, Response, StoreRequest, SubOperations
 from dicom_nodes.dimse.requester import AssociationRequester, Timeouts
 from dicom_nodes.dimse.sop_classes import STUDY_ROOT_GET
+from dicom_nodes.flows.ports import Draft
 from dicom_nodes.model.delivery import ApplicationEntity, RetrievedInstance, RetrieveSummary
 from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
 from dicom_nodes.model.query import QueryLevel
@@ -29,6 +31,7 @@ class DicomRetrieveScu:
         study_instance_uid: str,
         contexts: Sequence[tuple[str, str]],
         receive: Callable[[RetrievedInstance], int],
+        draft: Callable[..., Draft] | None = None,
     ) -> RetrieveSummary:
         """As `ports.RetrieveScu.get_study`; at most 127 different (SOP class, transfer syntax) pairs in a study."""
         pairs = list(dict.fromkeys(contexts))
@@ -47,7 +50,8 @@ class DicomRetrieveScu:
                 QueryLevel.STUDY, {"StudyInstanceUID": study_instance_uid}, context.transfer_syntax
             )
             request = GetRequest(context, 1, STUDY_ROOT_GET, identifier)
-            answer = association.retrieve(request, lambda store: Response(receive(_retrieved(store))))
+            open_sink = new_holding_sink if draft is None else draft_sinks(draft)
+            answer = association.retrieve(request, lambda store: Response(receive(_retrieved(store))), open_sink)
             finished = True
         except NoResponse as loss:
             raise PeerUnavailable(str(loss)) from None
@@ -60,9 +64,8 @@ class DicomRetrieveScu:
 
 
 def _retrieved(store: StoreRequest) -> RetrievedInstance:
-    return RetrievedInstance(
-        store.sop_class_uid, store.sop_instance_uid, store.context.transfer_syntax, bytes(store.data_set)
-    )
+    assert store.received is not None
+    return RetrievedInstance(store.sop_class_uid, store.sop_instance_uid, store.context.transfer_syntax, store.received)
 
 
 def _summary(answer: Response) -> RetrieveSummary:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dicom_nodes.config import NodeSettings, Peer
-from dicom_nodes.dimse.data_set_sink import DataSetSink, HoldingSink
-from dicom_nodes.dimse.messages import MoveOriginator, StoreRequest
+from dicom_nodes.dimse.data_set_sink import OpenSink, new_holding_sink
+from dicom_nodes.dimse.messages import MoveOriginator
 from dicom_nodes.dimse.outgoing import no_transcoding
 from dicom_nodes.flows.ports import Transcode
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.retrieve import RetrieveFlow
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
-from dicom_nodes.model.instance import IncomingInstance, ReceivedDataSet
+from dicom_nodes.model.instance import IncomingInstance
 
 
 class EventLog(Protocol):
@@ -60,8 +60,7 @@ class DimseServices:
     association_closed: Callable[[str], None] = lambda _id: None
     transcode: Transcode = no_transcoding
     """For callers that take a SOP class, but not in the transfer syntax in which it is stored."""
-    open_sink: Callable[[StoreRequest], DataSetSink[ReceivedDataSet]] = lambda _request: HoldingSink()
-    """Where the data set of a C-STORE goes as it arrives; the request has none yet. Raises Refused."""
+    open_sink: OpenSink = new_holding_sink
 
     @property
     def own_ods(self) -> str:

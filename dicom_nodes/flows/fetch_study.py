@@ -5,7 +5,6 @@ from datetime import datetime
 
 from dicom_nodes.contract import FetchStudy as FetchOrder
 from dicom_nodes.contract import Manifest, ManifestEntry, OrderCompleted
-from dicom_nodes.encoding.digest import HeldDataSet, digest_of
 from dicom_nodes.flows.ingest import Ingest, Issuers
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, OrderStore, RetrieveScu, no_checkpoint
 from dicom_nodes.foundation.clock import Clock
@@ -80,7 +79,7 @@ class FetchStudy:
             self._checkpoint("fetch.kept")
             return Status.SUCCESS
 
-        summary = self._scu.get_study(source, body.study.study_instance_uid, contexts, receive)
+        summary = self._scu.get_study(source, body.study.study_instance_uid, contexts, receive, self._ingest.draft)
         if self._stopping():
             raise Stopping
         if refused:
@@ -95,14 +94,14 @@ class FetchStudy:
 
     def _take(self, body: FetchOrder, instance: RetrievedInstance, order_id: str, now: datetime) -> None:
         known = self._catalogue.find_instance(instance.sop_instance_uid)
-        if known is not None and known.digest == digest_of(instance.data_set):
+        if known is not None and known.digest == instance.data_set.digest:
             return
         self._ingest(
             IncomingInstance(
                 sop_class_uid=instance.sop_class_uid,
                 sop_instance_uid=instance.sop_instance_uid,
                 transfer_syntax_uid=instance.transfer_syntax_uid,
-                data_set=HeldDataSet(instance.data_set),
+                data_set=instance.data_set,
                 provenance=Provenance(body.study.origin, Channel.FETCHED, body.source.ae_title, now),
                 association_id=f"order {order_id}",
             ),

@@ -220,8 +220,11 @@ class RetrieveScu(Protocol):
         study_instance_uid: str,
         contexts: Sequence[tuple[str, str]],
         receive: Callable[[RetrievedInstance], int],
+        draft: Callable[..., Draft] | None = None,
     ) -> RetrieveSummary:
         """Hand each instance to `receive`, which answers with the DIMSE status to give the sender.
+
+        Its data set goes into a `draft` as it arrives (see `Spool.draft`), into memory where none is given.
 
         `contexts` are the (SOP class UID, transfer syntax UID) pairs to expect, taken from the manifest.
 

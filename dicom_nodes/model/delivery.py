@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dicom_nodes.foundation.buffers import Buffer
+from dicom_nodes.model.instance import ReceivedDataSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class RetrievedInstance:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
-    data_set: bytes
+    data_set: ReceivedDataSet
 
 
 @dataclass(frozen=True, slots=True)

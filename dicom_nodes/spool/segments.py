@@ -46,8 +46,8 @@ DEFAULT_SEGMENT_BYTES = 64 << 20
 _META_BYTES = 2048
 """What file meta takes at most, but for the UIDs of a request, which may be anything."""
 _MAPPED_FROM_BYTES = 64 << 20
-"""A data set from this size on is not read into memory but mapped, if it is longer than a segment, too: then its segment
-has grown and is never written to again, so that a map stays what it was for as long as somebody holds it."""
+"""A data set from this size on is not read into memory but mapped, if it is longer than a segment, too: then its
+segment has grown and is never written to again, so that a map stays what it was for as long as somebody holds it."""
 _READ_AT_ONCE_BYTES = 1 << 20
 
 Spooled = SpooledInstance | QuarantinedInstance

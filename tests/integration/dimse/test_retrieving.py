@@ -1,6 +1,7 @@
 """C-GET and C-MOVE out of a node: what leaves is byte for byte what is stored."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def fetch(node: WireNode, kept: Kept, status: int = 0) -> tuple[list[RetrievedIn
     received: list[RetrievedInstance] = []
 
     def receive(instance: RetrievedInstance) -> int:
-        received.append(instance)
+        received.append(replace(instance, data_set=bytes(instance.data_set.content())))
         return status
 
     scu = DicomRetrieveScu("RXL", timeouts=QUICK)
@@ -89,7 +90,7 @@ def test_c_get_fails_what_the_receiver_did_not_accept_and_sends_the_rest(node: W
     scu = DicomRetrieveScu("RXL", timeouts=QUICK)
 
     def receive(instance: RetrievedInstance) -> int:
-        received.append(instance)
+        received.append(replace(instance, data_set=bytes(instance.data_set.content())))
         return 0 if instance.sop_instance_uid == explicit.uid else 0xC000
 
     summary = scu.get_study(node.entity, explicit.study, [(explicit.sop_class, explicit.syntax)], receive)
