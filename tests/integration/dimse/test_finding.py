@@ -71,9 +71,9 @@ def find(node: WireNode, level: QueryLevel, root: QueryRoot = QueryRoot.STUDY, *
 
 
 def studies(node: WireNode, **keys: str) -> list[int]:
-    """The numbers of the studies that match."""
+    """The numbers of the studies that match, each as often as it was answered."""
     found = find(node, STUDY, **{"StudyInstanceUID": "", **keys})
-    return [int(match["StudyInstanceUID"].rpartition(".")[2]) for match in found]
+    return sorted(int(match["StudyInstanceUID"].rpartition(".")[2]) for match in found)
 
 
 @pytest.mark.peers("postgresql")
