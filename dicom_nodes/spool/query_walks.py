@@ -53,16 +53,17 @@ Position = tuple[Any, ...]
 class Walk:
     """A part of an index to read. `order` is the index's order and unique; `covered` keys are wholly met by it.
 
-    A study may lie in a part of a walk, or in several walks, more than once: `takes`, given a row's position and its
-    `present` columns, says where it counts.
+    With `fixed`, the condition leaves the first of `order` one value. A study may be met in several walks, or under
+    several entries of one: `takes`, given a row's `present` columns, says where it counts.
     """
 
     source: FromClause
     order: tuple[Any, ...]
     condition: ColumnElement[bool]
     covered: frozenset[str] = frozenset()
+    fixed: bool = False
     present: tuple[Any, ...] = ()
-    takes: Callable[[Position, Position], bool] | None = None
+    takes: Callable[[Position], bool] | None = None
 
 
 Rule = Callable[[CheckedQuery], Sequence[Walk]]
@@ -74,12 +75,12 @@ def walks(query: CheckedQuery, last_study_key: Callable[[], int]) -> Iterator[Wa
     if query.level is QueryLevel.PATIENT and not found:
         found = [Walk(study, (patient_id_text, patient_issuer_text, study.c.study_key), true())]
     for walk in found or _windows(last_study_key):
-        yield _down_to(query.level, walk)
+        yield _without_fixed(_down_to(query.level, walk))
 
 
 def is_by_patient(walk: Walk) -> bool:
     """Whether the studies of one patient follow each other."""
-    return walk.order[:2] == (patient_id_text, patient_issuer_text)
+    return any(column is patient_issuer_text for column in walk.order)
 
 
 def _lower_walks(query: CheckedQuery) -> Sequence[Walk]:
@@ -111,6 +112,11 @@ def _down_to(level: QueryLevel, walk: Walk) -> Walk:
     return replace(walk, source=below, order=(*walk.order, instance.c.sop_instance_uid))
 
 
+def _without_fixed(walk: Walk) -> Walk:
+    """Ordered by what varies: databases do not see that the rest needs no sorting."""
+    return replace(walk, order=walk.order[1:]) if walk.fixed and len(walk.order) > 1 else walk
+
+
 def _uid_walks(
     query: CheckedQuery, keyword: str, source: FromClause, column: Any, more: tuple[Any, ...]
 ) -> Sequence[Walk]:
@@ -119,7 +125,7 @@ def _uid_walks(
     uids = sorted(values_of(Matching.UID, _text(query, keyword)))
     covered = frozenset({keyword})
     if len(uids) == 1:
-        return [Walk(source, (column, *more), column == uids[0], covered)]
+        return [Walk(source, (column, *more), column == uids[0], covered, fixed=True)]
     chunks = [uids[at : at + _UIDS_AT_A_TIME] for at in range(0, len(uids), _UIDS_AT_A_TIME)]
     return [Walk(source, (column, *more), column.in_(chunk), covered) for chunk in chunks]
 
@@ -133,9 +139,9 @@ def _value_walks(
     covered = frozenset({keyword} if all(is_prefix_pattern(pattern) for pattern in patterns) else ())
     order = (column, *more, study.c.study_key)
     if len(spans) == 1:
-        return [Walk(study, order, spans[0].condition(column), covered)]
+        return [Walk(study, order, spans[0].condition(column), covered, fixed=exact)]
     return [
-        Walk(study, order, span.condition(column), covered, takes=partial(_takes_value, spans, rank))
+        Walk(study, order, span.condition(column), covered, exact, (column,), partial(_takes_value, spans, rank))
         for rank, span in enumerate(spans)
     ]
 
@@ -144,11 +150,11 @@ def _name_walks(query: CheckedQuery, *, exact: bool) -> Sequence[Walk]:
     spans = [_NameSpan(pattern) for pattern in _patterns(query, "PatientName", exact=exact)]
     source = study_name.join(study, study.c.study_key == study_name.c.study_key)
     order = (study_name.c.folded, study_name.c.study_key)
-    present = (study.c.patient_name_folded,)
+    present = (study_name.c.folded, study.c.patient_name_folded)
+    covered = frozenset({"PatientName"})
     return [
-        Walk(source, order, span.condition(study_name.c.folded), frozenset({"PatientName"}), present, takes)
+        Walk(source, order, span.condition(order[0]), covered, exact, present, partial(_takes_name, spans, rank))
         for rank, span in enumerate(spans)
-        for takes in (partial(_takes_name, spans, rank),)
     ]
 
 
@@ -166,8 +172,9 @@ def _modality_walks(query: CheckedQuery) -> Sequence[Walk]:
             (study_modality.c.modality, dated, study_modality.c.study_key),
             and_(study_modality.c.modality == pattern, dates),
             covered,
-            (study.c.modalities, study.c.study_date),
-            partial(_takes_modality, patterns, rank),
+            fixed=True,
+            present=(dated, study.c.study_date, study.c.modalities),
+            takes=partial(_takes_modality, patterns, rank),
         )
         for rank, pattern in enumerate(patterns)
     ]
@@ -237,19 +244,23 @@ class _NameSpan(_Span):
         self._prefix = self._prefix.rstrip("^ ")[:LONGEST_NAME_ENTRY]
 
 
-def _takes_value(spans: Sequence[_Span], rank: int, position: Position, _present: Position) -> bool:
-    return rank == next(number for number, span in enumerate(spans) if span.holds(position[0]))
+def _takes_value(spans: Sequence[_Span], rank: int, present: Position) -> bool:
+    """Under the first alternative that holds the value."""
+    return rank == next(number for number, span in enumerate(spans) if span.holds(present[0]))
 
 
-def _takes_name(spans: Sequence[_Span], rank: int, position: Position, present: Position) -> bool:
-    entries = name_entries(present[0])
-    return (rank, position[0]) == _first(spans, entries)
+def _takes_name(spans: Sequence[_Span], rank: int, present: Position) -> bool:
+    """Under the first alternative that holds an entry of the name, and the first such entry."""
+    entry, folded = present
+    return (rank, entry) == _first(spans, name_entries(folded))
 
 
-def _takes_modality(modalities: Sequence[str], rank: int, position: Position, present: Position) -> bool:
-    here = modality_entries(present[0])
+def _takes_modality(modalities: Sequence[str], rank: int, present: Position) -> bool:
+    """Under the first alternative that the study has now, and the date it has now."""
+    entry_date, study_date, text = present
+    here = modality_entries(text)
     first = next((number for number, modality in enumerate(modalities) if modality in here), None)
-    return rank == first and position[1] == (present[1] or "")
+    return rank == first and entry_date == (study_date or "")
 
 
 def _first(spans: Sequence[_Span], entries: Sequence[str]) -> tuple[int, str] | None:

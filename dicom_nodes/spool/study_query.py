@@ -120,7 +120,7 @@ class _Step:
 
     def values(self, row: Row[Any]) -> dict[str, str] | None:
         takes = self._walk.takes
-        if takes is not None and not takes(self.position(row), tuple(row[self._ends[0] : self._ends[1]])):
+        if takes is not None and not takes(tuple(row[self._ends[0] : self._ends[1]])):
             return None
         return self.shape.values(row[self._values_from :])
 
