@@ -128,7 +128,7 @@ def _asked(query: Query) -> tuple[dict[str, str], bool]:
     keys, complete = dict(query.keys), query.other_keys == 0
     for sequence in [keyword for keyword in keys if keyword in MATCHED_SEQUENCES]:
         del keys[sequence]
-        keys |= {keyword: "" for keyword in _KEYS_IN_SEQUENCES if keyword.startswith(f"{sequence}.")}
+        keys = {keyword: "" for keyword in _KEYS_IN_SEQUENCES if keyword.startswith(f"{sequence}.")} | keys
     issuer = keys.get(_OTHER_ISSUER, "").strip()
     if issuer and issuer.upper() not in NHS_ISSUERS:
         complete = False

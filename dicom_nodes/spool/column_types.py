@@ -63,11 +63,16 @@ class UtcMicroseconds(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         del dialect
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else utc_microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         del dialect
         return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+def utc_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 of an aware datetime."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def packed_uid(uid: str) -> bytes:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, insert, text
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.rules.person_name import fold
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.column_types import packed_uid
+from dicom_nodes.spool.column_types import packed_uid, utc_microseconds
 from dicom_nodes.spool.search_entries import name_entries
 from readacross.bench.synthetic_studies import SyntheticStudy, synthetic_study
 
@@ -97,7 +97,7 @@ def _write(connection: Connection, table: Table, rows: Sequence[dict[str, Any]])
                 copy.write_row(tuple(row.values()))
     else:
         places = ", ".join("?" * len(names))
-        statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - our own names
+        statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})"
         cursor.executemany(statement, (tuple(map(_for_sqlite, row.values())) for row in rows))
     cursor.close()
 
@@ -172,7 +172,7 @@ def _series_row(made: SyntheticStudy, index: int, modality: str, count: int, key
 
 
 def _instance_rows(series_instance_uid: str, modality: str, count: int, series_key: int) -> Iterator[dict[str, Any]]:
-    received = tables.instance.c.received_at.type.process_bind_param(_RECEIVED, None)
+    received = utc_microseconds(_RECEIVED)
     for number in range(1, count + 1):
         uid = f"{series_instance_uid}.{number}"
         yield {

@@ -21,7 +21,7 @@ _FAMILY_LAST = (
 )  # fmt: skip
 _GIVEN = (
     "Ada", "Agnes", "Alan", "Amir", "Anwen", "Bela", "Bridget", "Carys", "Clive", "Dafydd", "Edith", "Elsie", "Emrys",
-    "Farah", "Fergus", "Gwen", "Hana", "Idris", "Ines", "Ivy", "Jan", "Joan", "José", "Kofi", "Leila", "Lionel", "Mabel",
+    "Farah", "Fergus", "Gwen", "Hana", "Idris", "Ines", "Ivy", "Jan", "Joan", "José", "Kofi", "Leila", "Mabel",
     "Mei", "Morag", "Nia", "Noor", "Olwen", "Owen", "Percy", "Priya", "Rhys", "Rowan", "Seán", "Siân", "Tobias", "Una",
     "Vera", "Wilf", "Zofia",
 )  # fmt: skip

@@ -6,7 +6,6 @@ The statements are those that a query really sends, caught on their way, and exp
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from dicom_nodes.spool import study_query, tables
 from dicom_nodes.spool.study_query import StudyQuery
 from readacross.bench.catalogue_filling import fill_catalogue
 from readacross.bench.synthetic_studies import synthetic_study
+from tests.peers.postgresql import fresh_database
 
 PATIENT, STUDY, SERIES, IMAGE = QueryLevel
 STUDIES = 2_000
@@ -99,8 +99,6 @@ SMALL_SORTS: list[tuple[str, QueryLevel, dict[str, str], str]] = [
 def databases(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[dict[str, Database]]:
-    from tests.peers.postgresql import fresh_database  # noqa: PLC0415
-
     urls = {
         "sqlite": f"sqlite:///{tmp_path_factory.mktemp('plans') / 'n.db'}",
         "postgresql": fresh_database(request.getfixturevalue("postgresql_server")),
