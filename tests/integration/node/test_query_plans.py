@@ -55,7 +55,7 @@ SHAPES: list[tuple[str, QueryLevel, dict[str, str], str]] = [
     ("date", STUDY, {"StudyDate": A.study_date}, "ix_study_date"),
     ("dates", STUDY, {"StudyDate": "20230101-20251231"}, "ix_study_date"),
     ("dates and a time", STUDY, {"StudyDate": "20230101-", "StudyTime": "0900-1200"}, "ix_study_date"),
-    ("date and modality", STUDY, {"StudyDate": A.study_date, "ModalitiesInStudy": "CT"}, "study_modality"),
+    ("date and modality", STUDY, {"StudyDate": A.study_date, "ModalitiesInStudy": A.modalities[0]}, "study_modality"),
     ("dates and modality", STUDY, {"StudyDate": "20200101-", "ModalitiesInStudy": "DX"}, "study_modality"),
     ("dates and modalities", STUDY, {"StudyDate": "20200101-", "ModalitiesInStudy": "CT\\MR"}, "study_modality"),
     ("modality", STUDY, {"ModalitiesInStudy": "DX"}, "study_modality"),
