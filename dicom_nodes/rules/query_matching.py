@@ -93,7 +93,7 @@ def matcher(matching: Matching, wanted: str) -> Test | None:
     if matching is Matching.RETURN_ONLY or is_universal(matching, wanted):
         return None
     meets = _single_matcher(matching, wanted)
-    return lambda stored: any(meets(value.strip()) for value in stored.split("\\"))
+    return lambda stored: any(map(meets, _stripped(stored))) if "\\" in stored else meets(stored.strip())
 
 
 def matches(matching: Matching, wanted: str, stored: str) -> bool:
@@ -111,6 +111,10 @@ def values_of(matching: Matching, wanted: str) -> tuple[str, ...]:
         case Matching.NAME:
             return tuple(dict.fromkeys(fold(part) for part in parts))
     return tuple(dict.fromkeys(part.strip() for part in parts))
+
+
+def _stripped(stored: str) -> list[str]:
+    return [value.strip() for value in stored.split("\\")]
 
 
 def _single_matcher(matching: Matching, wanted: str) -> Test:
