@@ -89,7 +89,7 @@ def _write(connection: Connection, table: Table, rows: Sequence[dict[str, Any]])
     """COPY on PostgreSQL, one prepared INSERT on SQLite."""
     if not rows:
         return
-    names = list(rows[0])
+    names = [connection.dialect.identifier_preparer.quote(name) for name in rows[0]]
     cursor: Any = connection.connection.cursor()
     if connection.dialect.name == "postgresql":
         with cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
@@ -186,7 +186,9 @@ def _instance_rows(series_instance_uid: str, modality: str, count: int, series_k
             "instance_number": str(number),
             "acquisition_number": "1",
             "content_time": f"1012{number % 60:02}.120000",
-            "location": f"{series_key:x}/{number:x}",
+            "segment": series_key // 1_000,
+            "epoch": 1,
+            "offset": (series_key % 1_000 << 40) + (number << 20),
         }
 
 
