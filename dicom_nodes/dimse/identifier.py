@@ -4,17 +4,19 @@ import struct
 import zlib
 from collections.abc import Mapping
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 
+from dicom_nodes.dimse.element_encoder import BINARY, element_encoders
 from dicom_nodes.encoding.text import TextDecoder
-from dicom_nodes.encoding.walk import DamagedDataSetError, Element, Layout, layout_of, plain_data_set, walk
+from dicom_nodes.encoding.walk import DamagedDataSetError, Element, Layout, items, layout_of, plain_data_set, walk
 from dicom_nodes.model.errors import CannotUnderstand, IdentifierMismatch
 from dicom_nodes.model.query import Query, QueryLevel, QueryRoot
+from dicom_nodes.rules.query_identifier import MATCHED_SEQUENCES
 
 _SPECIFIC_CHARACTER_SET, _QUERY_RETRIEVE_LEVEL = 0x00080005, 0x00080052
-_BINARY = {"US": "H", "UL": "I", "SS": "h", "SL": "i", "FL": "f", "FD": "d"}
 _UNREADABLE = {"SQ", "OB", "OW", "OF", "OD", "UN", "AT"}
-_LONG_FORM = {"UC", "UR", "UT"}
+_NO_CHARACTER = "\ufffd"
+"""Stands for a NUL inside a key, which no database takes: it matches what it would, nothing."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
@@ -34,16 +36,11 @@ def decode_query(identifier: bytes, transfer_syntax_uid: str, root: QueryRoot, *
     decoder = TextDecoder(_ascii(data, elements.get(_SPECIFIC_CHARACTER_SET)) or None)
     level = _level(_ascii(data, elements.pop(_QUERY_RETRIEVE_LEVEL, None)))
     elements.pop(_SPECIFIC_CHARACTER_SET, None)
+    reader = _Reader(data, layout, decoder)
     keys: dict[str, str] = {}
-    others = 0
-    for tag, element in elements.items():
-        keyword = keyword_for_tag(tag)
-        text = _text(data, element, layout, decoder) if keyword else None
-        if text is not None:
-            keys[keyword] = text
-        elif tag & 0xFFFF:
-            others += 1
-    return Query(root, level, keys, others, relational)
+    for element in elements.values():
+        keys |= reader.keys(element)
+    return Query(root, level, keys, reader.others, relational)
 
 
 def encode_identifier(level: QueryLevel | None, values: Mapping[str, str], transfer_syntax_uid: str) -> bytes:
@@ -51,16 +48,55 @@ def encode_identifier(level: QueryLevel | None, values: Mapping[str, str], trans
     texts = dict(values)
     if level is not None:
         texts["QueryRetrieveLevel"] = level
-    if not all(text.isascii() for text in texts.values()):
+    if not "".join(texts.values()).isascii():
         texts["SpecificCharacterSet"] = "ISO_IR 192"
-    layout = layout_of(transfer_syntax_uid)
-    tags = sorted((tag, keyword) for keyword in texts if (tag := tag_for_keyword(keyword)) is not None)
-    encoded = b"".join(_element(tag, texts[keyword], layout) for tag, keyword in tags)
+    encoded = b"".join([encode(texts) for encode in element_encoders(tuple(texts), transfer_syntax_uid)])
     if transfer_syntax_uid == _DEFLATED:
         deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         encoded = deflater.compress(encoded) + deflater.flush()
         encoded += b"\0" * (len(encoded) % 2)
     return encoded
+
+
+class _Reader:
+    """Reads the keys of one identifier; `others` counts what it cannot."""
+
+    def __init__(self, data: bytes, layout: Layout, decoder: TextDecoder) -> None:
+        self._data, self._layout, self._decoder = data, layout, decoder
+        self.others = 0
+
+    def keys(self, element: Element) -> dict[str, str]:
+        keyword = keyword_for_tag(element.tag)
+        if keyword in MATCHED_SEQUENCES:
+            return self._keys_of_item(keyword, element)
+        text = self._text(element) if keyword else None
+        if text is not None:
+            return {keyword: text}
+        self.others += 1 if element.tag & 0xFFFF else 0
+        return {}
+
+    def _keys_of_item(self, keyword: str, sequence: Element) -> dict[str, str]:
+        """Keys of the only item that sequence matching allows (PS3.4 C.2.2.2.6); an empty one asks for everything."""
+        found = list(items(self._data, sequence, self._layout))
+        if not any(found):
+            return {keyword: ""}
+        self.others += len(found) - 1
+        return {f"{keyword}.{inner}": text for element in found[0] for inner, text in self.keys(element).items()}
+
+    def _text(self, element: Element) -> str | None:
+        """The element's value as text, or None where it has none that can be matched."""
+        vr = dictionary_VR(element.tag)
+        if vr in _UNREADABLE or element.undefined_length:
+            return None
+        value = self._data[element.start : element.end]
+        if vr in BINARY:
+            size = struct.calcsize(BINARY[vr])
+            return "\\".join(
+                str(struct.unpack_from(self._layout.byte_order + BINARY[vr], value, at)[0])
+                for at in range(0, len(value) - size + 1, size)
+            )
+        parts = self._decoder.decode(value).split("\\")
+        return "\\".join(part.strip(" \0").replace("\0", _NO_CHARACTER) for part in parts)
 
 
 def _level(text: str) -> QueryLevel:
@@ -72,37 +108,3 @@ def _level(text: str) -> QueryLevel:
 
 def _ascii(data: bytes, element: Element | None) -> str:
     return "" if element is None else data[element.start : element.end].decode("ascii", "replace").strip("\0 ")
-
-
-def _text(data: bytes, element: Element, layout: Layout, decoder: TextDecoder) -> str | None:
-    """The element's value as text, or None where it has none that can be matched."""
-    vr = dictionary_VR(element.tag)
-    if vr in _UNREADABLE or element.undefined_length:
-        return None
-    value = data[element.start : element.end]
-    if vr in _BINARY:
-        size = struct.calcsize(_BINARY[vr])
-        return "\\".join(
-            str(struct.unpack_from(layout.byte_order + _BINARY[vr], value, at)[0])
-            for at in range(0, len(value) - size + 1, size)
-        )
-    return "\\".join(part.strip(" ") for part in decoder.decode(value).split("\\"))
-
-
-def _element(tag: int, text: str, layout: Layout) -> bytes:
-    vr = dictionary_VR(tag)
-    value = _value(vr, text, layout)
-    header = struct.pack(layout.byte_order + "HH", tag >> 16, tag & 0xFFFF)
-    if not layout.explicit:
-        return header + struct.pack(layout.byte_order + "I", len(value)) + value
-    if vr in _LONG_FORM:
-        return header + vr.encode() + b"\0\0" + struct.pack(layout.byte_order + "I", len(value)) + value
-    return header + vr.encode() + struct.pack(layout.byte_order + "H", len(value)) + value
-
-
-def _value(vr: str, text: str, layout: Layout) -> bytes:
-    if vr in _BINARY:
-        numbers = [int(part) for part in text.split("\\") if part]
-        return b"".join(struct.pack(layout.byte_order + _BINARY[vr], number) for number in numbers)
-    value = text.encode("utf-8")
-    return value + (b"\0" if vr == "UI" else b" ") * (len(value) % 2)

@@ -4,7 +4,7 @@ What was acknowledged is found: where the catalogue's rows are behind the spool,
 saying so (DESIGN.md promise 9), and none is given.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from dicom_nodes.flows.ports import CaughtUp
@@ -16,8 +16,11 @@ from dicom_nodes.rules.query_identifier import CheckedQuery, check_query
 class QueryCatalogue(Protocol):
     """Finds what a checked query asks for."""
 
-    def find(self, query: CheckedQuery) -> Iterator[Match]:
-        """Stream the matches; each holds the keys the query asked for, as far as they are supported."""
+    def find(self, query: CheckedQuery, is_cancelled: Callable[[], bool]) -> Iterator[Match]:
+        """Stream the matches; each holds the keys the query asked for, as far as they are supported.
+
+        Where few match, `is_cancelled` is asked between them too; the stream ends once it says so.
+        """
 
 
 class QueryFlow:
@@ -26,7 +29,9 @@ class QueryFlow:
     def __init__(self, catalogue: QueryCatalogue, caught_up: CaughtUp = lambda: True) -> None:
         self._catalogue, self._caught_up = catalogue, caught_up
 
-    def find(self, query: Query) -> tuple[CheckedQuery, Iterator[Match]]:
+    def find(
+        self, query: Query, is_cancelled: Callable[[], bool] = lambda: False
+    ) -> tuple[CheckedQuery, Iterator[Match]]:
         """Check the query and start it.
 
         Raises:
@@ -36,4 +41,4 @@ class QueryFlow:
         checked = check_query(query)
         if not self._caught_up():
             raise OutOfResources("catalogue is behind, try again")
-        return checked, self._catalogue.find(checked)
+        return checked, self._catalogue.find(checked, is_cancelled)

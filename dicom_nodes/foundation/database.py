@@ -71,12 +71,13 @@ def open_database(url: str) -> Database:
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     options: dict[str, Any] = {"hide_parameters": True}
+    pool = {"pool_size": 20, "max_overflow": 20, "pool_use_lifo": True}  # the one used last has its pages still cached
     if url in {"sqlite://", "sqlite:///:memory:"}:
         options |= {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
     elif url.startswith("sqlite"):
-        options |= {"pool_size": 20, "max_overflow": 20, "connect_args": {"check_same_thread": False, "timeout": 30}}
+        options |= pool | {"connect_args": {"check_same_thread": False, "timeout": 30}}
     else:
-        options |= {"pool_size": 20, "max_overflow": 20, "pool_pre_ping": True}
+        options |= pool | {"pool_pre_ping": True}
     engine = create_engine(url, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)

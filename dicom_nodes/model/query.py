@@ -30,7 +30,8 @@ class Query:
     """A C-FIND, C-MOVE or C-GET identifier, decoded.
 
     `keys` maps DICOM keywords to text as received, several values joined by a backslash; empty means universal
-    matching. `other_keys` are elements that this node does not know by keyword or that are sequences.
+    matching. A key inside a sequence's item is named `Sequence.Keyword`, an empty sequence by its keyword.
+    `other_keys` are elements that this node does not know by keyword, or cannot read.
     `relational` allows keys of a level without the unique keys of the levels above (DICOM PS3.4 C.4.1.2.2.1).
     """
 
@@ -42,4 +43,7 @@ class Query:
 
 
 Match = Mapping[str, str]
-"""One answer: DICOM keywords to text, several values joined by a backslash; empty where there is no value."""
+"""One answer: DICOM keywords to text, several values joined by a backslash; empty where there is no value.
+
+`Sequence.Keyword` stands for an element in the sequence's only item; where all of them are empty there is no item.
+"""

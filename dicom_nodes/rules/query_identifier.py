@@ -16,11 +16,18 @@ SUPPORTED_KEYS: Mapping[QueryLevel, Mapping[str, Matching]] = {
         "PatientBirthTime": _TIME, "PatientSex": _TEXT, "PatientComments": _TEXT,
         "NumberOfPatientRelatedStudies": _RETURN, "NumberOfPatientRelatedSeries": _RETURN,
         "NumberOfPatientRelatedInstances": _RETURN,
+        "OtherPatientIDs": _TEXT, "OtherPatientIDsSequence.PatientID": _TEXT,
+        "OtherPatientIDsSequence.IssuerOfPatientID": _RETURN, "OtherPatientIDsSequence.TypeOfPatientID": _RETURN,
+        "IssuerOfPatientIDQualifiersSequence.UniversalEntityID": _TEXT,
+        "IssuerOfPatientIDQualifiersSequence.UniversalEntityIDType": _RETURN,
     },
     QueryLevel.STUDY: {
         "StudyInstanceUID": _UID, "StudyDate": _DATE, "StudyTime": _TIME, "AccessionNumber": _TEXT, "StudyID": _TEXT,
         "StudyDescription": _TEXT, "ReferringPhysicianName": _NAME, "NameOfPhysiciansReadingStudy": _NAME,
         "PatientAge": _TEXT, "PatientSize": _NUMBER, "PatientWeight": _NUMBER, "ModalitiesInStudy": _TEXT,
+        "IssuerOfAccessionNumberSequence.LocalNamespaceEntityID": _TEXT,
+        "IssuerOfAccessionNumberSequence.UniversalEntityID": _TEXT,
+        "IssuerOfAccessionNumberSequence.UniversalEntityIDType": _RETURN,
         "SOPClassesInStudy": _UID, "NumberOfStudyRelatedSeries": _RETURN, "NumberOfStudyRelatedInstances": _RETURN,
     },
     QueryLevel.SERIES: {
@@ -38,7 +45,15 @@ SUPPORTED_KEYS: Mapping[QueryLevel, Mapping[str, Matching]] = {
         "CompletionFlag": _TEXT, "VerificationFlag": _TEXT,
     },
 }  # fmt: skip
-"""Keys by the level they belong to, with how each is matched."""
+"""Keys by the level they belong to, with how each is matched; `Sequence.Keyword` is a key inside a sequence's item."""
+
+NHS_ISSUERS = frozenset({"NHS", "NHSNBR", "2.16.840.1.113883.2.1.4.1"})
+"""Names under which the NHS number's authority is known. Of other patient ids the catalogue keeps NHS numbers only."""
+_OTHER_ID, _OTHER_ISSUER = "OtherPatientIDsSequence.PatientID", "OtherPatientIDsSequence.IssuerOfPatientID"
+_ACCESSION_ISSUERS = (
+    "IssuerOfAccessionNumberSequence.LocalNamespaceEntityID",
+    "IssuerOfAccessionNumberSequence.UniversalEntityID",
+)
 
 UNIQUE_KEY: Mapping[QueryLevel, str] = {
     QueryLevel.PATIENT: "PatientID",
@@ -47,6 +62,8 @@ UNIQUE_KEY: Mapping[QueryLevel, str] = {
     QueryLevel.IMAGE: "SOPInstanceUID",
 }
 
+_KEYS_IN_SEQUENCES = tuple(keyword for keys in SUPPORTED_KEYS.values() for keyword in keys if "." in keyword)
+MATCHED_SEQUENCES = frozenset(keyword.partition(".")[0] for keyword in _KEYS_IN_SEQUENCES)
 _ALWAYS_ANSWERED = frozenset({"RetrieveAETitle", "InstanceAvailability", "TimezoneOffsetFromUTC"})
 
 
@@ -89,9 +106,9 @@ def check_query(query: Query) -> CheckedQuery:
     if not query.relational:
         for level in _levels_above(query):
             _require_single(query, UNIQUE_KEY[level])
+    asked, complete = _asked(query)
     keys: dict[str, tuple[QueryLevel, str]] = {}
-    complete = query.other_keys == 0
-    for keyword, text in query.keys.items():
+    for keyword, text in asked.items():
         level_of_key = _level_of(keyword, query.level)
         if level_of_key is None:
             complete = complete and keyword in _ALWAYS_ANSWERED
@@ -99,6 +116,29 @@ def check_query(query: Query) -> CheckedQuery:
         _require_form(SUPPORTED_KEYS[level_of_key][keyword], text)
         keys[keyword] = (level_of_key, text)
     return CheckedQuery(query.root, query.level, keys, complete)
+
+
+def _asked(query: Query) -> tuple[dict[str, str], bool]:
+    """The keys, those of sequences as this node keeps them; False where one cannot be matched.
+
+    An empty sequence asks for all that is known of it. Either form of an accession number's issuer names it, because
+    the catalogue keeps one. An other patient id under an issuer that is not the NHS is not in the catalogue at all: it
+    counts as unsupported, never as "no such patient".
+    """
+    keys, complete = dict(query.keys), query.other_keys == 0
+    for sequence in [keyword for keyword in keys if keyword in MATCHED_SEQUENCES]:
+        del keys[sequence]
+        keys = {keyword: "" for keyword in _KEYS_IN_SEQUENCES if keyword.startswith(f"{sequence}.")} | keys
+    issuer = keys.get(_OTHER_ISSUER, "").strip()
+    if issuer and issuer.upper() not in NHS_ISSUERS:
+        complete = False
+        keys[_OTHER_ID] = ""
+    for keyword in ("OtherPatientIDs", _OTHER_ID):
+        if keyword in keys:
+            keys[keyword] = keys[keyword].replace(" ", "")
+    issuers = "\\".join(text for keyword in _ACCESSION_ISSUERS if (text := keys.get(keyword, "").strip()))
+    keys |= {keyword: issuers for keyword in _ACCESSION_ISSUERS if keyword in keys}
+    return keys, complete
 
 
 def check_retrieve(query: Query) -> RetrieveSelection:

@@ -1,6 +1,7 @@
 """Attribute matching of C-FIND (DICOM PS3.4 C.2.2.2): does a stored value meet the value of a key?"""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -77,38 +78,92 @@ def comparable_time(text: str, filler: str = "0") -> str:
     return re.sub(r"[:. ]", "", text).ljust(12, filler)[:12]
 
 
-def matches(matching: Matching, wanted: str, stored: str) -> bool:
-    """Whether a stored value (several joined by backslashes) meets the key; any of several is enough.
+Test = Callable[[str], bool]
+"""Whether a stored value meets a key."""
+
+
+def matcher(matching: Matching, wanted: str) -> Test | None:
+    """A key read once, for as many stored values as there are; None where it matches everything.
+
+    A stored value may be several joined by backslashes: any of them is enough.
 
     Raises:
-        IdentifierMismatch: the key's own value is malformed.
+        IdentifierMismatch: the key's value is malformed.
     """
     if matching is Matching.RETURN_ONLY or is_universal(matching, wanted):
-        return True
-    return any(_meets(matching, wanted, value.strip()) for value in stored.split("\\"))
+        return None
+    meets = _single_matcher(matching, wanted)
+    return lambda stored: any(map(meets, _stripped(stored))) if "\\" in stored else meets(stored.strip())
 
 
-def _meets(matching: Matching, wanted: str, value: str) -> bool:
+def matches(matching: Matching, wanted: str, stored: str) -> bool:
+    """Whether a stored value meets the key; as `matcher`."""
+    meets = matcher(matching, wanted)
+    return meets is None or meets(stored)
+
+
+def values_of(matching: Matching, wanted: str) -> tuple[str, ...]:
+    """The alternatives a key names, as they are compared."""
+    parts = wanted.split("\\")
+    match matching:
+        case Matching.UID:
+            return tuple(dict.fromkeys(part.strip("\0 ") for part in parts))
+        case Matching.NAME:
+            return tuple(dict.fromkeys(fold(part) for part in parts))
+    return tuple(dict.fromkeys(part.strip() for part in parts))
+
+
+def _stripped(stored: str) -> list[str]:
+    return [value.strip() for value in stored.split("\\")]
+
+
+def _single_matcher(matching: Matching, wanted: str) -> Test:
     match matching:
         case Matching.DATE:
-            return bool(value) and date_range(wanted).holds(value.replace(".", ""))
+            dates = date_range(wanted)
+            return lambda value: bool(value) and dates.holds(value.replace(".", ""))
         case Matching.TIME:
-            return bool(value) and time_range(wanted).holds(comparable_time(value))
+            times = time_range(wanted)
+            return lambda value: bool(value) and times.holds(comparable_time(value))
         case Matching.NUMBER:
-            return any(_number(part) == _number(value) for part in wanted.split("\\"))
+            numbers = {_number(part) for part in values_of(matching, wanted)}
+            return lambda value: _number(value) in numbers
         case Matching.UID:
-            return value in {part.strip("\0 ") for part in wanted.split("\\")}
+            return frozenset(values_of(matching, wanted)).__contains__
         case Matching.NAME:
-            groups = [fold(value), *fold(value).split("=")]
-            return any(_fits(fold(part), group) for part in wanted.split("\\") for group in groups)
-    return any(_fits(part.strip(), value) for part in wanted.split("\\"))
+            fits = [(pattern.count("^"), _fitting((pattern,))) for pattern in values_of(matching, wanted)]
+            return lambda value: any(fit(_padded(form, n)) for form in _name_forms(value) for n, fit in fits)
+    return _fitting(values_of(matching, wanted))
 
 
-def _fits(pattern: str, value: str) -> bool:
-    if not has_wildcard(pattern):
-        return pattern == value
-    translated = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
-    return re.fullmatch(translated, value, re.DOTALL) is not None
+def _name_forms(value: str) -> tuple[str, ...]:
+    """A name as a whole, and each of its component groups (alphabetic, ideographic, phonetic)."""
+    folded = fold(value)
+    return (folded, *folded.split("=")) if "=" in folded else (folded,)
+
+
+def _padded(name: str, carets: int) -> str:
+    """With the empty trailing components that a key names: `Smith^*` is also a Smith without a given name."""
+    return name + "^" * (carets - name.count("^"))
+
+
+def _fitting(patterns: tuple[str, ...]) -> Test:
+    exact = frozenset(pattern for pattern in patterns if not has_wildcard(pattern))
+    wild = [_translated(pattern) for pattern in patterns if has_wildcard(pattern)]
+    return lambda value: value in exact or any(pattern.fullmatch(value) for pattern in wild)
+
+
+def _translated(pattern: str) -> re.Pattern[str]:
+    """As a regular expression that takes linear time: what lies between two asterisks is matched at its first place."""
+    first, *middle = (_without_asterisk(part) for part in re.split(r"\*+", pattern))
+    if not middle:
+        return re.compile(first, re.DOTALL)
+    last = middle.pop()
+    return re.compile(first + "".join(f"(?>.*?{part})" for part in middle) + f".*{last}", re.DOTALL)
+
+
+def _without_asterisk(part: str) -> str:
+    return "".join("." if character == "?" else re.escape(character) for character in part)
 
 
 def _number(text: str) -> float | str:

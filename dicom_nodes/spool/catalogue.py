@@ -22,17 +22,21 @@ from dicom_nodes.spool import tables
 from dicom_nodes.spool.catalogue_rows import (
     OWNER_BY_STUDY_UID,
     QUARANTINED_BY_ID,
-    STORED_OBJECT_BY_UID,
     as_second_content,
     merged_owner,
     owner_in,
-    place_columns,
-    stored_object,
-    stored_object_of,
     study_header,
 )
+from dicom_nodes.spool.column_types import packed_uid
 from dicom_nodes.spool.committer import BATCH, Committer
 from dicom_nodes.spool.growth import add_instances
+from dicom_nodes.spool.instances import (
+    STORED_OBJECT_BY_PACKED_UID,
+    place_columns,
+    stored_instance,
+    stored_object,
+    stored_object_of,
+)
 from dicom_nodes.spool.location import SegmentLife
 from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.point_lookups import PointLookups
@@ -68,7 +72,7 @@ class SqlCatalogue:
         self.committer = Committer(self._commit)
         lookups = PointLookups(database.engine)
         database.before_dispose(lookups.close)
-        self._instance_by_uid = lookups.prepared(STORED_OBJECT_BY_UID)
+        self._instance_by_uid = lookups.prepared(STORED_OBJECT_BY_PACKED_UID)
         self._owner_by_uid = lookups.prepared(OWNER_BY_STUDY_UID)
         self._quarantined_by_id = lookups.prepared(QUARANTINED_BY_ID)
 
@@ -126,7 +130,7 @@ class SqlCatalogue:
         noted = self.committer.find(sop_instance_uid)
         if noted is not None:
             return _stored(noted)
-        return stored_object_of(self._instance_by_uid(sop_instance_uid))
+        return stored_object_of(self._instance_by_uid(packed_uid(sop_instance_uid)))
 
     def owner_of(self, study_instance_uid: str) -> StudyOwner | None:
         noted = self.committer.owner_of(study_instance_uid)
@@ -198,10 +202,10 @@ class SqlCatalogue:
 
     def instances(self, study_instance_uid: str) -> Sequence[StoredObject]:
         self.committer.wait_until_committed(_CATCH_UP_S)
-        columns = tables.instance.c
+        columns = stored_instance.c
         with self._database.read() as connection:
             rows = connection.execute(
-                select(tables.instance)
+                select(stored_instance)
                 .where(columns.study_instance_uid == study_instance_uid)
                 .order_by(columns.series_instance_uid, columns.sop_instance_uid)
             ).all()

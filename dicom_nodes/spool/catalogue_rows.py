@@ -6,26 +6,15 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, select
 
-from dicom_nodes.model.instance import (
-    InstanceHeader,
-    QuarantinedInstance,
-    SpooledInstance,
-    StoredObject,
-    quarantine_id_of,
-)
+from dicom_nodes.model.instance import InstanceHeader, QuarantinedInstance, SpooledInstance, quarantine_id_of
 from dicom_nodes.model.study import StudyOwner
 from dicom_nodes.rules.person_name import fold
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.location import Place, SegmentLife, place_of
+from dicom_nodes.spool.instances import short
 
 OTHER_ACCESSIONS = "OtherAccessionNumbers"
 """Not a DICOM keyword: further accession numbers that images of one study carry, for a person to sort out."""
-_OBJECT, _STUDY = tables.instance.c, tables.study.c
-STORED_OBJECT_BY_UID = select(
-    _OBJECT.sop_instance_uid, _OBJECT.sop_class_uid, _OBJECT.study_instance_uid, _OBJECT.series_instance_uid,
-    _OBJECT.transfer_syntax_uid, _OBJECT.digest, _OBJECT.size_bytes, _OBJECT.origin, _OBJECT.segment, _OBJECT.epoch,
-    _OBJECT.offset,
-).where(_OBJECT.sop_instance_uid == bindparam("key"))  # fmt: skip
+_STUDY = tables.study.c
 OWNER_BY_STUDY_UID = select(
     _STUDY.origin, _STUDY.patient_id_issuer, _STUDY.patient_id, _STUDY.nhs_number, _STUDY.birth_date,
     _STUDY.patient_name_folded,
@@ -45,10 +34,6 @@ _SERIES_ATTRIBUTES = {
     "ProtocolName", "Laterality", "PerformingPhysicianName", "OperatorsName", "Manufacturer", "ManufacturerModelName",
     "StationName", "InstitutionName", "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime",
 }  # fmt: skip
-_IMAGE_ATTRIBUTES = {
-    "ImageType", "ContentDate", "ContentTime", "AcquisitionDate", "AcquisitionNumber", "Rows", "Columns",
-    "BitsAllocated", "NumberOfFrames", "CompletionFlag", "VerificationFlag",
-}  # fmt: skip
 
 
 def folded(text: str | None) -> str | None:
@@ -67,13 +52,13 @@ def study_row(spooled: SpooledInstance) -> dict[str, Any]:
         "nhs_number": header.nhs_number,
         "patient_name": found.get("PatientName"),
         "patient_name_folded": folded(found.get("PatientName")),
-        "patient_birth_date": _short(found.get("PatientBirthDate"), 8),
-        "patient_sex": _short(found.get("PatientSex"), 16),
+        "patient_birth_date": _date(found.get("PatientBirthDate")),
+        "patient_sex": short(found.get("PatientSex"), 16),
         "birth_date": header.birth_date,
         "accession_number": header.accession_number,
         "accession_issuer": header.accession_issuer,
-        "study_date": _short(found.get("StudyDate"), 8),
-        "study_time": _short(found.get("StudyTime"), 16),
+        "study_date": _date(found.get("StudyDate")),
+        "study_time": short(found.get("StudyTime"), 16),
         "studied_at": header.study_time,
         "study_id": found.get("StudyID"),
         "study_description": found.get("StudyDescription"),
@@ -98,35 +83,13 @@ def series_row(header: InstanceHeader) -> dict[str, Any]:
     return {
         "study_instance_uid": header.study_instance_uid,
         "series_instance_uid": header.series_instance_uid,
-        "modality": _short(found.get("Modality"), 16),
-        "series_number": _short(found.get("SeriesNumber"), 16),
+        "modality": short(found.get("Modality"), 16),
+        "series_number": short(found.get("SeriesNumber"), 16),
         "series_description": found.get("SeriesDescription"),
-        "body_part_examined": _short(found.get("BodyPartExamined"), 16),
-        "series_date": _short(found.get("SeriesDate"), 8),
-        "series_time": _short(found.get("SeriesTime"), 16),
+        "body_part_examined": short(found.get("BodyPartExamined"), 16),
+        "series_date": _date(found.get("SeriesDate")),
+        "series_time": short(found.get("SeriesTime"), 16),
         "attributes": _chosen(found, _SERIES_ATTRIBUTES),
-    }
-
-
-def instance_row(spooled: SpooledInstance) -> dict[str, Any]:
-    """The row of an instance."""
-    header, provenance = spooled.header, spooled.provenance
-    return {
-        "sop_instance_uid": header.sop_instance_uid,
-        "sop_class_uid": header.sop_class_uid,
-        "series_instance_uid": header.series_instance_uid,
-        "study_instance_uid": header.study_instance_uid,
-        "transfer_syntax_uid": header.transfer_syntax_uid,
-        "instance_number": _short(header.attributes.get("InstanceNumber"), 16),
-        "digest": spooled.digest,
-        "size_bytes": spooled.size_bytes,
-        "origin": provenance.origin,
-        "channel": provenance.channel.value,
-        "sending_ae_title": provenance.sending_ae_title,
-        "received_at": provenance.received_at,
-        **place_columns(spooled.location),
-        "attributes": _chosen(header.attributes, _IMAGE_ATTRIBUTES),
-        "archived_at": None,
     }
 
 
@@ -230,46 +193,10 @@ def as_second_content(spooled: SpooledInstance) -> QuarantinedInstance:
     )
 
 
-def stored_object(row: Row[Any]) -> StoredObject:
-    """An instance row as senders need it."""
-    return StoredObject(
-        sop_instance_uid=row.sop_instance_uid,
-        sop_class_uid=row.sop_class_uid,
-        study_instance_uid=row.study_instance_uid,
-        series_instance_uid=row.series_instance_uid,
-        transfer_syntax_uid=row.transfer_syntax_uid,
-        digest=row.digest,
-        size_bytes=row.size_bytes,
-        origin=row.origin,
-        location=location_in(row),
-    )
-
-
-def stored_object_of(values: tuple[Any, ...] | None) -> StoredObject | None:
-    """The same from what `STORED_OBJECT_BY_UID` selects, as a driver gives it."""
-    if values is None:
-        return None
-    place = Place(SegmentLife(values[8], values[9]), values[10])
-    return StoredObject(
-        values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7], place.location
-    )
-
-
-def place_columns(location: str) -> dict[str, int]:
-    """A location as the columns `segment`, `epoch` and `offset`."""
-    (number, epoch), offset = place_of(location)
-    return {"segment": number, "epoch": epoch, "offset": offset}
-
-
-def location_in(row: Row[Any]) -> str:
-    """The location that a row's columns say."""
-    return Place(SegmentLife(row.segment, row.epoch), row.offset).location
-
-
 def _chosen(attributes: dict[str, str], keywords: set[str]) -> dict[str, str]:
     return {keyword: text for keyword, text in attributes.items() if keyword in keywords}
 
 
-def _short(text: str | None, longest: int) -> str | None:
-    """A key as a column takes it; an overlong value is not a value of that kind and matches nothing."""
-    return text if text is None or len(text) <= longest else None
+def _date(text: str | None) -> str | None:
+    """A date as columns compare it; `2026.03.01` is the form of ACR-NEMA (DICOM PS3.5 table 6.2-1, DA)."""
+    return short(text and text.replace(".", ""), 8)

@@ -12,7 +12,9 @@ from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
 from dicom_nodes.model.instance import Channel, SpooledInstance
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.catalogue_rows import filled_in, instance_row, series_row, study_row
+from dicom_nodes.spool.catalogue_rows import filled_in, series_row, study_row
+from dicom_nodes.spool.instances import write_instances
+from dicom_nodes.spool.search_entries import index_studies
 
 _KEYS_AT_ONCE = 400
 
@@ -38,7 +40,8 @@ def add_instances(connection: Connection, batch: Sequence[SpooledInstance]) -> G
         study.series_added = series.added_to(study.uid)
     _write_studies(connection, list(studies.values()))
     _write_series(connection, series)
-    connection.execute(insert(tables.instance), [instance_row(spooled) for spooled in fresh])
+    write_instances(connection, fresh)
+    index_studies(connection, list(studies))
     acquired = {s.header.study_instance_uid for s in fresh if s.provenance.channel is Channel.ACQUIRED}
     return Growth(tuple(sorted(acquired)), second)
 

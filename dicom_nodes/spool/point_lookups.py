@@ -72,6 +72,6 @@ class PointLookup:
     def __init__(self, lookups: PointLookups, text: str, parameter: str | None) -> None:
         self._lookups, self._text, self._parameter = lookups, text, parameter
 
-    def __call__(self, key: str) -> Values | None:
+    def __call__(self, key: str | bytes) -> Values | None:
         """The row with this key, or None."""
         return self._lookups.first(self._text, (key,) if self._parameter is None else {self._parameter: key})

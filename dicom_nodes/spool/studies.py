@@ -20,7 +20,8 @@ from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.instance import Channel, StoredObject
 from dicom_nodes.model.study import GrowingStudy
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.catalogue_rows import OTHER_ACCESSIONS, stored_object
+from dicom_nodes.spool.catalogue_rows import OTHER_ACCESSIONS
+from dicom_nodes.spool.instances import stored_instance, stored_object
 from dicom_nodes.spool.outbox import SqlOutbox
 
 
@@ -67,10 +68,10 @@ class SqlStudies:
             return number
 
     def instances_to_archive(self, study_instance_uid: str) -> Sequence[StoredObject]:
-        instance = tables.instance.c
+        instance = stored_instance.c
         with self._database.read() as connection:
             rows = connection.execute(
-                select(tables.instance)
+                select(stored_instance)
                 .where(
                     instance.study_instance_uid == study_instance_uid,
                     instance.channel == Channel.ACQUIRED.value,
@@ -97,7 +98,7 @@ class SqlStudies:
     def _announce_archived(self, connection: Connection, study_instance_uid: str) -> None:
         """Put the fact into the outbox once the newest revision is wholly archived."""
         row = _locked(connection, study_instance_uid)
-        instance = tables.instance.c
+        instance = stored_instance.c
         waiting = connection.execute(
             select(func.count()).where(
                 instance.study_instance_uid == study_instance_uid,
@@ -136,9 +137,9 @@ def _locked(connection: Connection, study_instance_uid: str) -> Row[Any] | None:
 
 
 def _manifest(connection: Connection, study_instance_uid: str) -> Manifest:
-    instance = tables.instance.c
+    instance = stored_instance.c
     rows = connection.execute(
-        select(tables.instance)
+        select(stored_instance)
         .where(instance.study_instance_uid == study_instance_uid, instance.channel == Channel.ACQUIRED.value)
         .order_by(instance.sop_instance_uid)
     ).all()

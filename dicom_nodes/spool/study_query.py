@@ -1,66 +1,29 @@
-"""Answers queries from the catalogue's tables: SQL narrows, the rules of matching decide.
+"""Answers queries and resolves retrieves from the catalogue's tables: SQL narrows, the rules of matching decide.
 
-SQL alone cannot: its LIKE is case-sensitive on one database and not on the other. What it lets through is always a
-superset of what matches, so both databases answer alike.
+An answer is read page by page, each in a short transaction of its own: a workstation that reads slowly, or a million
+rows, hold neither a connection nor a snapshot (which on SQLite keeps the write-ahead log from being emptied). A study
+that is here all the while is answered once; one that comes or changes meanwhile, as it was when its page was read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, distinct, func, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, tuple_
 
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.model.errors import IdentifierMismatch
 from dicom_nodes.model.instance import StoredObject
 from dicom_nodes.model.query import Match, QueryLevel
-from dicom_nodes.rules.person_name import fold
 from dicom_nodes.rules.query_identifier import CheckedQuery, RetrieveSelection
-from dicom_nodes.rules.query_matching import Matching, date_range, has_wildcard, is_universal, matches
-from dicom_nodes.spool.catalogue_rows import stored_object
-from dicom_nodes.spool.tables import instance, series, study
+from dicom_nodes.spool.instances import stored_instance, stored_object
+from dicom_nodes.spool.query_columns import AnswerShape, shape_of, worded
+from dicom_nodes.spool.query_conditions import conditions
+from dicom_nodes.spool.query_counts import counted
+from dicom_nodes.spool.query_walks import Position, Walk, is_by_patient, walks
+from dicom_nodes.spool.tables import patient_id_text, patient_issuer_text, study
 
-_COLUMNS: Mapping[str, Any] = {
-    "PatientID": study.c.patient_id,
-    "IssuerOfPatientID": study.c.patient_id_issuer,
-    "PatientName": study.c.patient_name,
-    "PatientBirthDate": study.c.patient_birth_date,
-    "PatientSex": study.c.patient_sex,
-    "StudyInstanceUID": study.c.study_instance_uid,
-    "StudyDate": study.c.study_date,
-    "StudyTime": study.c.study_time,
-    "AccessionNumber": study.c.accession_number,
-    "StudyID": study.c.study_id,
-    "StudyDescription": study.c.study_description,
-    "ReferringPhysicianName": study.c.referring_physician_name,
-    "ModalitiesInStudy": study.c.modalities,
-    "NumberOfStudyRelatedSeries": study.c.series_count,
-    "NumberOfStudyRelatedInstances": study.c.instance_count,
-    "SeriesInstanceUID": series.c.series_instance_uid,
-    "Modality": series.c.modality,
-    "SeriesNumber": series.c.series_number,
-    "SeriesDescription": series.c.series_description,
-    "BodyPartExamined": series.c.body_part_examined,
-    "SeriesDate": series.c.series_date,
-    "SeriesTime": series.c.series_time,
-    "NumberOfSeriesRelatedInstances": series.c.instance_count,
-    "SOPInstanceUID": instance.c.sop_instance_uid,
-    "SOPClassUID": instance.c.sop_class_uid,
-    "InstanceNumber": instance.c.instance_number,
-}
-_FOLDED: Mapping[str, Any] = {
-    "PatientName": study.c.patient_name_folded,
-    "ReferringPhysicianName": study.c.referring_physician_name_folded,
-}
-_ATTRIBUTES: Mapping[QueryLevel, Any] = {
-    QueryLevel.PATIENT: study.c.attributes,
-    QueryLevel.STUDY: study.c.attributes,
-    QueryLevel.SERIES: series.c.attributes,
-    QueryLevel.IMAGE: instance.c.attributes,
-}
-_PATIENT_COUNTS = frozenset(
-    {"NumberOfPatientRelatedStudies", "NumberOfPatientRelatedSeries", "NumberOfPatientRelatedInstances"}
-)
-_ROWS_AT_A_TIME = 200
+FIRST_PAGE_ROWS, PAGE_ROWS = 200, 1000
+_Patient = tuple[str, ...]
 
 
 class StudyQuery:
@@ -69,16 +32,26 @@ class StudyQuery:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, query: CheckedQuery) -> Iterator[Match]:
-        """Stream the matches of a query, in the order of their UIDs.
+    def find(self, query: CheckedQuery, is_cancelled: Callable[[], bool] = lambda: False) -> Iterator[Match]:
+        """Stream the matches of a query; end early once `is_cancelled` says so.
 
         Where the Patient ID is a key its issuer is answered too: the same number may stand for two patients.
         """
-        statement = _statement(query)
-        with self._database.read() as connection:
-            streaming = connection.execution_options(yield_per=_ROWS_AT_A_TIME)
-            with streaming.execute(statement) as rows:
-                yield from _answers(query, rows, connection)
+        shape, patients = shape_of(query), _Patients()
+        for walk in walks(query, self._last_study_key):
+            step = _Step(query, walk, shape)
+            position: Position | None = None
+            limit = FIRST_PAGE_ROWS
+            while not is_cancelled():
+                rows, found = self._page(step, position, limit)
+                for patient, values in found:
+                    if query.level is not QueryLevel.PATIENT or patients.is_new(patient, is_by_patient(walk)):
+                        yield worded(values)
+                if len(rows) < limit:
+                    break
+                position, limit = step.position(rows[-1]), PAGE_ROWS
+            if is_cancelled():
+                return
 
     def select(self, selection: RetrieveSelection) -> Sequence[StoredObject]:
         """The instances under the unique keys.
@@ -90,159 +63,110 @@ class StudyQuery:
             _require_one_issuer(selection, connection)
             return [stored_object(row) for row in connection.execute(_selection_statement(selection))]
 
+    def _page(
+        self, step: "_Step", position: Position | None, limit: int
+    ) -> tuple[Sequence[Row[Any]], list[tuple[_Patient, dict[str, str]]]]:
+        """A page of rows, and the patient and values of each that matches."""
+        with self._database.read() as connection:
+            rows = connection.execute(step.statement(position, limit)).all()
+            kept = [(row, values) for row in rows if (values := step.values(row)) is not None]
+            if step.shape.counted:
+                step.count(connection, kept)
+        late = step.shape.late_tests
+        met = [(row, values) for row, values in kept if all(test(values[keyword]) for keyword, test in late)]
+        return rows, [(step.patient(row), values) for row, values in met]
 
-def _answers(query: CheckedQuery, rows: Iterable[Row[Any]], connection: Connection) -> Iterator[Match]:
-    """The rows that match, one for each patient at PATIENT level (rows come ordered by patient)."""
-    last_patient: tuple[object, ...] | None = None
-    for row in rows:
-        values = _values(query, row, connection)
-        if not _is_match(query, values):
-            continue
-        if query.level is QueryLevel.PATIENT:
-            if _patient_key(row) == last_patient:
-                continue
-            last_patient = _patient_key(row)
-        yield values
-
-
-def _statement(query: CheckedQuery) -> Select[Any]:
-    source, columns, order = _source(query.level)
-    conditions = [
-        condition
-        for keyword, (_, wanted) in query.keys.items()
-        if (condition := _condition(keyword, query.matching(keyword), wanted)) is not None
-    ]
-    return select(*columns).select_from(source).where(and_(True, *conditions)).order_by(*order)
+    def _last_study_key(self) -> int:
+        with self._database.read() as connection:
+            return connection.execute(select(func.max(study.c.study_key))).scalar_one() or 0
 
 
-def _source(level: QueryLevel) -> tuple[FromClause, list[Any], list[Any]]:
-    if level in {QueryLevel.PATIENT, QueryLevel.STUDY}:
-        by_patient = [study.c.patient_id_issuer, study.c.patient_id, study.c.study_instance_uid]
-        return study, [study], by_patient if level is QueryLevel.PATIENT else [study.c.study_instance_uid]
-    joined: FromClause = study.join(series, series.c.study_instance_uid == study.c.study_instance_uid)
-    if level is QueryLevel.SERIES:
-        return joined, [study, series], [study.c.study_instance_uid, series.c.series_instance_uid]
-    joined = joined.join(
-        instance,
-        and_(
-            instance.c.study_instance_uid == series.c.study_instance_uid,
-            instance.c.series_instance_uid == series.c.series_instance_uid,
-        ),
-    )
-    return joined, [study, series, instance], [instance.c.study_instance_uid, instance.c.sop_instance_uid]
+class _Step:
+    """One walk of a query as a statement, and its rows taken apart: position, present, patient, values."""
+
+    def __init__(self, query: CheckedQuery, walk: Walk, shape: AnswerShape) -> None:
+        self.shape, self._walk = shape, walk
+        self._identity: tuple[Any, ...] = (patient_id_text, patient_issuer_text, study.c.study_instance_uid)
+        if not shape.counted and query.level is not QueryLevel.PATIENT:
+            self._identity = ()
+        columns = (*walk.order, *walk.present, *self._identity, *shape.columns)
+        self._ends = len(walk.order), len(walk.order) + len(walk.present)
+        self._values_from = self._ends[1] + len(self._identity)
+        named = [column.label(f"c{number}") for number, column in enumerate(columns)]
+        met = conditions(query, walk.covered)
+        self._statement = select(*named).select_from(walk.source).where(walk.condition, *met).order_by(*walk.order)
+
+    def statement(self, behind: Position | None, limit: int) -> Select[Any]:
+        statement = self._statement.limit(limit)
+        if behind is None:
+            return statement
+        order = self._walk.order
+        last = [bindparam(None, value, type_=column.type) for column, value in zip(order, behind, strict=True)]
+        tables = {id(table) for column in order for table in column._from_objects}
+        if len(tables) > 1:  # an index of one table knows only its own part of the position
+            first = [n for n, column in enumerate(order) if column._from_objects == order[0]._from_objects]
+            statement = statement.where(tuple_(*(order[n] for n in first)) >= tuple_(*(last[n] for n in first)))
+        return statement.where(tuple_(*order) > tuple_(*last))
+
+    def position(self, row: Row[Any]) -> Position:
+        return tuple(row[: self._ends[0]])
+
+    def patient(self, row: Row[Any]) -> _Patient:
+        """A patient is (id, issuer); a study without an id is nobody else's."""
+        if not self._identity:
+            return ()
+        patient_id, issuer, study_instance_uid = row[self._ends[1] : self._values_from]
+        return (patient_id, issuer) if patient_id else ("", "", study_instance_uid)
+
+    def values(self, row: Row[Any]) -> dict[str, str] | None:
+        takes = self._walk.takes
+        if takes is not None and not takes(tuple(row[self._ends[0] : self._ends[1]])):
+            return None
+        return self.shape.values(row[self._values_from :])
+
+    def count(self, connection: Connection, rows: Sequence[tuple[Row[Any], dict[str, str]]]) -> None:
+        """Add what no row holds to the values of each."""
+        identities = [tuple(row[self._ends[1] : self._values_from]) for row, _ in rows]
+        for (_, values), counts in zip(rows, counted(connection, self.shape.counted, identities), strict=True):
+            values.update(counts)
 
 
-def _condition(keyword: str, matching: Matching, wanted: str) -> ColumnElement[bool] | None:
-    """What SQL can rule out; None leaves it to the rules."""
-    column = _COLUMNS.get(keyword)
-    if column is None or is_universal(matching, wanted):
-        return None
-    match matching:
-        case Matching.UID:
-            return column.in_([part.strip("\0 ") for part in wanted.split("\\")])  # type: ignore[no-any-return]
-        case Matching.NAME:
-            return or_(*(_name_condition(_FOLDED[keyword], part) for part in wanted.split("\\")))
-        case Matching.DATE:
-            bounds = date_range(wanted)
-            limits = [column >= bounds.low] if bounds.low else []
-            return and_(True, *limits, *([column <= bounds.high] if bounds.high else []))
-        case Matching.TEXT if keyword == "ModalitiesInStudy":
-            return or_(*(column.like(f"%\\\\{_like(part)}\\\\%", escape="\\") for part in wanted.split("\\")))
-        case Matching.TEXT:
-            return or_(*(_text_condition(column, part.strip()) for part in wanted.split("\\")))
-    return None
+class _Patients:
+    """Which patients were answered: all of them, unless their studies follow each other."""
 
+    def __init__(self) -> None:
+        self._seen: set[_Patient] = set()
 
-def _text_condition(column: Any, part: str) -> ColumnElement[bool]:
-    like: ColumnElement[bool] = column.like(_like(part), escape="\\")
-    return like if has_wildcard(part) else column == part
-
-
-def _name_condition(column: Any, part: str) -> ColumnElement[bool]:
-    pattern = _like(fold(part))
-    return or_(column.like(f"{pattern}%", escape="\\"), column.like(f"%={pattern}%", escape="\\"))
-
-
-def _like(text: str) -> str:
-    """A LIKE pattern in which only `*` and `?` are wildcards."""
-    escaped = text.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped.replace("*", "%").replace("?", "_")
-
-
-def _values(query: CheckedQuery, row: Row[Any], connection: Connection) -> dict[str, str]:
-    values = {keyword: _value(keyword, level, row, connection) for keyword, (level, _) in query.keys.items()}
-    if "PatientID" in values:
-        values["IssuerOfPatientID"] = _value("IssuerOfPatientID", QueryLevel.PATIENT, row, connection)
-    return values
-
-
-def _value(keyword: str, level: QueryLevel, row: Row[Any], connection: Connection) -> str:
-    if keyword in _PATIENT_COUNTS:
-        return str(_patient_count(keyword, row, connection))
-    if keyword == "SOPClassesInStudy":
-        return "\\".join(_sop_classes(row, connection))
-    column = _COLUMNS.get(keyword)
-    value = row._mapping[column] if column is not None else row._mapping[_ATTRIBUTES[level]].get(keyword)
-    if keyword == "ModalitiesInStudy":
-        return str(value or "").strip("\\")
-    return "" if value is None else str(value)
-
-
-def _is_match(query: CheckedQuery, values: Mapping[str, str]) -> bool:
-    return all(matches(query.matching(keyword), wanted, values[keyword]) for keyword, (_, wanted) in query.keys.items())
-
-
-def _patient_key(row: Row[Any]) -> tuple[object, ...]:
-    """A patient is (issuer, id); a study without an id is nobody else's."""
-    patient_id = row._mapping[study.c.patient_id]
-    if not patient_id:
-        return ("", row._mapping[study.c.study_instance_uid])
-    return (row._mapping[study.c.patient_id_issuer], patient_id)
-
-
-def _patient_count(keyword: str, row: Row[Any], connection: Connection) -> int:
-    counted = {
-        "NumberOfPatientRelatedStudies": func.count(),
-        "NumberOfPatientRelatedSeries": func.coalesce(func.sum(study.c.series_count), 0),
-        "NumberOfPatientRelatedInstances": func.coalesce(func.sum(study.c.instance_count), 0),
-    }[keyword]
-    if not row._mapping[study.c.patient_id]:
-        same = study.c.study_instance_uid == row._mapping[study.c.study_instance_uid]
-    else:
-        same = and_(
-            study.c.patient_id == row._mapping[study.c.patient_id],
-            study.c.patient_id_issuer.is_not_distinct_from(row._mapping[study.c.patient_id_issuer]),
-        )
-    return int(connection.execute(select(counted).select_from(study).where(same)).scalar_one())
-
-
-def _sop_classes(row: Row[Any], connection: Connection) -> Sequence[str]:
-    uid = row._mapping[study.c.study_instance_uid]
-    statement = select(distinct(instance.c.sop_class_uid)).where(instance.c.study_instance_uid == uid)
-    return sorted(connection.execute(statement).scalars())
+    def is_new(self, patient: _Patient, follow_each_other: bool) -> bool:
+        if patient in self._seen:
+            return False
+        if follow_each_other:
+            self._seen.clear()
+        self._seen.add(patient)
+        return True
 
 
 def _selection_statement(selection: RetrieveSelection) -> Select[Any]:
-    statement = select(instance).join(study, study.c.study_instance_uid == instance.c.study_instance_uid)
+    columns = stored_instance.c
+    statement = select(stored_instance)
     if selection.patient_id is not None:
-        statement = statement.where(study.c.patient_id == selection.patient_id)
-    if selection.patient_id_issuer is not None:
-        statement = statement.where(study.c.patient_id_issuer == selection.patient_id_issuer)
+        statement = statement.join(study, study.c.study_instance_uid == columns.study_instance_uid)
+        statement = statement.where(patient_id_text == selection.patient_id)
+        if selection.patient_id_issuer is not None:
+            statement = statement.where(patient_issuer_text == selection.patient_id_issuer)
     for column, uids in (
-        (instance.c.study_instance_uid, selection.study_instance_uids),
-        (instance.c.series_instance_uid, selection.series_instance_uids),
-        (instance.c.sop_instance_uid, selection.sop_instance_uids),
+        (columns.study_instance_uid, selection.study_instance_uids),
+        (columns.series_instance_uid, selection.series_instance_uids),
+        (columns.sop_instance_uid, selection.sop_instance_uids),
     ):
         if uids:
             statement = statement.where(column.in_(uids))
-    return statement.order_by(
-        instance.c.study_instance_uid, instance.c.series_instance_uid, instance.c.sop_instance_uid
-    )
+    return statement.order_by(columns.study_instance_uid, columns.series_instance_uid, columns.sop_instance_uid)
 
 
 def _require_one_issuer(selection: RetrieveSelection, connection: Connection) -> None:
     if selection.patient_id is None or selection.patient_id_issuer is not None or selection.study_instance_uids:
         return
-    statement = select(study.c.patient_id_issuer).where(study.c.patient_id == selection.patient_id).distinct()
+    statement = select(patient_issuer_text).where(patient_id_text == selection.patient_id).distinct()
     if len(connection.execute(statement).all()) > 1:
         raise IdentifierMismatch("several issuers use this Patient ID: name Issuer of Patient ID")

@@ -1,7 +1,8 @@
 """The node's tables. The catalogue (study, series, instance) can be rebuilt from the spool; the rest cannot.
 
 Dates and times of studies and series are kept as DICOM text (`YYYYMMDD`, `HHMMSS.FFFFFF`), because that is what
-range matching compares (DICOM PS3.4 C.2.2.2.5). `attributes` holds every other header attribute by keyword.
+range matching compares (DICOM PS3.4 C.2.2.2.5). `attributes` holds every other header attribute by keyword. Keys of
+studies and series are never used again, so that nothing left behind can come to mean another patient's.
 """
 
 from sqlalchemy import (
@@ -19,12 +20,15 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    func,
+    literal_column,
 )
 
 from dicom_nodes.foundation.database import UtcDateTime
 from dicom_nodes.foundation.jobs import job_table
+from dicom_nodes.spool.column_types import ByteText, HexBytes, PackedUid, RowKey, UtcMicroseconds
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -33,43 +37,77 @@ schema = Table("schema_version", metadata, Column("version", Integer, nullable=F
 study = Table(
     "study",
     metadata,
-    Column("study_instance_uid", String(64), primary_key=True),
+    Column("study_key", RowKey, primary_key=True),
+    Column("study_instance_uid", ByteText, nullable=False, unique=True),
     Column("origin", String(6), nullable=False),
-    Column("patient_id", Text, index=True),
-    Column("patient_id_issuer", Text),
-    Column("nhs_number", String(10), index=True),
+    Column("patient_id", ByteText),
+    Column("patient_id_issuer", ByteText),
+    Column("nhs_number", ByteText),
     Column("patient_name", Text),
-    Column("patient_name_folded", Text, index=True, comment="case-folded, without diacritics"),
-    Column("patient_birth_date", String(8), index=True),
+    Column("patient_name_folded", ByteText, comment="case-folded, without diacritics"),
+    Column("patient_birth_date", ByteText),
     Column("patient_sex", String(16)),
     Column("birth_date", Date, comment="patient_birth_date where it is a date"),
-    Column("accession_number", Text, index=True),
-    Column("accession_issuer", Text),
-    Column("study_date", String(8), index=True),
+    Column("accession_number", ByteText),
+    Column("accession_issuer", ByteText),
+    Column("study_date", ByteText),
     Column("study_time", String(16)),
     Column("studied_at", UtcDateTime),
     Column("study_id", Text),
     Column("study_description", Text),
     Column("referring_physician_name", Text),
-    Column("referring_physician_name_folded", Text),
+    Column("referring_physician_name_folded", ByteText),
     Column("exam_code", JSON),
     Column("modalities", Text, nullable=False, default="", comment="sorted, each between backslashes: \\CT\\SR\\"),
     Column("series_count", Integer, nullable=False, default=0),
     Column("instance_count", Integer, nullable=False, default=0),
     Column("attributes", JSON, nullable=False),
     Column("sending_ae_title", String(16), nullable=False),
-    Column("last_arrival", UtcDateTime, nullable=False, index=True),
-    Column("growing", Boolean, nullable=False, server_default=false(), index=True),
+    Column("last_arrival", UtcDateTime, nullable=False),
+    Column("growing", Boolean, nullable=False, server_default=false()),
     Column("settled_revision", Integer, nullable=False, default=0),
     Column("archived_revision", Integer, nullable=False, default=0),
+    sqlite_autoincrement=True,
 )
+
+patient_id_text = func.coalesce(study.c.patient_id, literal_column("''"))
+patient_issuer_text = func.coalesce(study.c.patient_id_issuer, literal_column("''"))
+"""Patients in an order without NULL, so that a page of an answer can say where the next begins."""
+
+Index("ix_study_patient", patient_id_text, patient_issuer_text, study.c.study_key)
+Index("ix_study_accession", study.c.accession_number, study.c.study_key)
+Index("ix_study_nhs_number", study.c.nhs_number, study.c.study_key)
+Index("ix_study_birth_date", study.c.patient_birth_date, study.c.study_key)
+Index("ix_study_date", study.c.study_date, study.c.study_key)
+Index("ix_study_last_arrival", study.c.last_arrival)
+Index("ix_study_growing", study.c.last_arrival, sqlite_where=study.c.growing, postgresql_where=study.c.growing)
+
+study_name = Table(
+    "study_name",
+    metadata,
+    Column("folded", ByteText, primary_key=True, comment="a component group of the patient's name, or all of it"),
+    Column("study_key", RowKey, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""What a study is found by under its patient's name: see `search_entries`."""
+
+study_modality = Table(
+    "study_modality",
+    metadata,
+    Column("modality", ByteText, primary_key=True),
+    Column("study_date", ByteText, primary_key=True, comment="empty where the study has none"),
+    Column("study_key", RowKey, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""What a study is found by under each of its modalities: see `search_entries`."""
 
 series = Table(
     "series",
     metadata,
-    Column("study_instance_uid", String(64), ForeignKey("study.study_instance_uid"), primary_key=True),
-    Column("series_instance_uid", String(64), primary_key=True),
-    Column("modality", String(16), index=True),
+    Column("series_key", RowKey, primary_key=True),
+    Column("study_instance_uid", ByteText, ForeignKey("study.study_instance_uid"), nullable=False),
+    Column("series_instance_uid", ByteText, nullable=False),
+    Column("modality", String(16)),
     Column("series_number", String(16)),
     Column("series_description", Text),
     Column("body_part_examined", String(16)),
@@ -77,31 +115,46 @@ series = Table(
     Column("series_time", String(16)),
     Column("instance_count", Integer, nullable=False, default=0),
     Column("attributes", JSON, nullable=False),
-    Index("ix_series_uid", "series_instance_uid"),
+    Index("ix_series_of_study", "study_instance_uid", "series_instance_uid", unique=True),
+    Index("ix_series_uid", "series_instance_uid", "series_key"),
+    sqlite_autoincrement=True,
 )
+
+instance_kind = Table(
+    "instance_kind",
+    metadata,
+    Column("kind_key", Integer, primary_key=True),
+    Column("fingerprint", HexBytes, nullable=False, unique=True, comment="of all that follows"),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("transfer_syntax_uid", Text, nullable=False),
+    Column("origin", String(6), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("sending_ae_title", String(16), nullable=False),
+    Column("attributes", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What many instances have in common, written once."""
 
 instance = Table(
     "instance",
     metadata,
-    Column("sop_instance_uid", String(64), primary_key=True),
-    Column("sop_class_uid", String(64), nullable=False),
-    Column("series_instance_uid", String(64), nullable=False, index=True),
-    Column("study_instance_uid", String(64), nullable=False, index=True),
-    Column("transfer_syntax_uid", String(64), nullable=False),
-    Column("instance_number", String(16)),
-    Column("digest", String(64), nullable=False),
+    Column("series_key", RowKey, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("origin", String(6), nullable=False),
-    Column("channel", String(10), nullable=False),
-    Column("sending_ae_title", String(16), nullable=False),
-    Column("received_at", UtcDateTime, nullable=False),
-    Column("segment", Integer, nullable=False),
+    Column("received_at", UtcMicroseconds, nullable=False),
+    Column("archived_at", UtcMicroseconds),
     Column("epoch", BigInteger, nullable=False),
     Column("offset", BigInteger, nullable=False),
-    Column("attributes", JSON, nullable=False),
-    Column("archived_at", UtcDateTime),
+    Column("segment", Integer, nullable=False),
+    Column("kind_key", Integer, nullable=False),
+    Column("sop_instance_uid", PackedUid, primary_key=True),
+    Column("digest", HexBytes, nullable=False),
+    Column("instance_number", String(16)),
+    Column("acquisition_number", String(16)),
+    Column("content_time", String(16)),
+    Index("ix_instance_series", "series_key", "kind_key"),
     Index("ix_instance_place", "segment", "offset"),
 )
+"""One compact row an instance (widest columns first: PostgreSQL pads); read it through `instances.stored_instance`."""
 
 quarantine = Table(
     "quarantine",

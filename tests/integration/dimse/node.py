@@ -28,8 +28,10 @@ from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.instance import Channel, IncomingInstance, Provenance, SpooledInstance
 from dicom_nodes.pixels.pool import TranscodingPool
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.catalogue_rows import instance_row, series_row, study_row
+from dicom_nodes.spool.catalogue_rows import series_row, study_row
+from dicom_nodes.spool.instances import write_instances
 from dicom_nodes.spool.location import Place, SegmentLife
+from dicom_nodes.spool.search_entries import index_studies
 from dicom_nodes.spool.study_query import StudyQuery
 
 QUICK = Timeouts(connect_s=5, associate_s=5, response_s=5)
@@ -154,7 +156,7 @@ class WireNode:
                     .where(study.c.study_instance_uid == read.study_instance_uid)
                     .values(series_count=study.c.series_count + 1)
                 )
-            connection.execute(insert(tables.instance).values(**instance_row(spooled)))
+            write_instances(connection, [spooled])
             connection.execute(update(series).where(this_series).values(instance_count=series.c.instance_count + 1))
             modalities = sorted({*(before or "").strip("\\").split("\\"), str(row["modality"])} - {""})
             connection.execute(
@@ -162,6 +164,7 @@ class WireNode:
                 .where(study.c.study_instance_uid == read.study_instance_uid)
                 .values(instance_count=study.c.instance_count + 1, modalities="\\" + "\\".join(modalities) + "\\")
             )
+            index_studies(connection, [read.study_instance_uid])
 
     def keep_file(self, path: Path) -> tuple[str, str]:
         """Keep a Part 10 file; return (SOP Instance UID, digest)."""

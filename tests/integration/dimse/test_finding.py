@@ -8,14 +8,18 @@ import pytest
 from pydicom import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
+from sqlalchemy import select, update
 
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.model.errors import IdentifierMismatch
-from dicom_nodes.model.query import Query, QueryLevel, QueryRoot
+from dicom_nodes.model.query import Match, Query, QueryLevel, QueryRoot
 from dicom_nodes.rules.query_identifier import RetrieveSelection
+from dicom_nodes.spool import query_walks, study_query, tables
+from dicom_nodes.spool.search_entries import forget_studies, index_studies
 from dicom_nodes.spool.study_query import StudyQuery
 from tests.integration.dimse.node import WireNode, peer, running_node
 from tests.peers import dcmtk
+from tests.peers.postgresql import fresh_database
 
 PATIENT, STUDY, SERIES, IMAGE = QueryLevel
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -65,15 +69,27 @@ def filled(tmp_path: Path, database_url: str) -> Iterator[WireNode]:
         yield node
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def standing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WireNode]:
+    """The same, for tests that only read."""
+    folder = tmp_path_factory.mktemp("standing")
+    url = f"sqlite:///{folder / 'n.db'}"
+    if request.param == "postgresql":
+        url = fresh_database(request.getfixturevalue("postgresql_server"))
+    with running_node(folder, url, peer("DCMTK")) as node:
+        fill(node)
+        yield node
+
+
 def find(node: WireNode, level: QueryLevel, root: QueryRoot = QueryRoot.STUDY, **keys: str) -> list[dict[str, str]]:
     _, matches = QueryFlow(StudyQuery(node.database)).find(Query(root, level, keys))
     return [dict(match) for match in matches]
 
 
 def studies(node: WireNode, **keys: str) -> list[int]:
-    """The numbers of the studies that match."""
+    """The numbers of the studies that match, each as often as it was answered."""
     found = find(node, STUDY, **{"StudyInstanceUID": "", **keys})
-    return [int(match["StudyInstanceUID"].rpartition(".")[2]) for match in found]
+    return sorted(int(match["StudyInstanceUID"].rpartition(".")[2]) for match in found)
 
 
 @pytest.mark.peers("postgresql")
@@ -106,19 +122,27 @@ def studies(node: WireNode, **keys: str) -> list[int]:
         ({"ModalitiesInStudy": "S?"}, [1]),
         ({"ModalitiesInStudy": "T"}, []),
         ({"PatientName": "'; DROP TABLE study; --"}, []),
+        ({"PatientName": "twin*\\twin^o*\\ash*"}, [1, 4, 5]),
+        ({"PatientID": "x*\\x1*\\1234"}, [1, 4, 5]),
+        ({"ModalitiesInStudy": "SR\\CT"}, [1, 2, 3, 4, 5]),
+        ({"ModalitiesInStudy": "CT\\SR", "StudyDate": "20260301-20260315"}, [1, 2, 3]),
+        ({"StudyDate": "20260301-20260315", "StudyTime": "0930-1030"}, [1, 2]),
+        ({"StudyDate": "20260301-20260401", "PatientName": "*siân*"}, [3]),
+        ({"PatientID": "*234", "ModalitiesInStudy": "?R"}, [1]),
+        ({"SOPClassesInStudy": SR}, [1]),
     ],
 )
-def test_study_query_finds_exactly_these(filled: WireNode, keys: dict[str, str], expected: list[int]) -> None:
-    assert studies(filled, **keys) == expected
+def test_study_query_finds_exactly_these(standing: WireNode, keys: dict[str, str], expected: list[int]) -> None:
+    assert studies(standing, **keys) == expected
 
 
 @pytest.mark.peers("postgresql")
-def test_answers_count_and_name_what_is_below(filled: WireNode) -> None:
+def test_answers_count_and_name_what_is_below(standing: WireNode) -> None:
     asked = dict.fromkeys(
         ("ModalitiesInStudy", "SOPClassesInStudy", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"), ""
     )
 
-    (answer,) = find(filled, STUDY, StudyInstanceUID="1.2.826.0.1.1", **asked)
+    (answer,) = find(standing, STUDY, StudyInstanceUID="1.2.826.0.1.1", **asked)
 
     assert answer["ModalitiesInStudy"] == "CT\\SR"
     assert answer["SOPClassesInStudy"] == f"{CT}\\{SR}"
@@ -126,9 +150,9 @@ def test_answers_count_and_name_what_is_below(filled: WireNode) -> None:
 
 
 @pytest.mark.peers("postgresql")
-def test_levels_below_answer_their_own_keys(filled: WireNode) -> None:
+def test_levels_below_answer_their_own_keys(standing: WireNode) -> None:
     series = find(
-        filled,
+        standing,
         SERIES,
         StudyInstanceUID="1.2.826.0.1.1",
         Modality="",
@@ -136,7 +160,7 @@ def test_levels_below_answer_their_own_keys(filled: WireNode) -> None:
         NumberOfSeriesRelatedInstances="",
     )
     images = find(
-        filled,
+        standing,
         IMAGE,
         StudyInstanceUID="1.2.826.0.1.1",
         SeriesInstanceUID="1.2.826.0.1.1.1",
@@ -152,9 +176,9 @@ def test_levels_below_answer_their_own_keys(filled: WireNode) -> None:
 
 
 @pytest.mark.peers("postgresql")
-def test_same_number_in_two_trusts_is_two_patients(filled: WireNode) -> None:
+def test_same_number_in_two_trusts_is_two_patients(standing: WireNode) -> None:
     patients = find(
-        filled,
+        standing,
         PATIENT,
         QueryRoot.PATIENT,
         PatientID="x1234",
@@ -169,8 +193,8 @@ def test_same_number_in_two_trusts_is_two_patients(filled: WireNode) -> None:
 
 
 @pytest.mark.peers("postgresql")
-def test_retrieve_by_a_number_that_two_trusts_use_is_refused_without_its_issuer(filled: WireNode) -> None:
-    query = StudyQuery(filled.database)
+def test_retrieve_by_a_number_that_two_trusts_use_is_refused_without_its_issuer(standing: WireNode) -> None:
+    query = StudyQuery(standing.database)
 
     with pytest.raises(IdentifierMismatch, match="several issuers"):
         query.select(RetrieveSelection(patient_id="x1234"))
@@ -181,13 +205,130 @@ def test_retrieve_by_a_number_that_two_trusts_use_is_refused_without_its_issuer(
 
 
 @pytest.mark.peers("postgresql")
-def test_closing_a_query_early_gives_its_connection_back(filled: WireNode) -> None:
+def test_name_is_found_once_by_whichever_of_its_component_groups(filled: WireNode) -> None:
+    name = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    filled.keep(data_set(6, 1, 1, PatientID="Y", PatientName=name), EXPLICIT)
+    filled.keep(data_set(7, 1, 1, PatientID="S", PatientName="Same=Same"), EXPLICIT)
+
+    for wanted in ("yamada*", "山田*", "やまだ^たろう", name, "YAMADA^TAROU", "*太郎", "Yamada*\\山田*"):
+        assert studies(filled, PatientName=wanted) == [6], wanted
+    assert studies(filled, PatientName="same*") == [7]
+
+
+@pytest.mark.peers("postgresql")
+def test_nhs_number_and_issuers_are_found_and_answered_in_their_sequences(filled: WireNode) -> None:
+    other, accession = "OtherPatientIDsSequence", "IssuerOfAccessionNumberSequence"
+    filled.keep(data_set(6, 1, 1, PatientID="N"), EXPLICIT, nhs_number="9990000018", accession_issuer="2.999.1")
+    filled.keep(data_set(7, 1, 1, PatientID="M"), EXPLICIT, nhs_number="9990000026", accession_issuer="RXL")
+
+    assert studies(filled, OtherPatientIDs="9990000018") == [6]
+    assert studies(filled, **{f"{accession}.LocalNamespaceEntityID": "RXL"}) == [7]
+    (answer,) = find(filled, STUDY, **{f"{other}.PatientID": "999 000 0018", other: "", accession: ""})
+    assert (answer[f"{other}.PatientID"], answer[f"{other}.IssuerOfPatientID"]) == ("9990000018", "NHS")
+    assert (answer[f"{accession}.UniversalEntityID"], answer[f"{accession}.UniversalEntityIDType"]) == (
+        "2.999.1",
+        "ISO",
+    )
+    assert answer[f"{accession}.LocalNamespaceEntityID"] == ""
+
+
+@pytest.mark.peers("postgresql")
+def test_relational_queries_reach_below_without_the_keys_above(standing: WireNode) -> None:
+    def below(level: QueryLevel, keyword: str, **keys: str) -> list[str]:
+        query = Query(QueryRoot.STUDY, level, {keyword: "", **keys}, relational=True)
+        return sorted(match[keyword] for match in QueryFlow(StudyQuery(standing.database)).find(query)[1])
+
+    assert below(SERIES, "SeriesInstanceUID", Modality="SR") == ["1.2.826.0.1.1.2"]
+    assert below(SERIES, "StudyInstanceUID", SeriesInstanceUID="1.2.826.0.1.3.1") == ["1.2.826.0.1.3"]
+    assert below(IMAGE, "SOPInstanceUID", PatientID="x1234", IssuerOfPatientID="RXL", InstanceNumber="2") == [
+        "1.2.826.0.1.5.1.2"
+    ]
+    assert below(IMAGE, "PatientID", SOPInstanceUID="1.2.826.0.1.2.1.1\\1.2.826.0.1.5.1.1") == ["_1234", "x1234"]
+
+
+@pytest.mark.peers("postgresql")
+@pytest.mark.parametrize(
+    ("level", "keys"),
+    [
+        (STUDY, {"StudyInstanceUID": ""}),
+        (STUDY, {"PatientID": "x1234"}),
+        (STUDY, {"PatientID": "*"}),
+        (STUDY, {"PatientName": "t*"}),
+        (STUDY, {"ModalitiesInStudy": "CT"}),
+        (STUDY, {"StudyDate": "20200101-"}),
+        (SERIES, {"StudyInstanceUID": ""}),
+        (IMAGE, {"StudyInstanceUID": ""}),
+        (IMAGE, {"PatientName": "t*"}),
+    ],
+)
+def test_answer_of_many_pages_is_that_of_one(
+    standing: WireNode, monkeypatch: pytest.MonkeyPatch, level: QueryLevel, keys: dict[str, str]
+) -> None:
+    uids = dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"), "")
+    query = Query(QueryRoot.STUDY, level, {**uids, **keys}, relational=True)
+
+    def answers() -> list[Match]:
+        return list(QueryFlow(StudyQuery(standing.database)).find(query)[1])
+
+    whole = answers()
+    monkeypatch.setattr(study_query, "FIRST_PAGE_ROWS", 1)
+    monkeypatch.setattr(study_query, "PAGE_ROWS", 1)
+    monkeypatch.setattr(query_walks, "WINDOW_KEYS", 2)
+
+    assert answers() == whole
+    assert len(whole) == len({tuple(answer.items()) for answer in whole}) >= 2
+
+
+@pytest.mark.peers("postgresql")
+def test_answer_that_nobody_fetches_holds_no_connection(standing: WireNode) -> None:
+    _, matches = QueryFlow(StudyQuery(standing.database)).find(Query(QueryRoot.STUDY, STUDY, {}))
+
+    next(matches)
+
+    assert standing.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def test_cancel_ends_a_search_that_finds_nothing(on_sqlite: WireNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_walks, "WINDOW_KEYS", 1)
+    asked: list[bool] = []
+
+    def is_cancelled() -> bool:
+        asked.append(True)
+        return len(asked) > 2
+
+    flow = QueryFlow(StudyQuery(on_sqlite.database))
+    _, matches = flow.find(Query(QueryRoot.STUDY, STUDY, {"StudyDescription": "*nothing*"}), is_cancelled)
+
+    assert list(matches) == []
+    assert len(asked) < 5
+
+
+@pytest.mark.peers("postgresql")
+def test_study_is_found_by_the_date_and_modality_it_came_to_have(filled: WireNode) -> None:
+    filled.keep(data_set(6, 1, 1, PatientID="L"), EXPLICIT)
+    uid = "1.2.826.0.1.6"
+    with filled.database.write() as connection:
+        this = tables.study.c.study_instance_uid == uid
+        connection.execute(update(tables.study).where(this).values(study_date="20260601", modalities="\\CT\\MR\\"))
+        index_studies(connection, [uid])
+
+    assert studies(filled, ModalitiesInStudy="CT\\MR", StudyDate="20260601") == [6]
+    assert studies(filled, ModalitiesInStudy="MR") == [6]
+    assert studies(filled, ModalitiesInStudy="CT") == [1, 2, 3, 4, 5, 6]
+    with filled.database.write() as connection:
+        forget_studies(connection, [uid])
+        left = select(tables.study_modality).where(tables.study_modality.c.study_key == 6)
+        assert connection.execute(left).all() == []
+
+
+@pytest.mark.peers("postgresql")
+def test_closing_a_query_early_gives_its_connection_back(standing: WireNode) -> None:
     for _ in range(60):
-        _, matches = QueryFlow(StudyQuery(filled.database)).find(Query(QueryRoot.STUDY, STUDY, {}))
+        _, matches = QueryFlow(StudyQuery(standing.database)).find(Query(QueryRoot.STUDY, STUDY, {}))
         next(matches)
         matches.close()  # type: ignore[attr-defined]
 
-    assert filled.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert standing.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -78,3 +78,48 @@ def test_missing_or_unknown_level_is_a_mismatch(level: str) -> None:
 
     with pytest.raises(IdentifierMismatch):
         decode_query(encoded(asked, EXPLICIT), EXPLICIT, QueryRoot.STUDY)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_keys_inside_a_sequence_are_read(syntax: str) -> None:
+    asked, issuer, empty = Dataset(), Dataset(), Dataset()
+    issuer.LocalNamespaceEntityID = "RXN"
+    issuer.AssigningFacilitySequence = []
+    asked.QueryRetrieveLevel = "STUDY"
+    asked.IssuerOfAccessionNumberSequence = [issuer]
+    asked.OtherPatientIDsSequence = [empty]
+    asked.IssuerOfPatientIDQualifiersSequence = []
+
+    query = decode_query(encoded(asked, syntax), syntax, QueryRoot.STUDY)
+
+    assert query.keys == {
+        "IssuerOfAccessionNumberSequence.LocalNamespaceEntityID": "RXN",
+        "OtherPatientIDsSequence": "",
+        "IssuerOfPatientIDQualifiersSequence": "",
+    }
+    assert query.other_keys == 1
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_sequences_of_an_answer_are_read_back_by_pydicom(syntax: str) -> None:
+    values = {
+        "IssuerOfAccessionNumberSequence.UniversalEntityID": "",
+        "IssuerOfAccessionNumberSequence.LocalNamespaceEntityID": "RXN",
+        "OtherPatientIDsSequence.PatientID": "",
+        "StudyInstanceUID": "1.2.3",
+    }
+
+    answer = decoded(encode_identifier(QueryLevel.STUDY, values, syntax), syntax)
+
+    (item,) = answer.IssuerOfAccessionNumberSequence
+    assert (item.LocalNamespaceEntityID, item["UniversalEntityID"].is_empty) == ("RXN", True)
+    assert len(answer.OtherPatientIDsSequence) == 0
+    assert answer.StudyInstanceUID == "1.2.3"
+
+
+def test_nul_inside_a_key_reaches_no_database() -> None:
+    asked = Dataset()
+    asked.QueryRetrieveLevel = "STUDY"
+    asked.PatientID = "12\0003\0"
+
+    assert "\0" not in decode_query(encoded(asked, EXPLICIT), EXPLICIT, QueryRoot.STUDY).keys["PatientID"]

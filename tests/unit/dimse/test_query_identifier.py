@@ -94,3 +94,34 @@ def test_retrieve_that_could_mean_more_than_it_says_is_refused(
 ) -> None:
     with pytest.raises(IdentifierMismatch):
         check_retrieve(Query(root, level, keys))
+
+
+def test_empty_sequence_asks_for_all_that_is_known_of_it() -> None:
+    checked = check_query(Query(QueryRoot.STUDY, STUDY, {"IssuerOfAccessionNumberSequence": ""}))
+
+    assert checked.complete
+    assert {keyword.partition(".")[2] for keyword in checked.keys} == {
+        "LocalNamespaceEntityID", "UniversalEntityID", "UniversalEntityIDType",
+    }  # fmt: skip
+
+
+def test_either_form_of_an_accession_issuer_names_it() -> None:
+    sequence = "IssuerOfAccessionNumberSequence"
+    keys = {f"{sequence}.LocalNamespaceEntityID": "RXN", f"{sequence}.UniversalEntityID": "1.2.3"}
+
+    checked = check_query(Query(QueryRoot.STUDY, STUDY, keys))
+
+    assert {text for _, text in checked.keys.values()} == {"RXN\\1.2.3"}
+
+
+@pytest.mark.parametrize(("issuer", "complete"), [("NHS", True), ("", True), ("nhsnbr", True), ("RXL", False)])
+def test_other_patient_id_of_an_issuer_that_is_not_kept_is_unsupported_not_unmatched(
+    issuer: str, complete: bool
+) -> None:
+    sequence = "OtherPatientIDsSequence"
+    keys = {f"{sequence}.PatientID": "999 000 0018", f"{sequence}.IssuerOfPatientID": issuer}
+
+    checked = check_query(Query(QueryRoot.STUDY, STUDY, keys))
+
+    assert checked.complete is complete
+    assert checked.keys[f"{sequence}.PatientID"][1] == ("9990000018" if complete else "")
