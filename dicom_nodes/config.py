@@ -43,7 +43,7 @@ def _issuer(text: str) -> str:
 
 Issuer = Annotated[str, AfterValidator(_issuer)]
 CertificateBinding = Annotated[str, AfterValidator(certificate_binding)]
-"""Which certificate a partner has: `dns:`, `cn:`, `uri:` or `sha256:` and a value; TLS is then the only way, both ways."""
+"""Which certificate a partner has: `dns:`, `cn:`, `uri:` or `sha256:` and a value; it is spoken to by TLS only."""
 
 
 class Trust(Settings):
