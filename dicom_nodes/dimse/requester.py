@@ -124,7 +124,10 @@ class AssociationRequester:
         where = f"{to.ae_title} at {to.host}:{to.port}"
         if (failure := link.connection.failure) is not None:
             raise PeerUnavailable(f"{where} cannot be called by TLS: {failure}")
-        raise PeerUnavailable(f"{where} does not answer the association request; is our address listed there?")
+        listed = (
+            "is our address listed there" if link.connection.certificate is None else "does it take our certificate"
+        )
+        raise PeerUnavailable(f"{where} does not answer the association request; {listed}?")
 
 
 class OpenedAssociation:

@@ -109,6 +109,7 @@ class TlsConnection:
             self._write_out()
         except OSError:
             self._is_lost = True
+            self._learn_why()
             raise
 
     def finish_sending(self) -> None:
@@ -167,6 +168,12 @@ class TlsConnection:
             self._tls.write(view[at : at + CIPHERTEXT_BYTES])
             if self._outgoing.pending >= CIPHERTEXT_BYTES:
                 self._write_out()
+
+    def _learn_why(self) -> None:
+        """Read the alert that the peer may have left before it closed: in TLS 1.3 it refuses our certificate late."""
+        if self._connection.is_readable() and (arrived := self._connection.receive()):
+            self._incoming.write(arrived)
+            self._decrypted()
 
     def _write_out(self) -> None:
         if self._outgoing.pending:

@@ -136,7 +136,11 @@ def test_a_certificate_that_does_not_hold_is_refused_in_the_handshake(
     make, logged, told = BAD[kind]
     words = echo(requester_of("CT1", make(authority, stranger)), "CT1", tls_entity(node))
 
-    assert words == f"NODE at 127.0.0.1:{node.listener.tls_port} cannot be called by TLS: {told}"
+    where = f"NODE at 127.0.0.1:{node.listener.tls_port}"
+    assert words in {
+        f"{where} cannot be called by TLS: {told}",
+        f"{where} does not answer the association request; does it take our certificate?",  # the reset outran the alert
+    }
     assert why_tls_failed(node) == logged
     assert node.opened == []
 
