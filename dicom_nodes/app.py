@@ -17,9 +17,11 @@ from dicom_nodes.config import NodeSettings, read_password, read_token
 from dicom_nodes.contract import NodeHealth
 from dicom_nodes.dimse.data_set_sink import draft_sinks
 from dicom_nodes.dimse.listener import DicomListener
+from dicom_nodes.dimse.requester import AssociationRequester
 from dicom_nodes.dimse.retrieve_scu import DicomRetrieveScu
 from dicom_nodes.dimse.services import DimseServices
 from dicom_nodes.dimse.store_scu import DicomStoreScu
+from dicom_nodes.dimse.tls_settings import TlsCaller, tls_contexts
 from dicom_nodes.documents.structured_report import StructuredReports
 from dicom_nodes.flows.archive_study import ArchiveStudy
 from dicom_nodes.flows.associations import OpenAssociations
@@ -69,14 +71,18 @@ class NodeApp:
 
         Raises:
             CrashConsistency: another node runs on this data directory, or its content is not this version's.
+            TlsFilesError: the files of TLS cannot be used.
         """
         self._settings, self._clock = settings, clock
         node, trust = settings.node, settings.trust
         node.data_dir.mkdir(parents=True, exist_ok=True)
+        self._tls = tls_contexts(settings, _say_not_reloaded)
         self._lock = _sole_user_of(node.data_dir)
         self._uid_hash = UidHash.from_file(node.data_dir / "log.key")
         self._transcoding = TranscodingPool()
-        store_scu = DicomStoreScu(node.ae_title, transcode=self._transcoding)
+        caller = None if self._tls is None else TlsCaller(self._tls, settings.certificate_of)
+        open_association = AssociationRequester(node.ae_title, tls=caller)
+        store_scu = DicomStoreScu(node.ae_title, open_association=open_association, transcode=self._transcoding)
         archive = _archive(settings, store_scu)
         self.store = open_node_store(settings, clock, archive.name, checkpoint)
         self._spool = SegmentSpool(
@@ -112,6 +118,7 @@ class NodeApp:
                 association_closed=associations.closed,
                 open_sink=draft_sinks(self._ingest.draft),
             ),
+            tls=self._tls,
         )
         self._hl7 = MllpListener(settings.hl7, OruIntake(take_report)) if settings.hl7 else None
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
@@ -126,7 +133,7 @@ class NodeApp:
                 "fetch": FetchStudy(
                     orders,
                     catalogue,
-                    DicomRetrieveScu(node.ae_title),
+                    DicomRetrieveScu(node.ae_title, open_association=open_association),
                     self._ingest,
                     clock,
                     checkpoint,
@@ -164,6 +171,11 @@ class NodeApp:
         return self._listener.port
 
     @property
+    def dicom_tls_port(self) -> int:
+        """0 where no TLS is accepted."""
+        return self._listener.tls_port
+
+    @property
     def hl7_port(self) -> int:
         """0 where no HL7 listener is configured."""
         return self._hl7.port if self._hl7 else 0
@@ -193,7 +205,11 @@ class NodeApp:
         if self._health_page:
             self._health_page.start()
         event_log().info(
-            "node.started", ods=self._settings.trust.ods_code, dicom_port=self.dicom_port, hl7_port=self.hl7_port
+            "node.started",
+            ods=self._settings.trust.ods_code,
+            dicom_port=self.dicom_port,
+            dicom_tls_port=self.dicom_tls_port,
+            hl7_port=self.hl7_port,
         )
 
     def stop(self) -> None:
@@ -232,6 +248,7 @@ class NodeApp:
                 quarantined=self.store.catalogue.quarantined_count(),
                 outbox_depth=depth,
                 outbox_oldest_s=oldest_s,
+                certificate_days_left=self._certificate_days_left(),
             )
         )
 
@@ -241,6 +258,9 @@ class NodeApp:
     def _caught_up(self) -> bool:
         """Whether every acknowledged instance can be found by a query, having waited a little for it."""
         return self.store.catalogue.committer.wait_until_committed(_CATCH_UP_S)
+
+    def _certificate_days_left(self) -> float | None:
+        return None if self._tls is None else (self._tls.certificate_ends - self._clock()).total_seconds() / 86_400
 
     def _stopped_parts(self) -> tuple[str, ...]:
         parts = [ticker.name for ticker in self._tickers if not ticker.is_alive]
@@ -302,6 +322,10 @@ def _archive(settings: NodeSettings, scu: StoreScu) -> Archive:
             return EmbeddedArchive(folder.directory)
         case orthanc:
             return OrthancArchive(orthanc.url, orthanc.username, read_password(orthanc))
+
+
+def _say_not_reloaded(why: str) -> None:
+    event_log().error("tls.not_reloaded", why=why)
 
 
 def _sole_user_of(data_dir: Path) -> IO[str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from dicom_nodes.foundation.certificate import certificate_binding
 from dicom_nodes.foundation.settings_file import (
     AeTitle,
     HostPort,
@@ -15,6 +16,7 @@ from dicom_nodes.foundation.settings_file import (
     SettingsError,
     load_settings,
 )
+from dicom_nodes.foundation.tls_context import TlsContexts, TlsFiles, TlsFilesError
 
 Action = Literal["echo", "store", "find", "move", "get"]
 
@@ -40,6 +42,8 @@ def _issuer(text: str) -> str:
 
 
 Issuer = Annotated[str, AfterValidator(_issuer)]
+CertificateBinding = Annotated[str, AfterValidator(certificate_binding)]
+"""Which certificate a partner has: `dns:`, `cn:`, `uri:` or `sha256:` and a value; it is spoken to by TLS only."""
 
 
 class Trust(Settings):
@@ -75,6 +79,20 @@ class Node(Settings):
     workers: int = Field(default=8, ge=2, le=64)
 
 
+class Tls(Settings):
+    """DICOM over TLS (PS3.15 B.12, B.13): where it is accepted, if anywhere, and with which PEM files."""
+
+    listen: HostPort | None = None
+    """Port 2762 by convention."""
+    certificate: LocalPath
+    key: LocalPath
+    trusted: tuple[LocalPath, ...] = Field(min_length=1)
+
+    @property
+    def files(self) -> TlsFiles:
+        return TlsFiles(self.certificate, self.key, self.trusted)
+
+
 class Router(Settings):
     """Where facts go and orders come from; the node dials out."""
 
@@ -90,6 +108,7 @@ class DimseArchive(Settings):
     address: HostPort
     parallel_associations: int = Field(default=1, ge=1, le=16)
     """How many associations we may hold to it at once for a study."""
+    certificate: CertificateBinding | None = None
 
 
 class OrthancArchive(Settings):
@@ -149,6 +168,8 @@ class Peer(Settings):
     """How many associations it may hold at once, within the node's own maximum."""
     parallel_associations: int = Field(default=1, ge=1, le=16)
     """How many associations we may hold to it at once when we send it a study."""
+    certificate: CertificateBinding | None = None
+    """Where set, it calls by TLS with this certificate or not at all, and is called so."""
 
     def allows_host(self, host: str) -> bool:
         """Whether a call from this IP address is this peer's."""
@@ -163,6 +184,7 @@ class NodeSettings(Settings):
 
     trust: Trust
     node: Node
+    tls: Tls | None = None
     router: Router
     archive: Annotated[DimseArchive | OrthancArchive | EmbeddedArchive, Field(discriminator="kind")]
     ris: Ris | None = None
@@ -198,6 +220,32 @@ class NodeSettings(Settings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _certificates_can_be_used(self) -> "NodeSettings":
+        for number, peer in enumerate(self.peers):
+            if peer.certificate is None:
+                continue
+            if self.tls is None:
+                raise ValueError(f"peers[{number}].certificate: TLS needs a [tls] table with our own certificate")
+            if peer.may and self.tls.listen is None:
+                raise ValueError(f"tls.listen: is missing, but {peer.ae_title!r} may call, and by TLS only")
+        archive = self.archive
+        if isinstance(archive, DimseArchive) and archive.certificate is not None:
+            if self.tls is None:
+                raise ValueError("archive.certificate: TLS needs a [tls] table with our own certificate")
+            as_peer = self.peer(archive.ae_title)
+            if as_peer is not None and as_peer.certificate != archive.certificate:
+                raise ValueError(f"archive.certificate: differs from that of the peer {as_peer.ae_title!r}")
+        return self
+
+    def certificate_of(self, ae_title: str) -> str | None:
+        """The certificate a partner must have that we call; None where it is called without TLS."""
+        peer = self.peer(ae_title)
+        if peer is not None and peer.certificate is not None:
+            return peer.certificate
+        archive = self.archive
+        return archive.certificate if isinstance(archive, DimseArchive) and archive.ae_title == ae_title else None
+
     def peer(self, ae_title: str) -> Peer | None:
         """The peer with this AE title, if any."""
         return next((peer for peer in self.peers if peer.ae_title == ae_title), None)
@@ -220,9 +268,20 @@ def load_node_settings(file: Path) -> NodeSettings:
     ]
     if not missing and not read_token(settings):
         missing = [("router.token_file", f"is empty: {settings.router.token_file}")]
+    if settings.tls is not None:
+        missing += tls_problems(settings.tls)
     if missing:
         raise SettingsError(file, missing)
     return settings
+
+
+def tls_problems(tls: Tls) -> list[tuple[str, str]]:
+    """(key, reason) for each of its files that cannot be used; a certificate that has expired can."""
+    try:
+        TlsContexts(tls.files)
+    except TlsFilesError as error:
+        return [(f"tls.{key}", reason) for key, reason in error.problems]
+    return []
 
 
 def read_token(settings: NodeSettings) -> str:

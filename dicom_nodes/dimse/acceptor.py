@@ -9,7 +9,7 @@ from uuid import uuid4
 from dicom_nodes.config import Peer
 from dicom_nodes.dimse import message_codec as codec
 from dicom_nodes.dimse.association_link import AssociationLink
-from dicom_nodes.dimse.connection import Connection
+from dicom_nodes.dimse.connection import Transport
 from dicom_nodes.dimse.data_set_sink import DataSetSink, Intake, MemorySink, ReceivedT
 from dicom_nodes.dimse.dispatch import AssociationGoneError, Dispatcher
 from dicom_nodes.dimse.messages import (
@@ -25,6 +25,7 @@ from dicom_nodes.dimse.messages import (
 from dicom_nodes.dimse.services import Caller
 from dicom_nodes.dimse.sop_classes import Service, service_of
 from dicom_nodes.dimse.supported_contexts import acceptance, relational_queries
+from dicom_nodes.foundation.certificate import PresentedCertificate
 from dicom_nodes.model.instance import ReceivedDataSet
 from dicom_nodes.rules.acceptance import LOCAL_LIMIT_EXCEEDED, Rejection
 from dicom_nodes.upper_layer.association_pdus import DICOM_APPLICATION_CONTEXT, AssociateReject, AssociateRequest
@@ -48,8 +49,8 @@ class AcceptorPolicy:
     """(host) → whether it may say anything at all."""
     turned_away: Callable[[str, str], None]
     """(host, why): a connection was closed before it asked for an association."""
-    decide: Callable[[str, str, str], Peer | Rejection]
-    """(called AE title, calling AE title, host) → the peer or why not."""
+    decide: Callable[[str, str, str, PresentedCertificate | None], Peer | Rejection]
+    """(called AE title, calling AE title, host, certificate where there is TLS) → the peer or why not."""
     rejected: Callable[[Rejection, str, str], None]
     """(rejection, calling AE title, host)."""
     opened: Callable[[Caller], None]
@@ -57,6 +58,8 @@ class AcceptorPolicy:
     """Called once for each `opened`."""
     cut_off: Callable[[Caller | None, str, str], None]
     """(caller if it came that far, host, why in words): the peer broke the protocol, fell silent or vanished."""
+    tls_failed: Callable[[str, str], None]
+    """(host, why in words): no TLS came about, or it broke."""
     broken: Callable[[BaseException], None]
     open_sink: Callable[[StoreRequest, Caller], DataSetSink[ReceivedDataSet]]
     """Where a data set goes; the request has none yet."""
@@ -73,7 +76,7 @@ class AcceptedAssociation:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Transport,
         host: str,
         policy: AcceptorPolicy,
         dispatcher: Dispatcher,
@@ -102,6 +105,8 @@ class AcceptedAssociation:
         finally:
             self._link.close()
             self._leaves()
+            if (failure := self._link.connection.failure) is not None:
+                self._policy.tls_failed(self._host, failure)
             if self._caller is not None:
                 self._policy.closed(self._caller)
 
@@ -141,7 +146,7 @@ class AcceptedAssociation:
         if request.application_context != DICOM_APPLICATION_CONTEXT:
             self._link.upper.reject(_APPLICATION_CONTEXT_NOT_SUPPORTED)
             return
-        decision = self._policy.decide(called, calling, self._host)
+        decision = self._policy.decide(called, calling, self._host, self._link.connection.certificate)
         if not isinstance(decision, Rejection) and not self._takes_place(decision):
             decision = LOCAL_LIMIT_EXCEEDED
         if isinstance(decision, Rejection):

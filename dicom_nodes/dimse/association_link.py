@@ -3,7 +3,7 @@
 import threading
 import time
 
-from dicom_nodes.dimse.connection import Connection
+from dicom_nodes.dimse.connection import Transport
 from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.upper_layer.command_set import Command
 from dicom_nodes.upper_layer.dimse_provider import DimseEvent, DimseProvider
@@ -19,7 +19,7 @@ _LARGEST_P_DATA = 4 << 20
 class AssociationLink:
     """One association on one connection, used by one thread."""
 
-    def __init__(self, connection: Connection, side: Side, *, stall_s: float, artim_s: float) -> None:
+    def __init__(self, connection: Transport, side: Side, *, stall_s: float, artim_s: float) -> None:
         """`stall_s` is how long a peer may be silent in the middle of a message."""
         self.connection = connection
         self.upper = UpperLayerProvider(side, largest_p_data=_LARGEST_P_DATA)

@@ -1,41 +1,57 @@
-"""The listening socket: one thread that waits for connections, and one for each that has said something.
+"""The listening sockets: one thread that waits for connections, and one for each that has said something.
 
 A connection that says nothing costs a descriptor and no thread; see `admission` for who makes room for whom.
 """
 
 import selectors
 import socket
+import ssl
 import threading
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from dicom_nodes.config import Peer
 from dicom_nodes.dimse.acceptor import AcceptedAssociation, AcceptorPolicy
 from dicom_nodes.dimse.admission import Admission, PeerPlaces
-from dicom_nodes.dimse.connection import Connection, tick_for
+from dicom_nodes.dimse.connection import tick_for
 from dicom_nodes.dimse.dispatch import Dispatcher
+from dicom_nodes.dimse.tls_settings import accepted
 
 _BACKLOG = 512
 _PAUSE_WITHOUT_DESCRIPTORS_S = 0.1
 
 
+def _without_tls() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An address to listen on; where `context` gives one, what comes in speaks TLS."""
+
+    address: tuple[str, int]
+    context: Callable[[], ssl.SSLContext | None] = _without_tls
+
+
 class Arrival:
     """A connection from accept to end; `association` once it has a thread, `peer` once it has a place."""
 
-    __slots__ = ("association", "connected", "deadline", "host", "peer")
+    __slots__ = ("association", "connected", "deadline", "door", "host", "peer")
 
-    def __init__(self, connected: socket.socket, host: str, deadline: float) -> None:
-        self.connected, self.host, self.deadline = connected, host, deadline
+    def __init__(self, connected: socket.socket, host: str, deadline: float, door: Door) -> None:
+        self.connected, self.host, self.deadline, self.door = connected, host, deadline, door
         self.association: AcceptedAssociation | None = None
         self.peer: Peer | None = None
 
 
 class AssociationServer:
-    """Accepts connections and runs their associations."""
+    """Accepts connections at its doors and runs their associations, counted together."""
 
     def __init__(
         self,
-        address: tuple[str, int],
+        doors: Sequence[Door],
         policy: AcceptorPolicy,
         dispatcher: Dispatcher,
         *,
@@ -45,13 +61,13 @@ class AssociationServer:
         """Bind; nothing is accepted before `start()`. With `reuse_port` several processes may share the port.
 
         Raises:
-            OSError: the address cannot be bound.
+            OSError: an address cannot be bound.
         """
         self._policy, self._dispatcher = policy, dispatcher
         self._admission: Admission[Arrival] = Admission(maximum_associations)
         self._peer_places = PeerPlaces()
-        self._listening = _listening_socket(address, reuse_port)
-        self.port = int(self._listening.getsockname()[1])
+        self._doors = _listening_sockets(doors, reuse_port)
+        self.ports = tuple(int(listening.getsockname()[1]) for listening in self._doors)
         self._wake_up, self._woken = socket.socketpair()
         self._silent: dict[socket.socket, Arrival] = {}
         self._running: dict[AcceptedAssociation, threading.Thread] = {}
@@ -85,13 +101,15 @@ class AssociationServer:
 
     def _listen(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._listening, selectors.EVENT_READ)
+            for listening in self._doors:
+                selector.register(listening, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             try:
                 while self._turn(selector):
                     pass
             finally:
-                self._listening.close()
+                for listening in self._doors:
+                    listening.close()
                 for connected in self._silent:
                     connected.close()
 
@@ -101,9 +119,11 @@ class AssociationServer:
             ready = key.fileobj
             if ready is self._woken:
                 return False
-            if ready is self._listening:
-                self._accept(selector)
-            elif isinstance(ready, socket.socket) and (arrival := self._silent.pop(ready, None)) is not None:
+            if not isinstance(ready, socket.socket):
+                continue
+            if ready in self._doors:
+                self._accept(ready, selector)
+            elif (arrival := self._silent.pop(ready, None)) is not None:
                 selector.unregister(ready)
                 self._begin(arrival)
         now = time.monotonic()
@@ -115,9 +135,9 @@ class AssociationServer:
         first = next(iter(self._silent.values()), None)
         return None if first is None else max(0.0, first.deadline - time.monotonic())
 
-    def _accept(self, selector: selectors.BaseSelector) -> None:
+    def _accept(self, listening: socket.socket, selector: selectors.BaseSelector) -> None:
         try:
-            connected, address = self._listening.accept()
+            connected, address = listening.accept()
         except BlockingIOError:
             return
         except OSError as error:
@@ -129,7 +149,7 @@ class AssociationServer:
             connected.close()
             self._policy.turned_away(host, "no peer may call from this host")
             return
-        arrival = Arrival(connected, host, time.monotonic() + self._policy.artim_s)
+        arrival = Arrival(connected, host, time.monotonic() + self._policy.artim_s, self._doors[listening])
         dropped = self._admission.arrived(arrival, host)
         self._silent[connected] = arrival
         selector.register(connected, selectors.EVENT_READ)
@@ -156,7 +176,7 @@ class AssociationServer:
         policy = self._policy
         tick_s = tick_for(policy.idle_s, policy.stall_s, policy.artim_s, policy.sub_operation_timeout_s)
         try:
-            connection = Connection(arrival.connected, tick_s=tick_s, send_s=policy.stall_s)
+            connection = accepted(arrival.connected, arrival.door.context(), tick_s=tick_s, send_s=policy.stall_s)
             association = arrival.association = AcceptedAssociation(
                 connection,
                 arrival.host,
@@ -200,6 +220,18 @@ class AssociationServer:
     def _forget(self, association: AcceptedAssociation) -> None:
         with self._lock:
             self._running.pop(association, None)
+
+
+def _listening_sockets(doors: Sequence[Door], reuse_port: bool) -> dict[socket.socket, Door]:
+    listening: dict[socket.socket, Door] = {}
+    try:
+        for door in doors:
+            listening[_listening_socket(door.address, reuse_port)] = door
+    except OSError:
+        for bound in listening:
+            bound.close()
+        raise
+    return listening
 
 
 def _listening_socket(address: tuple[str, int], reuse_port: bool) -> socket.socket:

@@ -11,7 +11,9 @@ import socket
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol
 
+from dicom_nodes.foundation.certificate import PresentedCertificate
 from dicom_nodes.upper_layer.pdu_types import Buffer
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
@@ -21,13 +23,42 @@ _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _NOTHING = memoryview(b"")
 
 
+class Transport(Protocol):
+    """What an association needs of the bytes' way: `Connection`, or `TlsConnection` on it."""
+
+    @property
+    def certificate(self) -> PresentedCertificate | None:
+        """Who the other side has proved to be; None without TLS."""
+
+    @property
+    def failure(self) -> str | None:
+        """Why the way itself came to nothing, in words; None without TLS."""
+
+    def receive(self) -> memoryview | None: ...
+
+    def is_readable(self) -> bool: ...
+
+    def send(self, buffers: Sequence[Buffer]) -> None: ...
+
+    def finish_sending(self) -> None: ...
+
+    def interrupt(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Connection:
     """A connected socket; used by one thread, but for `interrupt`."""
 
-    def __init__(self, connected: socket.socket, *, tick_s: float, send_s: float) -> None:
+    certificate: None = None
+    failure: None = None
+
+    def __init__(
+        self, connected: socket.socket, *, tick_s: float, send_s: float, buffer_bytes: int = _BUFFER_BYTES
+    ) -> None:
         """`receive` returns after `tick_s` without bytes; a peer that takes nothing for `send_s` is lost."""
         self._socket = connected
-        self._view = memoryview(mmap.mmap(-1, _BUFFER_BYTES))
+        self._view = memoryview(mmap.mmap(-1, buffer_bytes))
         self._poll = select.poll()
         self._poll.register(connected, _READABLE)
         connected.settimeout(None)

@@ -28,8 +28,8 @@ def decode_query(identifier: bytes, transfer_syntax_uid: str, root: QueryRoot, *
         IdentifierMismatch: it has no level, or one that does not exist.
     """
     try:
-        data = plain_data_set(identifier, transfer_syntax_uid)
         layout = layout_of(transfer_syntax_uid)
+        data = _without_file_meta(plain_data_set(identifier, transfer_syntax_uid), layout)
         elements = {element.tag: element for element in walk(data, layout)}
     except DamagedDataSetError:
         raise CannotUnderstand("the identifier is not a data set") from None
@@ -97,6 +97,19 @@ class _Reader:
             )
         parts = self._decoder.decode(value).split("\\")
         return "\\".join(part.strip(" \0").replace("\0", _NO_CHARACTER) for part in parts)
+
+
+def _without_file_meta(data: bytes, layout: Layout) -> bytes:
+    """Orthanc 1.10 asks for an image with (0002,0003) before its identifier, where group 0002 says nothing."""
+    at = 0
+    while data[at : at + 2] == struct.pack(layout.byte_order + "H", 2) and at + 8 <= len(data):
+        if not layout.explicit:
+            at += 8 + int(struct.unpack_from(layout.byte_order + "I", data, at + 4)[0])
+        elif data[at + 4 : at + 6] == b"OB" and at + 12 <= len(data):
+            at += 12 + int(struct.unpack_from(layout.byte_order + "I", data, at + 8)[0])
+        else:
+            at += 8 + int(struct.unpack_from(layout.byte_order + "H", data, at + 6)[0])
+    return data[at:] if at <= len(data) else data
 
 
 def _level(text: str) -> QueryLevel:

@@ -1,15 +1,17 @@
-"""The node's DICOM port: applies the association policy and serves those who may call."""
+"""The node's DICOM ports, plain and TLS: applies the association policy and serves those who may call."""
 
 from dicom_nodes.config import NodeSettings, Peer
 from dicom_nodes.dimse.acceptor import AcceptorPolicy
-from dicom_nodes.dimse.association_server import AssociationServer
+from dicom_nodes.dimse.association_server import AssociationServer, Door
 from dicom_nodes.dimse.data_set_sink import DataSetSink
 from dicom_nodes.dimse.dispatch import Dispatcher
 from dicom_nodes.dimse.messages import StoreRequest
 from dicom_nodes.dimse.services import Caller, DimseServices
 from dicom_nodes.dimse.store_scp import open_data_set
-from dicom_nodes.foundation.seldom import Seldom
+from dicom_nodes.foundation.certificate import PresentedCertificate
+from dicom_nodes.foundation.seldom import Seldom, SeldomEach
 from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.foundation.tls_context import TlsContexts
 from dicom_nodes.model.instance import ReceivedDataSet
 from dicom_nodes.rules.acceptance import Rejection, decide_association, is_listed_host
 
@@ -22,6 +24,7 @@ class DicomListener:
         settings: NodeSettings,
         services: DimseServices,
         *,
+        tls: TlsContexts | None = None,
         idle_s: float = 300.0,
         stall_s: float = 30.0,
         first_pdu_s: float = 10.0,
@@ -32,12 +35,14 @@ class DicomListener:
         ends an association.
 
         A connection that has not asked for one within `first_pdu_s` (the ARTIM timer) ends too. With `reuse_port`
-        several processes may listen on the same port.
+        several processes may listen on the same port. `tls` is needed where the settings have an address for it.
         """
         self._settings = settings
         self._services = services
         self._reuse_port = reuse_port
+        self._tls = tls
         self._turned_away_lately: dict[str, Seldom] = {}
+        self._tls_failed_lately = SeldomEach()
         self._policy = AcceptorPolicy(
             may_connect=lambda host: is_listed_host(settings, host),
             turned_away=self._turned_away,
@@ -46,6 +51,7 @@ class DicomListener:
             opened=self._opened,
             closed=self._closed,
             cut_off=self._cut_off,
+            tls_failed=self._tls_failed,
             broken=self._broken,
             open_sink=self._open_sink,
             maximum_pdu_bytes=settings.node.maximum_pdu_bytes,
@@ -59,17 +65,22 @@ class DicomListener:
     @property
     def port(self) -> int:
         """The port listened on; 0 while stopped."""
-        return 0 if self._server is None else self._server.port
+        return 0 if self._server is None else self._server.ports[0]
+
+    @property
+    def tls_port(self) -> int:
+        """The port listened on for TLS; 0 while stopped, and where there is none."""
+        return 0 if self._server is None or len(self._server.ports) == 1 else self._server.ports[1]
 
     def start(self) -> None:
         """Bind and accept.
 
         Raises:
-            OSError: the address cannot be bound.
+            OSError: an address cannot be bound.
         """
         node = self._settings.node
         self._server = AssociationServer(
-            split_host_port(node.listen),
+            self._doors(),
             self._policy,
             Dispatcher(self._services),
             maximum_associations=node.maximum_associations,
@@ -83,8 +94,17 @@ class DicomListener:
         if server is not None:
             server.stop(drain_s)
 
-    def _decide(self, called: str, calling: str, host: str) -> Peer | Rejection:
-        return decide_association(self._settings, called=called, calling=calling, host=host)
+    def _doors(self) -> list[Door]:
+        doors = [Door(split_host_port(self._settings.node.listen))]
+        tls = self._settings.tls
+        if tls is not None and tls.listen is not None and self._tls is not None:
+            doors.append(Door(split_host_port(tls.listen), self._tls.server))
+        return doors
+
+    def _decide(
+        self, called: str, calling: str, host: str, certificate: PresentedCertificate | None
+    ) -> Peer | Rejection:
+        return decide_association(self._settings, called=called, calling=calling, host=host, certificate=certificate)
 
     def _turned_away(self, host: str, why: str) -> None:
         """Told for the last host of many: connections cost their maker nothing."""
@@ -98,6 +118,11 @@ class DicomListener:
     def _cut_off(self, caller: Caller | None, host: str, why: str) -> None:
         fields = {"peer": caller.peer.ae_title, "association": caller.association_id} if caller else {}
         self._services.log.warning("association.cut_off", host=host, why=why, **fields)
+
+    def _tls_failed(self, host: str, why: str) -> None:
+        connections = self._tls_failed_lately.happened(f"{host} {why}")
+        if connections:
+            self._services.log.warning("tls.failed", host=host, why=why, connections=connections)
 
     def _broken(self, error: BaseException) -> None:
         self._services.log.error("association.broken", exc_info=error)

@@ -9,11 +9,12 @@ from functools import partial
 from dicom_nodes.dimse import message_codec as codec
 from dicom_nodes.dimse.association import NoContextAccepted, NoResponse, Proposal
 from dicom_nodes.dimse.association_link import AssociationLink
-from dicom_nodes.dimse.connection import Connection, tick_for
+from dicom_nodes.dimse.connection import Connection, Transport, tick_for
 from dicom_nodes.dimse.data_set_sink import Intake, MemorySink, OpenSink, new_holding_sink
 from dicom_nodes.dimse.messages import PresentationContext, Request, Response, StoreRequest
 from dicom_nodes.dimse.rejection import rejection_error
 from dicom_nodes.dimse.sop_classes import Service, service_of
+from dicom_nodes.dimse.tls_settings import TlsCaller
 from dicom_nodes.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.model.delivery import ApplicationEntity
@@ -49,15 +50,15 @@ class Timeouts:
 
 
 class AssociationRequester:
-    """Opens associations under our AE title."""
+    """Opens associations under our AE title, by TLS where `tls` knows the partner's certificate."""
 
-    def __init__(self, own_ae_title: str, timeouts: Timeouts | None = None) -> None:
-        self._own_ae_title = own_ae_title
+    def __init__(self, own_ae_title: str, timeouts: Timeouts | None = None, tls: TlsCaller | None = None) -> None:
+        self._own_ae_title, self._tls = own_ae_title, tls
         self._timeouts = timeouts or Timeouts()
 
     def __call__(self, to: ApplicationEntity, proposals: Sequence[Proposal]) -> "OpenedAssociation":
         """As `association.OpenAssociation`."""
-        link = self._link(self._connect(to))
+        link = self._link(self._connect(to), to)
         request = self._request(to, proposals)
         link.upper.associate(request)
         link.upper.connected()
@@ -79,13 +80,21 @@ class AssociationRequester:
             why = error.strerror or str(error) or type(error).__name__
             raise PeerUnavailable(f"{to.ae_title} at {to.host}:{to.port} cannot be reached: {why}") from None
 
-    def _link(self, connected: socket.socket) -> AssociationLink:
+    def _link(self, connected: socket.socket, to: ApplicationEntity | None = None) -> AssociationLink:
         timeouts = self._timeouts
-        tick_s = tick_for(timeouts.associate_s, timeouts.response_s)
-        connection = Connection(connected, tick_s=tick_s, send_s=timeouts.response_s)
         return AssociationLink(
-            connection, Side.REQUESTOR, stall_s=timeouts.response_s, artim_s=min(1.0, timeouts.associate_s)
+            self._transport(connected, to),
+            Side.REQUESTOR,
+            stall_s=timeouts.response_s,
+            artim_s=min(1.0, timeouts.associate_s),
         )
+
+    def _transport(self, connected: socket.socket, to: ApplicationEntity | None) -> Transport:
+        timeouts = self._timeouts
+        tick_s, send_s = tick_for(timeouts.associate_s, timeouts.response_s), timeouts.response_s
+        if self._tls is None or to is None:
+            return Connection(connected, tick_s=tick_s, send_s=send_s)
+        return self._tls.connection(connected, to, tick_s=tick_s, send_s=send_s, handshake_s=timeouts.connect_s)
 
     def _request(self, to: ApplicationEntity, proposals: Sequence[Proposal]) -> AssociateRequest:
         contexts = tuple(
@@ -125,7 +134,12 @@ class AssociationRequester:
                 called_ae_title=to.ae_title,
             )
         where = f"{to.ae_title} at {to.host}:{to.port}"
-        raise PeerUnavailable(f"{where} does not answer the association request; is our address listed there?")
+        if (failure := link.connection.failure) is not None:
+            raise PeerUnavailable(f"{where} cannot be called by TLS: {failure}")
+        listed = (
+            "is our address listed there" if link.connection.certificate is None else "does it take our certificate"
+        )
+        raise PeerUnavailable(f"{where} does not answer the association request; {listed}?")
 
 
 def _wished(proposals: Sequence[Proposal]) -> AsynchronousOperationsWindow | None:

@@ -23,3 +23,20 @@ class Seldom:
                 return 0
             untold, self._untold, self._told_at = self._untold, 0, now
             return untold
+
+
+class SeldomEach:
+    """A `Seldom` for each subject; the oldest subjects are forgotten where there are many."""
+
+    def __init__(self, most: int = 1000, every_s: float = 10.0) -> None:
+        self._most, self._every_s = most, every_s
+        self._subjects: dict[str, Seldom] = {}
+        self._lock = threading.Lock()
+
+    def happened(self, subject: str) -> int:
+        """As `Seldom.happened`, of this subject."""
+        with self._lock:
+            if subject not in self._subjects and len(self._subjects) >= self._most:
+                del self._subjects[next(iter(self._subjects))]
+            seldom = self._subjects.setdefault(subject, Seldom(self._every_s))
+        return seldom.happened()

@@ -23,8 +23,11 @@ class Vitals:
     quarantined: int
     outbox_depth: int
     outbox_oldest_s: float
+    certificate_days_left: float | None = None
+    """Until our TLS certificate is no longer valid; None without TLS."""
 
 
+CERTIFICATE_WARNING_DAYS = 30.0
 OUTBOX_ALARM_S = 300.0
 ROUTER_ALARM_S = 60.0
 
@@ -55,6 +58,8 @@ def judge(vitals: Vitals) -> NodeHealth:
         reasons.append(f"{vitals.quarantined} instances are in quarantine and wait for a person.")
     if vitals.outbox_oldest_s > OUTBOX_ALARM_S:
         reasons.append(f"Facts have been waiting for the router for {vitals.outbox_oldest_s:.0f} s.")
+    if vitals.certificate_days_left is not None and vitals.certificate_days_left < CERTIFICATE_WARNING_DAYS:
+        reasons.append(certificate_words(vitals.certificate_days_left))
     return NodeHealth(
         state="refusing" if refusing else "degraded" if reasons else "ok",
         reasons=tuple(reasons),
@@ -64,3 +69,10 @@ def judge(vitals: Vitals) -> NodeHealth:
         outbox_depth=vitals.outbox_depth,
         outbox_oldest_s=vitals.outbox_oldest_s,
     )
+
+
+def certificate_words(days_left: float) -> str:
+    """What is wrong with a certificate that ends so soon."""
+    if days_left <= 0:
+        return "The node's TLS certificate has expired: partners refuse it. Install a new one; no restart is needed."
+    return f"The node's TLS certificate ends in {days_left:.0f} days. Install a new one; no restart is needed."

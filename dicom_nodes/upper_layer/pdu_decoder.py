@@ -21,6 +21,8 @@ _P_DATA = int(PduType.P_DATA_TF)
 _IN_PDV_LENGTH = 2
 _FIXED_LENGTH = 4
 _IS_COMMAND, _IS_LAST = 1, 2
+_TLS_HANDSHAKE = 22
+_TLS_HERE = "it speaks TLS where none is spoken: is the port the right one?"
 _KNOWN_TYPES = frozenset(PduType)
 _ASSOCIATION_TYPES = frozenset({PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC})
 
@@ -165,7 +167,8 @@ class PduDecoder:
     def _begin_pdu(self, header: Buffer) -> PduHeader | Fault | None:
         number, length = PDU_HEADER.unpack(header)
         if number not in _KNOWN_TYPES:
-            return self._fault(PduFault(AbortReason.UNRECOGNIZED_PDU, "a PDU of a type that does not exist"))
+            words = _TLS_HERE if number == _TLS_HANDSHAKE else "a PDU of a type that does not exist"
+            return self._fault(PduFault(AbortReason.UNRECOGNIZED_PDU, words))
         if not self._is_credible(number, length):
             return self._fault(invalid("a PDU length that is not credible"))
         self._pdu_type, self._pdu_left = PduType(number), length

@@ -47,9 +47,9 @@ class Answer:
         return self.code == 0
 
 
-def echo(target: Target) -> Answer:
+def echo(target: Target, *options: str) -> Answer:
     """C-ECHO."""
-    return _run("echoscu", "-v", *target.arguments, *target.address)
+    return _run("echoscu", "-v", *options, *target.arguments, *target.address)
 
 
 def send(files: Iterable[Path], target: Target, *options: str) -> Answer:

@@ -46,6 +46,8 @@ def _inside(trust: TrustFile) -> Iterator[Finding]:
 
 def _listening(settings: NodeSettings) -> Iterator[tuple[str, str]]:
     yield "node.listen", settings.node.listen
+    if settings.tls is not None and settings.tls.listen is not None:
+        yield "tls.listen", settings.tls.listen
     if settings.hl7 is not None:
         yield "hl7.listen", settings.hl7.listen
     if settings.node.health_listen is not None:
@@ -68,6 +70,8 @@ def _between(one: TrustFile, other: TrustFile) -> Iterator[Finding]:
         host, port = split_host_port(address)
         if host not in _ANY_ADDRESS and port != 0 and address in taken_addresses:
             yield Finding(other.path, key, f"{address} is already taken by {taken_addresses[address]} of {one.path}")
+    for file, called in ((one, other), (other, one)):
+        yield from _speak_tls_both(file, called)
     for file, node in ((one, theirs), (other, mine)):
         for number, peer in enumerate(file.settings.peers):
             if peer.ae_title == node.node.ae_title and peer.role != "node":
@@ -76,6 +80,16 @@ def _between(one: TrustFile, other: TrustFile) -> Iterator[Finding]:
                     f"peers[{number}].role",
                     f'{peer.ae_title!r} is the node of {node.trust.ods_code}; expected role "node", got {peer.role!r}',
                 )
+
+
+def _speak_tls_both(caller: TrustFile, called: TrustFile) -> Iterator[Finding]:
+    """A node that calls another by TLS must be expected to."""
+    if caller.settings.certificate_of(called.settings.node.ae_title) is None:
+        return
+    for number, peer in enumerate(called.settings.peers):
+        if peer.ae_title == caller.settings.node.ae_title and peer.certificate is None:
+            words = f"is missing, but {caller.path} has {peer.ae_title!r} call by TLS"
+            yield Finding(called.path, f"peers[{number}].certificate", words)
 
 
 # -- a trust file and the router's ---------------------------------------------------------------------------------
@@ -89,18 +103,27 @@ def _node_as_the_network_knows_it(trust: TrustFile, router: RouterSettings, netw
     if seed.ae_title != settings.node.ae_title:
         words = f"is {seed.ae_title!r}, but {trust.path} says node.ae_title = {settings.node.ae_title!r}"
         yield Finding(network, f"{key}.ae_title", words)
-    host, port = split_host_port(settings.node.listen)
+    listens_key, listens = _where_nodes_call(settings)
+    host, port = split_host_port(listens)
     if port == 0:
         words = f"asks for any free port, but others find {ods_code} at port {seed.port} ({network}); give that one"
-        yield Finding(trust.path, "node.listen", words)
+        yield Finding(trust.path, listens_key, words)
     elif port != seed.port:
-        yield Finding(network, f"{key}.port", f"is {seed.port}, but {trust.path} listens at {settings.node.listen}")
+        yield Finding(network, f"{key}.port", f"is {seed.port}, but {trust.path} listens at {listens}")
     if _is_ip(host) and _is_ip(seed.host) and host not in _ANY_ADDRESS and host != seed.host:
-        yield Finding(network, f"{key}.host", f"is {seed.host}, but {trust.path} listens at {settings.node.listen}")
+        yield Finding(network, f"{key}.host", f"is {seed.host}, but {trust.path} listens at {listens}")
     titles = {node.ae_title for node in router.network.nodes}
     for number, peer in enumerate(settings.peers):
         if peer.role == "node" and peer.ae_title not in titles:
             yield Finding(trust.path, f"peers[{number}].ae_title", f"{peer.ae_title!r} is no node of {network}")
+
+
+def _where_nodes_call(settings: NodeSettings) -> tuple[str, str]:
+    """(key, address) at which other nodes call: by TLS as soon as one of them has a certificate."""
+    by_tls = any(peer.role == "node" and peer.certificate is not None for peer in settings.peers)
+    if by_tls and settings.tls is not None and settings.tls.listen is not None:
+        return "tls.listen", settings.tls.listen
+    return "node.listen", settings.node.listen
 
 
 def _readers_are_reachable(trusts: Sequence[TrustFile], router: RouterSettings) -> Iterator[Finding]:

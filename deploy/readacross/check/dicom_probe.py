@@ -5,7 +5,7 @@ Nothing is stored or retrieved, and the C-FIND asks for a study that cannot exis
 
 from collections.abc import Collection
 
-from dicom_nodes.dimse.association import Proposal
+from dicom_nodes.dimse.association import OpenAssociation, Proposal
 from dicom_nodes.dimse.requester import AssociationRequester, Timeouts
 from dicom_nodes.dimse.verification_scu import DicomProbe
 from dicom_nodes.model.delivery import ApplicationEntity
@@ -20,25 +20,27 @@ IMAGES = {
 }
 REPORTS = {"Basic Text SR": "1.2.840.10008.5.1.4.1.1.88.11"}
 _UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
-_TIMEOUTS = Timeouts(connect_s=10, associate_s=10, response_s=10)
+TIMEOUTS = Timeouts(connect_s=10, associate_s=10, response_s=10)
 
 
-def echo(calling: str, partner: ApplicationEntity) -> Answer:
-    """C-ECHO."""
-    failure = DicomProbe(calling, timeouts=_TIMEOUTS).echo(partner)
+def echo(calling: str, partner: ApplicationEntity, call: OpenAssociation | None = None) -> Answer:
+    """C-ECHO. Here as below, `call` opens the association; without it there is no TLS."""
+    failure = DicomProbe(calling, timeouts=TIMEOUTS, open_association=call).echo(partner)
     return Answer("C-ECHO", failure is None, failure or "answers")
 
 
-def find(calling: str, partner: ApplicationEntity) -> Answer:
+def find(calling: str, partner: ApplicationEntity, call: OpenAssociation | None = None) -> Answer:
     """C-FIND (Study Root) for a study that cannot exist."""
-    failure = DicomProbe(calling, timeouts=_TIMEOUTS).find(partner)
+    failure = DicomProbe(calling, timeouts=TIMEOUTS, open_association=call).find(partner)
     return Answer("C-FIND", failure is None, failure or "answers")
 
 
-def takes(calling: str, partner: ApplicationEntity, wanted: dict[str, str]) -> Answer:
+def takes(
+    calling: str, partner: ApplicationEntity, wanted: dict[str, str], call: OpenAssociation | None = None
+) -> Answer:
     """Whether it would take these SOP classes (name → UID) by C-STORE; nothing is sent."""
     try:
-        accepted = _accepted(calling, partner, wanted.values())
+        accepted = _accepted(calling, partner, wanted.values(), call)
     except PeerFailed as failure:
         return Answer("C-STORE", False, str(failure))
     missing = [name for name, uid in wanted.items() if uid not in accepted]
@@ -48,18 +50,20 @@ def takes(calling: str, partner: ApplicationEntity, wanted: dict[str, str]) -> A
     return Answer("C-STORE", True, f"takes {', '.join(wanted)}")
 
 
-def gives_images(calling: str, partner: ApplicationEntity) -> Answer:
+def gives_images(calling: str, partner: ApplicationEntity, call: OpenAssociation | None = None) -> Answer:
     """Whether it offers C-GET (Study Root) to us; nothing is retrieved."""
     try:
-        _accepted(calling, partner, [STUDY_ROOT_GET])
+        _accepted(calling, partner, [STUDY_ROOT_GET], call)
     except PeerFailed as failure:
         return Answer("C-GET", False, str(failure))
     return Answer("C-GET", True, "is offered")
 
 
-def _accepted(calling: str, partner: ApplicationEntity, sop_classes: Collection[str]) -> set[str]:
+def _accepted(
+    calling: str, partner: ApplicationEntity, sop_classes: Collection[str], call: OpenAssociation | None
+) -> set[str]:
     proposals = [Proposal(uid, _UNCOMPRESSED) for uid in sop_classes]
-    association = AssociationRequester(calling, _TIMEOUTS)(partner, proposals)
+    association = (call or AssociationRequester(calling, TIMEOUTS))(partner, proposals)
     try:
         return {context.abstract_syntax for context in association.contexts}
     finally:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_nodes.config import NodeSettings, OrthancArchive
+from dicom_nodes.foundation.clock import utc_now
 from dicom_nodes.foundation.settings_file import SettingsError, load_settings
+from readacross.check.tls_files import tls_findings
 from router.config import RouterSettings, check_router_files, load_router_settings
 
 
@@ -72,6 +74,8 @@ def _load(paths: Iterable[Path]) -> Files:
                 settings = load_settings(path, NodeSettings)
                 trusts.append(TrustFile(path, settings))
                 findings += _missing_secrets(path, settings)
+                if settings.tls is not None:
+                    findings += [Finding(path, key, words) for key, words in tls_findings(settings.tls, utc_now())]
         except SettingsError as error:
             findings += [Finding(error.file, key, words) for key, words in error.problems]
     return Files(tuple(trusts), tuple(routers), tuple(dict.fromkeys(findings)))

@@ -10,6 +10,7 @@ from dicom_nodes.model.delivery import ApplicationEntity
 from readacross.check import dicom_probe, other_probes
 from readacross.check.loading import Files, TrustFile
 from readacross.check.outcome import Answer, Outcome
+from readacross.check.tls_files import opener
 from router.config import RouterSettings
 
 
@@ -37,7 +38,7 @@ def probes(files: Files) -> Iterator[Probe]:
 
 def _of_trust(trust: TrustFile) -> Iterator[Probe]:
     settings, name = trust.settings, trust.path.name
-    calling = settings.node.ae_title
+    calling, call = settings.node.ae_title, opener(settings, dicom_probe.TIMEOUTS)
     if settings.router.token_file.is_file():
         yield Probe(name, f"router {settings.router.url}", partial(other_probes.router, settings))
     archive = settings.archive
@@ -46,9 +47,10 @@ def _of_trust(trust: TrustFile) -> Iterator[Probe]:
     if isinstance(archive, DimseArchive):
         entity = _entity(archive.ae_title, archive.address)
         label = f"archive {archive.ae_title}"
-        yield Probe(name, label, partial(dicom_probe.echo, calling, entity))
-        yield Probe(name, label, partial(dicom_probe.takes, calling, entity, dicom_probe.IMAGES | dicom_probe.REPORTS))
-        yield Probe(name, label, partial(dicom_probe.find, calling, entity))
+        wanted = dicom_probe.IMAGES | dicom_probe.REPORTS
+        yield Probe(name, label, partial(dicom_probe.echo, calling, entity, call))
+        yield Probe(name, label, partial(dicom_probe.takes, calling, entity, wanted, call))
+        yield Probe(name, label, partial(dicom_probe.find, calling, entity, call))
     if settings.ris is not None:
         yield Probe(
             name, f"RIS {settings.ris.address}", partial(other_probes.ris, settings.ris, settings.trust.ods_code)
@@ -58,16 +60,16 @@ def _of_trust(trust: TrustFile) -> Iterator[Probe]:
             continue
         entity = _entity(peer.ae_title, peer.address)
         label = f"{peer.role} {peer.ae_title}"
-        yield Probe(name, label, partial(dicom_probe.echo, calling, entity))
+        yield Probe(name, label, partial(dicom_probe.echo, calling, entity, call))
         if peer.role == "workstation":
-            yield Probe(name, label, partial(dicom_probe.takes, calling, entity, dicom_probe.IMAGES))
+            yield Probe(name, label, partial(dicom_probe.takes, calling, entity, dicom_probe.IMAGES, call))
         if peer.role == "archive":
-            yield Probe(name, label, partial(dicom_probe.find, calling, entity))
+            yield Probe(name, label, partial(dicom_probe.find, calling, entity, call))
 
 
 def _other_nodes(trust: TrustFile, router: RouterSettings) -> Iterator[Probe]:
     """The nodes that this one will fetch from: those its readers read for."""
-    here = trust.settings.trust.ods_code
+    here, call = trust.settings.trust.ods_code, opener(trust.settings, dicom_probe.TIMEOUTS)
     wanted = {
         credential.trust
         for reader in router.readers.readers
@@ -77,7 +79,7 @@ def _other_nodes(trust: TrustFile, router: RouterSettings) -> Iterator[Probe]:
     for node in router.network.nodes:
         if node.ods_code in wanted and node.ods_code != here:
             entity = ApplicationEntity(node.ae_title, node.host, node.port)
-            ask = partial(dicom_probe.gives_images, trust.settings.node.ae_title, entity)
+            ask = partial(dicom_probe.gives_images, trust.settings.node.ae_title, entity, call)
             yield Probe(trust.path.name, f"node {node.ods_code} ({node.ae_title})", ask)
 
 

@@ -14,9 +14,10 @@ from sqlalchemy import insert, select, update
 
 from dicom_nodes.config import NodeSettings
 from dicom_nodes.dimse.listener import DicomListener
-from dicom_nodes.dimse.requester import Timeouts
+from dicom_nodes.dimse.requester import AssociationRequester, Timeouts
 from dicom_nodes.dimse.services import DimseServices
 from dicom_nodes.dimse.store_scu import DicomStoreScu
+from dicom_nodes.dimse.tls_settings import TlsCaller, tls_contexts
 from dicom_nodes.encoding.digest import digest_of
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.flows.ports import Transcode
@@ -76,7 +77,15 @@ class EventRecord:
 class WireNode:
     """A listening node; `received` is what came in by C-STORE, `keep` fills the catalogue."""
 
-    def __init__(self, folder: Path, database_url: str, peers: Sequence[dict[str, Any]], **node: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        peers: Sequence[dict[str, Any]],
+        *,
+        tls: dict[str, Any] | None = None,
+        **node: object,
+    ) -> None:
         self.settings = NodeSettings.model_validate(
             {
                 "trust": {"ods_code": "RXN", "name": "Exampleshire"},
@@ -84,12 +93,14 @@ class WireNode:
                 "router": {"url": "http://127.0.0.1:1", "token_file": folder / "token"},
                 "archive": {"kind": "embedded", "directory": folder / "archive"},
                 "peers": list(peers),
+                "tls": tls,
             }
         )
         self.database: Database = open_database(database_url)
         tables.metadata.create_all(self.database.engine)
         self.log = EventRecord()
         self.received: list[IncomingInstance] = []
+        self.not_reloaded: list[str] = []
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.caught_up = True
@@ -99,12 +110,16 @@ class WireNode:
         self._objects: dict[str, bytes] = {}
         self._lock = threading.Lock()
         query = StudyQuery(self.database)
+        contexts = tls_contexts(self.settings, self.not_reloaded.append)
+        caller = None if contexts is None else TlsCaller(contexts, self.settings.certificate_of)
         self.services = DimseServices(
             settings=self.settings,
             ingest=lambda incoming: self.ingest(incoming),
             query=QueryFlow(query, lambda: self.caught_up),
             retrieve=RetrieveFlow(query, self, lambda: self.caught_up),
-            move_scu=DicomStoreScu("NODE", timeouts=QUICK, transcode=self._transcode),
+            move_scu=DicomStoreScu(
+                "NODE", open_association=AssociationRequester("NODE", QUICK, caller), transcode=self._transcode
+            ),
             transcode=self._transcode,
             clock=lambda: datetime.now(UTC),
             log=self.log,
@@ -113,7 +128,7 @@ class WireNode:
             association_closed=self.closed.append,
         )
         self.listener = DicomListener(
-            self.settings, self.services, stall_s=1.0, first_pdu_s=2.0, sub_operation_timeout_s=5.0
+            self.settings, self.services, tls=contexts, stall_s=1.0, first_pdu_s=2.0, sub_operation_timeout_s=5.0
         )
 
     def _take(self, incoming: IncomingInstance) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from dicom_nodes.config import NodeSettings, Peer
 from dicom_nodes.dimse.sop_classes import Service, service_of
+from dicom_nodes.foundation.certificate import PresentedCertificate
 from dicom_nodes.model.errors import NotAuthorised
 from dicom_nodes.model.instance import Channel
 from dicom_nodes.rules.acceptance import Rejection, channel_of, decide_association, is_listed_host, require_action
@@ -105,3 +106,30 @@ def test_abstract_syntax_asks_for_its_service(uid: str, service: Service | None)
 @pytest.mark.parametrize(("host", "listed"), [("10.1.2.3", True), ("::ffff:10.1.2.3", True), ("10.2.2.3", False)])
 def test_only_hosts_that_a_peer_calls_from_are_listened_to(settings: NodeSettings, host: str, listed: bool) -> None:
     assert is_listed_host(settings, host) is listed
+
+
+@pytest.mark.parametrize(
+    ("listed", "shown", "why"),
+    [
+        (None, None, None),
+        ("dns:ct1.example", "ct1.example", None),
+        ("dns:ct1.example", None, "the peer has a certificate and may call by TLS only"),
+        ("dns:ct1.example", "ct2.example", "the certificate (dns:ct2.example, sha256:) is not the peer's"),
+        (None, "ct1.example", "no certificate is listed for the peer: it may not call by TLS"),
+    ],
+)
+def test_the_certificate_must_be_the_one_listed_for_the_ae_title(
+    settings: NodeSettings, listed: str | None, shown: str | None, why: str | None
+) -> None:
+    bound = settings.peers[0].model_copy(update={"certificate": listed})
+    settings = settings.model_copy(update={"peers": (bound,)})
+    certificate = None if shown is None else PresentedCertificate(dns_names=(shown,))
+
+    decision = decide_association(settings, called="NODE", calling="CT1", host="10.1.2.3", certificate=certificate)
+
+    if why is None:
+        assert decision == bound
+    else:
+        assert isinstance(decision, Rejection)
+        assert (decision.result, decision.source, decision.reason) == (1, 1, 3)
+        assert decision.words.startswith(why)

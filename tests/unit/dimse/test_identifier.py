@@ -123,3 +123,28 @@ def test_nul_inside_a_key_reaches_no_database() -> None:
     asked.PatientID = "12\0003\0"
 
     assert "\0" not in decode_query(encoded(asked, EXPLICIT), EXPLICIT, QueryRoot.STUDY).keys["PatientID"]
+
+
+@pytest.mark.parametrize(
+    ("syntax", "meta"),
+    [
+        (IMPLICIT, b"\x02\x00\x03\x00\x04\x00\x00\x001.2\0"),
+        (EXPLICIT, b"\x02\x00\x01\x00OB\x00\x00\x02\x00\x00\x00\x00\x01\x02\x00\x03\x00UI\x04\x001.2\0"),
+        (BIG, b"\x00\x02\x00\x03UI\x00\x041.2\0"),
+    ],
+)
+def test_file_meta_before_an_identifier_is_passed_over(syntax: str, meta: bytes) -> None:
+    """Orthanc's C-MOVE of an image."""
+    identifier = meta + encode_identifier(QueryLevel.IMAGE, {"SOPInstanceUID": "1.2.3"}, syntax)
+
+    query = decode_query(identifier, syntax, QueryRoot.STUDY)
+
+    assert query.keys == {"SOPInstanceUID": "1.2.3"}
+
+
+@pytest.mark.parametrize(
+    "meta", [b"\x02\x00", b"\x02\x00\x03\x00", b"\x02\x00\x03\x00\xff\xff\xff\xff", b"\x02\x00\x03\x00\x09\x00\x00\x00"]
+)
+def test_file_meta_that_is_cut_short_is_no_identifier(meta: bytes) -> None:
+    with pytest.raises(CannotUnderstand):
+        decode_query(meta, IMPLICIT, QueryRoot.STUDY)

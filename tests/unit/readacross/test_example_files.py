@@ -27,4 +27,5 @@ def test_example_router_file_loads_with_its_seeds() -> None:
 def test_examples_agree_with_each_other() -> None:
     files = load_files([*TRUST_FILES, CONFIG / "router.toml"])
     assert [str(finding) for finding in disagreements(files)] == []
-    assert {finding.key for finding in files.findings} <= {"router.token_file", "archive.password_file"}
+    secrets = {"router.token_file", "archive.password_file", "tls.certificate", "tls.key", "tls.trusted[0]"}
+    assert {finding.key for finding in files.findings} <= secrets
