@@ -38,7 +38,7 @@ def decode_query(identifier: bytes, transfer_syntax_uid: str, root: QueryRoot, *
     others = 0
     for tag, element in elements.items():
         keyword = keyword_for_tag(tag)
-        text = _text(data, element, layout, decoder) if keyword else None
+        text = element_text(data, element, layout, decoder) if keyword else None
         if text is not None:
             keys[keyword] = text
         elif tag & 0xFFFF:
@@ -55,7 +55,7 @@ def encode_identifier(level: QueryLevel | None, values: Mapping[str, str], trans
         texts["SpecificCharacterSet"] = "ISO_IR 192"
     layout = layout_of(transfer_syntax_uid)
     tags = sorted((tag, keyword) for keyword in texts if (tag := tag_for_keyword(keyword)) is not None)
-    encoded = b"".join(_element(tag, texts[keyword], layout) for tag, keyword in tags)
+    encoded = b"".join(encoded_element(tag, texts[keyword], layout) for tag, keyword in tags)
     if transfer_syntax_uid == _DEFLATED:
         deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         encoded = deflater.compress(encoded) + deflater.flush()
@@ -74,7 +74,7 @@ def _ascii(data: bytes, element: Element | None) -> str:
     return "" if element is None else data[element.start : element.end].decode("ascii", "replace").strip("\0 ")
 
 
-def _text(data: bytes, element: Element, layout: Layout, decoder: TextDecoder) -> str | None:
+def element_text(data: bytes, element: Element, layout: Layout, decoder: TextDecoder) -> str | None:
     """The element's value as text, or None where it has none that can be matched."""
     vr = dictionary_VR(element.tag)
     if vr in _UNREADABLE or element.undefined_length:
@@ -89,7 +89,8 @@ def _text(data: bytes, element: Element, layout: Layout, decoder: TextDecoder) -
     return "\\".join(part.strip(" ") for part in decoder.decode(value).split("\\"))
 
 
-def _element(tag: int, text: str, layout: Layout) -> bytes:
+def encoded_element(tag: int, text: str, layout: Layout) -> bytes:
+    """An element with its header; `text` holds several values joined by backslashes."""
     vr = dictionary_VR(tag)
     value = _value(vr, text, layout)
     header = struct.pack(layout.byte_order + "HH", tag >> 16, tag & 0xFFFF)
