@@ -19,7 +19,7 @@ from dicom_nodes.upper_layer.dimse_provider import CommandReceived, DimseEvent
 from dicom_nodes.upper_layer.pdu_decoder import PDataFragment
 
 TRANSFER_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
-_LISTEN_S = 2.0
+_LISTEN_S = 1.0
 """How long the archive has for a report on the association of our question."""
 _LOOK_EVERY_S = 0.02
 _LARGEST_REPORT = 8 << 20

@@ -216,7 +216,8 @@ class SqlArchiveCommitments:
             self._jobs.complete(connection, job)
 
     def look_again(self, job: Job, at: datetime) -> None:
-        self._jobs.retry(job, at=at, reason="waits for the archive's commitment")
+        with self._database.write() as connection:
+            self._jobs.postpone(connection, job, at=at)
 
     def _promise(self, connection: Connection, study_instance_uid: str, result: CommitmentResult) -> None:
         promise = archive_commitment
@@ -250,6 +251,13 @@ class SqlArchiveCommitments:
                 )
         if result.failed:
             self._jobs.enqueue(connection, kind=self._archive_job, key=study_instance_uid, destination="archive")
+            self._jobs.enqueue(
+                connection,
+                kind=ASK_COMMITMENT_JOB,
+                key=study_instance_uid,
+                destination="commitment",
+                bring_forward=True,
+            )
 
 
 def _portions(uids: Sequence[str]) -> Sequence[Sequence[str]]:

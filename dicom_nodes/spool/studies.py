@@ -30,7 +30,7 @@ from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB
 from dicom_nodes.spool.outbox import SqlOutbox
 
 NOTIFY_JOB = "notify"
-_COMMITMENT_DELAY = timedelta(seconds=2)
+_COMMITMENT_DELAY = timedelta(seconds=1)
 """Lets what is archived gather, so that few questions are asked."""
 
 
@@ -127,7 +127,7 @@ class SqlStudies:
             if self._follow_ups.commitment:
                 self._jobs.enqueue(
                     connection, kind=ASK_COMMITMENT_JOB, key=job.key, destination="commitment",
-                    run_at=self._clock() + _COMMITMENT_DELAY,
+                    run_at=self._clock() + _COMMITMENT_DELAY, bring_forward=True,
                 )  # fmt: skip
 
     def _notify(self, connection: Connection, study_instance_uid: str, revision: int) -> None:

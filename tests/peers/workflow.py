@@ -10,8 +10,10 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate
 from pynetdicom import AE, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (
+    CTImageStorage,
     InstanceAvailabilityNotification,
     ModalityPerformedProcedureStep,
+    MRImageStorage,
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
 )
@@ -43,6 +45,7 @@ class WorkflowPeer:
     reports: list[Received] = field(default_factory=list)
     actions: list[Received] = field(default_factory=list)
     notifications: list[Received] = field(default_factory=list)
+    stored: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -73,6 +76,11 @@ class WorkflowPeer:
     def take_notification(self, event: evt.Event) -> tuple[int, Dataset | None]:
         uid = str(event.request.AffectedSOPInstanceUID)
         return self._take(self.notifications, uid, 0, event.attribute_list, False), None
+
+    def take_instance(self, event: evt.Event) -> int:
+        with self.lock:
+            self.stored.append(str(event.request.AffectedSOPInstanceUID))
+        return 0x0000
 
     @contextmanager
     def association(self, called: str, port: int, sop_class: str) -> Iterator[Association]:
@@ -143,10 +151,13 @@ def running_peer(ae_title: str, answer: int = 0x0000) -> Iterator[WorkflowPeer]:
     ae = AE(ae_title)
     ae.add_supported_context(StorageCommitmentPushModel, SYNTAXES, scu_role=True, scp_role=True)
     ae.add_supported_context(InstanceAvailabilityNotification, SYNTAXES)
+    for sop_class in (CTImageStorage, MRImageStorage):
+        ae.add_supported_context(sop_class, SYNTAXES)
     handlers = [
         (evt.EVT_N_EVENT_REPORT, peer.take_report),
         (evt.EVT_N_ACTION, peer.take_action),
         (evt.EVT_N_CREATE, peer.take_notification),
+        (evt.EVT_C_STORE, peer.take_instance),
     ]
     server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     assert server is not None

@@ -40,7 +40,7 @@ def omi(control: str = "NW", number: str = "1", control_id: str = "M1", **ipc: s
     return (
         "\r".join(
             [
-                f"MSH|^~\\&|RIS|RXN|READACROSS|RXN|20261127090000||OMI^O23^OMI_O23|{control_id}|P|2.5.1||||||UNICODE UTF-8",
+                f"MSH|^~\\&|RIS|RXN|READACROSS|RXN|20261127090000||OMI^O23|{control_id}|P|2.5.1||||||UNICODE UTF-8",
                 f"PID|1||T100^^^RXN^MR^RXN~9990000018^^^NHS^NH||{said['name']}||19700102|F",
                 "PV1|1|O|CT SUITE|||||C123^Referrer^Anne",
                 f"ORC|{control}|P{number}^RIS|A{number}^RIS",
