@@ -67,6 +67,7 @@ class AskCommitment:
             self._checkpoint("commitment.opened")
             self._scu.ask(self._archive, transaction_uid, waiting, self.take_result)
             self._checkpoint("commitment.asked")
+            self._store.record_accepted(transaction_uid)
         if self._store.is_open(job.key):
             self._store.look_again(job, self._clock() + self._patience)
         else:

@@ -65,7 +65,7 @@ class ArchiveCommitments(Protocol):
     """What the archive has promised, instance by instance."""
 
     def waiting(self, study_instance_uid: str, asked_before: datetime) -> Sequence[InstanceReference]:
-        """Archived, not committed, and not part of a question asked since `asked_before` and still open."""
+        """Archived, not committed, and not part of a question taken since `asked_before` and still open."""
 
     def is_open(self, study_instance_uid: str) -> bool:
         """Whether any instance that was archived is not yet committed."""
@@ -79,6 +79,9 @@ class ArchiveCommitments(Protocol):
     def open_transaction(
         self, transaction_uid: str, study_instance_uid: str, instances: Sequence[InstanceReference]
     ) -> None: ...
+
+    def record_accepted(self, transaction_uid: str) -> None:
+        """The archive took the question; one that it did not take is asked again at once."""
 
     def take_result(self, result: CommitmentResult, most_refusals: int) -> bool:
         """Record it, and have what was refused archived again, all in one commit; False: no such transaction."""

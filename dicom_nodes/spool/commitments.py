@@ -122,7 +122,7 @@ class SqlArchiveCommitments:
                 instance.channel == Channel.ACQUIRED.value,
                 instance.archived_at.is_not(None),
                 promise.committed_at.is_(None),
-                or_(asked.transaction_uid.is_(None), asked.ended_at.is_not(None), asked.asked_at <= asked_before),
+                or_(asked.accepted_at.is_(None), asked.ended_at.is_not(None), asked.asked_at <= asked_before),
             )
             .order_by(instance.sop_instance_uid)
         )
@@ -159,7 +159,9 @@ class SqlArchiveCommitments:
 
     def unanswered(self, study_instance_uid: str) -> int:
         asked = commitment_transaction.c
-        query = select(func.count()).where(asked.study_instance_uid == study_instance_uid, asked.ended_at.is_(None))
+        query = select(func.count()).where(
+            asked.study_instance_uid == study_instance_uid, asked.accepted_at.is_not(None), asked.ended_at.is_(None)
+        )
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
 
@@ -184,6 +186,13 @@ class SqlArchiveCommitments:
                             refusals=0,
                         )
                     )
+
+    def record_accepted(self, transaction_uid: str) -> None:
+        asked = commitment_transaction
+        with self._database.write() as connection:
+            connection.execute(
+                update(asked).where(asked.c.transaction_uid == transaction_uid).values(accepted_at=self._clock())
+            )
 
     def take_result(self, result: CommitmentResult, most_refusals: int) -> bool:
         asked = commitment_transaction

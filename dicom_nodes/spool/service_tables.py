@@ -24,6 +24,7 @@ commitment_transaction = Table(
     Column("transaction_uid", String(64), primary_key=True),
     Column("study_instance_uid", String(64), nullable=False, index=True),
     Column("asked_at", UtcDateTime, nullable=False),
+    Column("accepted_at", UtcDateTime, comment="the archive took the question"),
     Column("ended_at", UtcDateTime, comment="answered, or given up"),
 )
 """What we ask of the archive."""
