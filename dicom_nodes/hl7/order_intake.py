@@ -11,6 +11,7 @@ from dicom_nodes.model.errors import OrderConflict, UnknownOrder
 from dicom_nodes.model.procedure import ImagingOrder
 from dicom_nodes.model.report import AckCode
 
+_SEGMENTS = {"MSH", "PID", "PV1", "ORC", "TQ1", "OBR", "IPC", "ZDS"}
 TakeOrders = Callable[[Sequence[ImagingOrder]], None]
 
 
@@ -30,7 +31,7 @@ class OrderIntake:
             orders = read_orders(raw, self._default_issuer, self._stations)
             self._carry_out(orders)
         except Hl7Fault as fault:
-            event_log().warning("order.refused", segment=fault.place.segment, field=fault.place.field, ack=fault.ack)
+            event_log().warning("order.refused", place=_known(fault.place), ack=fault.ack)
             return build_ack(raw, fault.ack, self._clock, fault)
         except Exception as error:  # noqa: BLE001 (a handler's boundary: recorded, and the sender is told to try again)
             event_log().error("order.not_kept", exc_info=error)
@@ -42,7 +43,7 @@ class OrderIntake:
 
     def refuse_too_long(self, head: bytes, size_bytes: int, limit_bytes: int) -> bytes:
         """Answer a message that was thrown away because of its length; `head` is its beginning."""
-        event_log().warning("order.refused", segment="MSH", field=None, ack="AR", size_bytes=size_bytes)
+        event_log().warning("order.refused", place="MSH", ack="AR", size_bytes=size_bytes)
         words = f"the message has {size_bytes} bytes; at most {limit_bytes} are taken"
         return build_ack(
             head, AckCode.AR, self._clock, Hl7Fault(Place("MSH"), words, ErrorCode.APPLICATION, AckCode.AR)
@@ -54,3 +55,8 @@ class OrderIntake:
         except OrderConflict as conflict:
             code = ErrorCode.UNKNOWN_KEY if isinstance(conflict, UnknownOrder) else ErrorCode.APPLICATION
             raise Hl7Fault(Place("ORC", 1), str(conflict), code) from None
+
+
+def _known(place: Place) -> str:
+    """The place for our log; the name of another segment may be three letters of anything."""
+    return str(place) if place.segment in _SEGMENTS else "another segment"

