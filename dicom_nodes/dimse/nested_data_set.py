@@ -72,7 +72,7 @@ class _Reader:
             else:
                 text = element_text(self._data, element, layout, decoder)
                 if text is not None:
-                    found[keyword] = text
+                    found[keyword] = text.replace("\0", "\\x00")
         return found
 
     def _sequence(self, element: Element, layout: Layout, decoder: TextDecoder, depth: int) -> list[Attributes]:

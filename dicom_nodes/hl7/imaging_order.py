@@ -32,6 +32,7 @@ _PRIORITIES = {"S": "STAT", "A": "HIGH", "R": "ROUTINE", "P": "MEDIUM", "C": "HI
 """HL7 TQ-6 to Requested Procedure Priority (0040,1003), after IHE RAD TF-2 appendix B."""
 _SEX = {"F": "F", "M": "M", "O": "O", "A": "O"}
 _NAMESPACE = uuid.UUID("0b9d5a6c-6c7e-4c0a-9f0e-0c0c4c5b1d11")
+_LONGEST_ID = 64
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _AE_TITLE = re.compile(r"[\x21-\x5b\x5d-\x7e]([\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?")
 
@@ -183,6 +184,8 @@ def _step(
     where = ipc or obr
     procedure_id = (ipc.value(2) if ipc else obr.value(19)) or number.number
     step_id = (ipc.value(4) if ipc else obr.value(20)) or procedure_id
+    if len(step_id) > _LONGEST_ID:
+        raise where.fault(4 if ipc else 20, f"longer than {_LONGEST_ID} characters", ErrorCode.DATA_TYPE)
     modality = ipc.value(5) if ipc else obr.value(24)
     if not modality:
         raise where.fault(5 if ipc else 24, "modality is missing", ErrorCode.REQUIRED_FIELD_MISSING)

@@ -49,7 +49,7 @@ class Announced:
     announced_at: datetime
     """When the newest was announced (aware UTC)."""
     steps_ended: bool = False
-    """Its performed procedure steps have all ended, and one of them with a list of its instances."""
+    """Its performed procedure steps have all ended, the completed ones (one at least) with their instances listed."""
 
 
 class ScheduleState(StrEnum):

@@ -127,16 +127,18 @@ def announced_of(connection: Connection, studies: Iterable[str]) -> dict[str, An
 
 
 def _studies_whose_steps_ended(connection: Connection, studies: Sequence[str]) -> set[str]:
+    """Every step that was not discontinued is completed with a list; one without may have made anything."""
     of_study, step = procedure_step_study.c, procedure_step.c
     rows = connection.execute(
-        select(of_study.study_instance_uid, step.state)
+        select(of_study.study_instance_uid, step.state, step.lists_instances)
         .join(procedure_step, step.sop_instance_uid == of_study.sop_instance_uid)
         .where(of_study.study_instance_uid.in_(studies))
     ).all()
-    states: dict[str, set[StepState]] = {}
+    ends: dict[str, list[bool]] = {}
     for row in rows:
-        states.setdefault(row.study_instance_uid, set()).add(StepState(row.state))
-    return {uid for uid, found in states.items() if StepState.COMPLETED in found and StepState.IN_PROGRESS not in found}
+        if row.state != StepState.DISCONTINUED.value:
+            ends.setdefault(row.study_instance_uid, []).append(row.lists_instances)
+    return {uid for uid, listed in ends.items() if all(listed)}
 
 
 def _announced_by(connection: Connection, study_instance_uid: str) -> str:

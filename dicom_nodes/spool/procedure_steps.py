@@ -52,6 +52,7 @@ class SqlProcedureSteps:
                         state=step.state.value,
                         performed_by=step.performed_by,
                         attributes=step.attributes,
+                        lists_instances=False,
                         created_at=now,
                         changed_at=now,
                     )
@@ -72,12 +73,18 @@ class SqlProcedureSteps:
                 raise OperationRefused(Status.NO_SUCH_SOP_INSTANCE, "no such procedure step")
             known = PerformedStep(sop_instance_uid, StepState(row.state), row.performed_by, row.attributes)
             step = change(known)
+            announcements = announcements_of(step)
             connection.execute(
                 update(procedure_step)
                 .where(here)
-                .values(state=step.state.value, attributes=step.attributes, changed_at=self._clock())
+                .values(
+                    state=step.state.value,
+                    attributes=step.attributes,
+                    lists_instances=bool(announcements),
+                    changed_at=self._clock(),
+                )
             )
-            for announcement in announcements_of(step):
+            for announcement in announcements:
                 announce(connection, self._jobs, announcement, self._clock(), check_at)
             self._tell(connection, step)
             return step

@@ -1,6 +1,6 @@
 """Tables of the workflow services: commitments in both directions, announcements, procedure steps, the worklist."""
 
-from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
 
 from dicom_nodes.foundation.database import UtcDateTime
 from dicom_nodes.spool.tables import metadata
@@ -56,6 +56,7 @@ procedure_step = Table(
     Column("state", String(16), nullable=False),
     Column("performed_by", String(16), nullable=False),
     Column("attributes", JSON, nullable=False),
+    Column("lists_instances", Boolean, nullable=False, comment="what it made can be compared with what came"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
 )
