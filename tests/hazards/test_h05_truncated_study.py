@@ -27,9 +27,9 @@ def test_one_instance_of_800_that_is_lost_is_noticed_and_the_study_is_whole_once
     made = [(image.sop_class_uid, image.sop_instance_uid) for image in study.files]
     lost, rest = study.files[399], [image for image in study.files if image is not study.files[399]]
     modality = WorkflowPeer("DCMTK")
-    file = write_trust_file(
-        tmp_path / "node", settle_quiet_s=0.2, peers=(peer("DCMTK", "modality", ("store", "mpps")),)
-    )
+    nowhere = 'kind = "dimse"\nae_title = "PACS"\naddress = "127.0.0.1:1"'  # archiving plays no part here
+    peers = (peer("DCMTK", "modality", ("store", "mpps")),)
+    file = write_trust_file(tmp_path / "node", archive=nowhere, settle_quiet_s=0.2, peers=peers)
     file.write_text(file.read_text().replace("[node]\n", "[node]\nsettle_hold_s = 4\n"))
     with running_node(file) as node:
 
