@@ -15,16 +15,21 @@ from dicom_nodes.config import DimseArchive as DimseArchiveSettings
 from dicom_nodes.config import EmbeddedArchive as EmbeddedArchiveSettings
 from dicom_nodes.config import NodeSettings, read_password, read_token
 from dicom_nodes.contract import NodeHealth
+from dicom_nodes.dimse.availability_scu import DicomAvailabilityScu
+from dicom_nodes.dimse.commitment_scu import DicomCommitmentReporter, DicomCommitmentScu
 from dicom_nodes.dimse.data_set_sink import draft_sinks
 from dicom_nodes.dimse.listener import DicomListener
 from dicom_nodes.dimse.requester import AssociationRequester
 from dicom_nodes.dimse.retrieve_scu import DicomRetrieveScu
-from dicom_nodes.dimse.services import DimseServices
+from dicom_nodes.dimse.services import DimseServices, WorkflowServices
 from dicom_nodes.dimse.store_scu import DicomStoreScu
 from dicom_nodes.dimse.tls_settings import TlsCaller, tls_contexts
 from dicom_nodes.documents.structured_report import StructuredReports
+from dicom_nodes.flows.announcements import NotifyAvailability, TakeAnnouncements, TakeProcedureSteps
 from dicom_nodes.flows.archive_study import ArchiveStudy
+from dicom_nodes.flows.ask_commitment import AskCommitment
 from dicom_nodes.flows.associations import OpenAssociations
+from dicom_nodes.flows.commit_storage import CommitStorage
 from dicom_nodes.flows.deliver_study import DeliverStudy
 from dicom_nodes.flows.fetch_study import FetchStudy
 from dicom_nodes.flows.ingest import Ingest, Issuers
@@ -36,23 +41,29 @@ from dicom_nodes.flows.settle import SettleStudies
 from dicom_nodes.flows.take_report import TakeReport
 from dicom_nodes.flows.talk_to_router import SendFacts, take_orders
 from dicom_nodes.flows.ticker import Ticker
-from dicom_nodes.flows.work import Workers
+from dicom_nodes.flows.work import Handler, Workers
+from dicom_nodes.flows.worklist import ServeWorklist
 from dicom_nodes.foundation.backoff import RetryPolicy
 from dicom_nodes.foundation.clock import Clock, utc_now
 from dicom_nodes.foundation.event_log import UidHash, event_log
 from dicom_nodes.foundation.jobs import JobState
 from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.hl7.intake import Hl7Intake
 from dicom_nodes.hl7.listener import MllpListener
+from dicom_nodes.hl7.order_intake import OrderIntake
 from dicom_nodes.hl7.report_intake import OruIntake
 from dicom_nodes.hl7.sender import MllpRisSender
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.pixels.pool import TranscodingPool
 from dicom_nodes.rules.health import Vitals, judge
+from dicom_nodes.spool.announcements import CHECK_JOB
 from dicom_nodes.spool.catalogue import ARCHIVE_JOB
+from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB, REPORT_COMMITMENT_JOB
 from dicom_nodes.spool.ring import FullSegment
 from dicom_nodes.spool.segments import SegmentSpool
 from dicom_nodes.spool.store import NodeStore, open_store
+from dicom_nodes.spool.studies import NOTIFY_JOB, FollowUps
 from dicom_nodes.spool.study_query import StudyQuery
 from dicom_nodes.uplink.health_page import HealthPage
 from dicom_nodes.uplink.link import HttpRouterLink
@@ -81,7 +92,7 @@ class NodeApp:
         self._uid_hash = UidHash.from_file(node.data_dir / "log.key")
         self._transcoding = TranscodingPool()
         caller = None if self._tls is None else TlsCaller(self._tls, settings.certificate_of)
-        open_association = AssociationRequester(node.ae_title, tls=caller)
+        open_association = self._open_association = AssociationRequester(node.ae_title, tls=caller)
         store_scu = DicomStoreScu(node.ae_title, open_association=open_association, transcode=self._transcoding)
         archive = _archive(settings, store_scu)
         self.store = open_node_store(settings, clock, archive.name, checkpoint)
@@ -102,6 +113,8 @@ class NodeApp:
             checkpoint,
         )
         queries = StudyQuery(self.store.database)
+        stopping = threading.Event()
+        workflow = self._workflow(checkpoint, stopping)
         self._listener = DicomListener(
             settings,
             DimseServices(
@@ -117,13 +130,16 @@ class NodeApp:
                 association_opened=associations.opened,
                 association_closed=associations.closed,
                 open_sink=draft_sinks(self._ingest.draft),
+                workflow_services=workflow,
             ),
             tls=self._tls,
         )
-        self._hl7 = MllpListener(settings.hl7, OruIntake(take_report)) if settings.hl7 else None
+        self._hl7 = None
+        if settings.hl7:
+            orders_in = OrderIntake(workflow.worklist.take, trust.accession_issuer, settings.hl7.stations)
+            self._hl7 = MllpListener(settings.hl7, Hl7Intake(OruIntake(take_report), orders_in))
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
         orders, catalogue = self.store.orders, self.store.catalogue
-        stopping = threading.Event()
         ris = MllpRisSender(settings.ris, trust) if settings.ris else None
         self._workers = Workers(
             self.store.jobs,
@@ -143,6 +159,7 @@ class NodeApp:
                     orders, catalogue, self._spool, store_scu, self._workstation, checkpoint, stopping.is_set
                 ),
                 "return": ReturnReport(orders, catalogue, ris, archive, documents, trust.ods_code, checkpoint),
+                **self._workflow_jobs(workflow),
             },
             RetryPolicy(
                 attempts=settings.delivery.attempts,
@@ -154,7 +171,13 @@ class NodeApp:
             stopping,
         )
         settle = SettleStudies(
-            self.store.studies, associations, node.settle_quiet_s, clock, self._say_settled, checkpoint
+            self.store.studies,
+            associations,
+            node.settle_quiet_s,
+            clock,
+            self._say_settled,
+            checkpoint,
+            node.settle_hold_s,
         )
         self._router = HttpRouterLink(settings.router.url, read_token(settings))
         send_facts = self._send_facts = SendFacts(self.store.outbox, self._router, self.health, clock)
@@ -276,6 +299,47 @@ class NodeApp:
     def _say_settled(self, study_instance_uid: str, revision: int) -> None:
         event_log().info("study.settled", study=self._uid_hash(study_instance_uid), revision=revision)
 
+    def _workflow(self, checkpoint: Checkpoint, stopping: threading.Event) -> WorkflowServices:
+        store, node, clock, pacs = self.store, self._settings.node, self._clock, self._settings.archive
+        asking = None
+        if isinstance(pacs, DimseArchiveSettings) and pacs.commitment:
+            entity = ApplicationEntity(pacs.ae_title, *split_host_port(pacs.address))
+            scu = DicomCommitmentScu(self._open_association)
+            asking = AskCommitment(store.archive_commitments, scu, entity, clock, checkpoint)
+        reporter = DicomCommitmentReporter(node.ae_title, open_association=self._open_association)
+        return WorkflowServices(
+            CommitStorage(
+                store.commitment_requests,
+                store.catalogue,
+                self._spool,
+                reporter,
+                self._address,
+                checkpoint,
+                stopping.is_set,
+            ),
+            TakeAnnouncements(store.announcements, node.settle_hold_s, clock, checkpoint),
+            TakeProcedureSteps(store.procedure_steps, node.settle_hold_s, clock, checkpoint),
+            ServeWorklist(store.worklist, checkpoint),
+            asking,
+        )
+
+    def _workflow_jobs(self, workflow: WorkflowServices) -> dict[str, Handler]:
+        scu = DicomAvailabilityScu(self._settings.node.ae_title, open_association=self._open_association)
+        jobs: dict[str, Handler] = {
+            REPORT_COMMITMENT_JOB: workflow.commit_storage,
+            CHECK_JOB: workflow.announcements,
+            NOTIFY_JOB: NotifyAvailability(self.store.announcements, scu, self._address),
+        }
+        if workflow.ask_commitment is not None:
+            jobs[ASK_COMMITMENT_JOB] = workflow.ask_commitment
+        return jobs
+
+    def _address(self, ae_title: str) -> ApplicationEntity | None:
+        peer = self._settings.peer(ae_title)
+        if peer is None or peer.address is None:
+            return None
+        return ApplicationEntity(peer.ae_title, *split_host_port(peer.address))
+
     def _workstation(self, ae_title: str) -> ApplicationEntity | None:
         peer = self._settings.peer(ae_title)
         if peer is None or peer.role != "workstation" or peer.address is None:
@@ -288,7 +352,11 @@ def open_node_store(
 ) -> NodeStore:
     """Open a node's database, by default in its data directory; also for looking at parked jobs beside the node."""
     url = settings.node.database_url or f"sqlite:///{settings.node.data_dir / 'node.db'}"
-    return open_store(url, clock, archive, checkpoint)
+    follow_ups = FollowUps(
+        notify=tuple(peer.ae_title for peer in settings.peers if peer.notify),
+        commitment=isinstance(settings.archive, DimseArchiveSettings) and settings.archive.commitment,
+    )
+    return open_store(url, clock, archive, checkpoint, follow_ups)
 
 
 def run(

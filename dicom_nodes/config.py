@@ -18,7 +18,7 @@ from dicom_nodes.foundation.settings_file import (
 )
 from dicom_nodes.foundation.tls_context import TlsContexts, TlsFiles, TlsFilesError
 
-Action = Literal["echo", "store", "find", "move", "get"]
+Action = Literal["echo", "store", "find", "move", "get", "commit", "ian", "mpps", "worklist"]
 
 
 def _host_range(text: str) -> str:
@@ -74,6 +74,8 @@ class Node(Settings):
     spool_segment_mib: int = Field(default=64, ge=4, le=256)
     """Size of the files that the spool uses again and again."""
     settle_quiet_s: float = Field(default=60.0, gt=0)
+    settle_hold_s: float = Field(default=900.0, gt=0)
+    """How long a study waits for instances that were announced (MPPS, IAN) before it settles without them."""
     maximum_associations: int = Field(default=100, ge=1)
     maximum_pdu_bytes: int = Field(default=262_144, ge=4096)
     workers: int = Field(default=8, ge=2, le=64)
@@ -109,6 +111,8 @@ class DimseArchive(Settings):
     parallel_associations: int = Field(default=1, ge=1, le=16)
     """How many associations we may hold to it at once for a study."""
     certificate: CertificateBinding | None = None
+    commitment: bool = False
+    """Whether it is asked for storage commitment; then it must be among the peers, because it calls back."""
 
 
 class OrthancArchive(Settings):
@@ -146,6 +150,8 @@ class Hl7Listener(Settings):
     allowed_hosts: tuple[HostRange, ...]
     max_message_bytes: int = Field(default=1_048_576, ge=1024)
     idle_s: float = Field(default=300.0, gt=0)
+    stations: dict[str, AeTitle] = Field(default={})
+    """Modality → AE title that an order's step is scheduled for where the order does not say."""
 
 
 class Delivery(Settings):
@@ -164,6 +170,8 @@ class Peer(Settings):
     allowed_hosts: tuple[HostRange, ...] = ()
     may: tuple[Action, ...] = ()
     address: HostPort | None = None
+    notify: bool = False
+    """Whether it is told of every settled study by Instance Availability Notification."""
     maximum_associations: int | None = Field(default=None, ge=1)
     """How many associations it may hold at once, within the node's own maximum."""
     parallel_associations: int = Field(default=1, ge=1, le=16)
@@ -204,6 +212,13 @@ class NodeSettings(Settings):
                     f"peers[{number}].allowed_hosts: is empty, but {peer.ae_title!r} may call; "
                     "list the addresses it calls from"
                 )
+            if peer.address is None and ("commit" in peer.may or peer.notify):
+                why = (
+                    "may ask for a commitment, which is reported on a call of ours"
+                    if not peer.notify
+                    else "is notified"
+                )
+                raise ValueError(f"peers[{number}].address: is missing, but {peer.ae_title!r} {why}")
         return self
 
     @model_validator(mode="after")
@@ -211,6 +226,11 @@ class NodeSettings(Settings):
         archive = self.archive
         if isinstance(archive, DimseArchive) and archive.address == self.node.listen:
             raise ValueError("archive.address: is this node's own address; expected the PACS")
+        if isinstance(archive, DimseArchive) and archive.commitment and not self._may_call(archive.ae_title):
+            raise ValueError(
+                f"archive.commitment: the archive reports on a call of its own; list {archive.ae_title!r} "
+                "under [[peers]] with its allowed_hosts"
+            )
         if isinstance(archive, EmbeddedArchive):
             folder, data = archive.directory.resolve(), self.node.data_dir.resolve()
             if folder == data or folder in data.parents or (data / "spool") in (folder, *folder.parents):
@@ -245,6 +265,10 @@ class NodeSettings(Settings):
             return peer.certificate
         archive = self.archive
         return archive.certificate if isinstance(archive, DimseArchive) and archive.ae_title == ae_title else None
+
+    def _may_call(self, ae_title: str) -> bool:
+        peer = self.peer(ae_title)
+        return peer is not None and bool(peer.allowed_hosts)
 
     def peer(self, ae_title: str) -> Peer | None:
         """The peer with this AE title, if any."""

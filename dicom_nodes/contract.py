@@ -165,6 +165,33 @@ class ReportAcknowledged(Message):
     reference: str
 
 
+class StudyIncomplete(Message):
+    """A modality or an archive announced instances of a study that are still not here; `notice` is for a person."""
+
+    kind: Literal["study.incomplete"] = "study.incomplete"
+    study_instance_uid: str
+    announced_by: str
+    announced: int
+    missing: int
+    notice: str
+
+
+class ProcedureStepChanged(Message):
+    """A modality began, went on with or ended a performed procedure step (MPPS).
+
+    `instance_count` is what a COMPLETED step says it made; None where it does not say.
+    """
+
+    kind: Literal["procedure_step.changed"] = "procedure_step.changed"
+    procedure_step_uid: str
+    state: Literal["IN PROGRESS", "COMPLETED", "DISCONTINUED"]
+    study_instance_uids: tuple[str, ...]
+    performed_by: str
+    modality: str
+    series_count: int
+    instance_count: int | None = None
+
+
 class JobParked(Message):
     """Work of the node's own (such as forwarding to the archive) ran out of attempts."""
 
@@ -183,7 +210,9 @@ FactBody = Annotated[
     | OrderCompleted
     | OrderParked
     | ReportAcknowledged
-    | JobParked,
+    | JobParked
+    | StudyIncomplete
+    | ProcedureStepChanged,
     Field(discriminator="kind"),
 ]
 

@@ -1,5 +1,6 @@
 """One accepted association: negotiated, served request by request, and ended in good order."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,9 +15,11 @@ from dicom_nodes.dimse.data_set_sink import DataSetSink, Intake, MemorySink, Rec
 from dicom_nodes.dimse.dispatch import AssociationGoneError, Dispatcher
 from dicom_nodes.dimse.messages import (
     EchoRequest,
+    EventReportRequest,
     FindRequest,
     GetRequest,
     MoveRequest,
+    NormalizedRequest,
     PresentationContext,
     Request,
     Response,
@@ -39,6 +42,10 @@ from dicom_nodes.upper_layer.state_machine import State
 
 _APPLICATION_CONTEXT_NOT_SUPPORTED = AssociateReject(result=1, source=1, reason=2)
 _LARGEST_IDENTIFIER = 1 << 20
+_LARGEST_NORMALIZED = 8 << 20
+"""A commitment or a procedure step names each of its instances: some 30,000 of them."""
+_LATE_ANSWER = CommandField.N_EVENT_REPORT_RQ | RESPONSE
+_LOOK_EVERY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +181,8 @@ class AcceptedAssociation:
     def _serve(self, context_id: int, command: Command) -> None:
         if command.command_field == CommandField.C_CANCEL_RQ:
             return
+        if command.command_field == _LATE_ANSWER and not command.has_data_set:
+            return
         try:
             head = codec.request_of(command, self._contexts[context_id], b"")
         except codec.UnexpectedMessageError:
@@ -189,7 +198,7 @@ class AcceptedAssociation:
             elif isinstance(head, StoreRequest):
                 self._serve_store(head, caller)
             else:
-                self._serve_query(head, caller)
+                self._serve_small(head, caller)
 
     def _serve_store(self, head: StoreRequest, caller: Caller) -> None:
         intake = self._filled(Intake(partial(self._policy.open_sink, head, caller)))
@@ -200,10 +209,17 @@ class AcceptedAssociation:
             if received is not None:
                 received.discard()
 
-    def _serve_query(self, head: EchoRequest | FindRequest | GetRequest | MoveRequest, caller: Caller) -> None:
-        intake = self._filled(Intake(lambda: MemorySink(_LARGEST_IDENTIFIER)))
-        identifier = intake.close() or b""
-        request = head if isinstance(head, EchoRequest) else replace(head, identifier=identifier)
+    def _serve_small(
+        self, head: EchoRequest | FindRequest | GetRequest | MoveRequest | NormalizedRequest, caller: Caller
+    ) -> None:
+        largest = _LARGEST_NORMALIZED if isinstance(head, NormalizedRequest) else _LARGEST_IDENTIFIER
+        intake = self._filled(Intake(lambda: MemorySink(largest)))
+        data_set = intake.close() or b""
+        request: Request = head
+        if isinstance(head, NormalizedRequest):
+            request = replace(head, data_set=data_set)
+        elif not isinstance(head, EchoRequest):
+            request = replace(head, identifier=data_set)
         self._answer_to(request, intake.failure, caller)
 
     def _answer_to(self, request: Request, failure: Exception | None, caller: Caller) -> None:
@@ -283,6 +299,24 @@ class AcceptedAssociation:
                 raise AssociationGoneError
             else:
                 return command.message_id_being_responded_to, self._answer(command)
+
+    def stays_silent(self, seconds: float) -> bool:
+        self._require_alive()
+        until = time.monotonic() + seconds
+        while self._put_back is None and time.monotonic() < until:
+            self._put_back = self._link.poll()
+            if self._put_back is None:
+                time.sleep(_LOOK_EVERY_S)
+        return self._put_back is None and self._link.upper.is_established and not self._link.is_interrupted
+
+    def report(self, request: EventReportRequest) -> Response | None:
+        self._require_alive()
+        self._link.send(request.context.id, *codec.request_message(request))
+        event = self._next_event(self._policy.sub_operation_timeout_s)
+        if isinstance(event, CommandReceived) and event.command.command_field == _LATE_ANSWER:
+            return self._answer(event.command)
+        self._put_back = event
+        return None
 
     def is_cancelled(self, message_id: int) -> bool:
         self._look()

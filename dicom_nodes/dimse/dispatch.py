@@ -4,32 +4,45 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from dicom_nodes.dimse.availability_scp import take_notification
+from dicom_nodes.dimse.commitment_scp import report_here, take_request, take_result
 from dicom_nodes.dimse.echo_scp import echo
 from dicom_nodes.dimse.find_scp import find
 from dicom_nodes.dimse.get_scp import get
 from dicom_nodes.dimse.messages import (
+    ActionRequest,
+    CreateRequest,
     EchoRequest,
+    EventReportRequest,
     FindRequest,
     GetRequest,
     MoveRequest,
+    NormalizedRequest,
     PresentationContext,
     Request,
     Response,
+    SetRequest,
     StoreRequest,
 )
 from dicom_nodes.dimse.move_scp import move
+from dicom_nodes.dimse.procedure_step_scp import create_step, identified, set_step
 from dicom_nodes.dimse.services import Caller, DimseServices
 from dicom_nodes.dimse.sop_classes import Service, service_of
 from dicom_nodes.dimse.store_scp import store
+from dicom_nodes.dimse.worklist_scp import find_worklist
 from dicom_nodes.model.dimse_status import Status
 from dicom_nodes.model.errors import Refused
 
-_SERVICE_OF_REQUEST: dict[type, Service] = {
-    EchoRequest: Service.ECHO,
-    StoreRequest: Service.STORE,
-    FindRequest: Service.FIND,
-    GetRequest: Service.GET,
-    MoveRequest: Service.MOVE,
+_SERVICES_OF_REQUEST: dict[type, frozenset[Service]] = {
+    EchoRequest: frozenset({Service.ECHO}),
+    StoreRequest: frozenset({Service.STORE}),
+    FindRequest: frozenset({Service.FIND, Service.WORKLIST}),
+    GetRequest: frozenset({Service.GET}),
+    MoveRequest: frozenset({Service.MOVE}),
+    ActionRequest: frozenset({Service.COMMITMENT}),
+    EventReportRequest: frozenset({Service.COMMITMENT}),
+    CreateRequest: frozenset({Service.PROCEDURE_STEP, Service.AVAILABILITY}),
+    SetRequest: frozenset({Service.PROCEDURE_STEP}),
 }
 
 
@@ -63,6 +76,16 @@ class Exchange(Protocol):
     def is_cancelled(self, message_id: int) -> bool:
         """Whether a C-CANCEL for this message came in; raises AssociationGoneError."""
 
+    def stays_silent(self, seconds: float) -> bool:
+        """Whether the caller keeps the association open for so long without asking for anything more."""
+
+    def report(self, request: EventReportRequest) -> Response | None:
+        """Notify the caller on this association; None when it did something else than answer.
+
+        Raises:
+            AssociationGoneError.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
@@ -91,7 +114,7 @@ class Dispatcher:
         """
         if isinstance(error, Refused):
             self._note("dimse.refused", request, caller, error)
-            exchange.respond(request, Response(error.status, str(error)))
+            exchange.respond(request, Response(error.status, str(error), error_id=error.error_id))
             return
         self.services.log.error("dimse.failed", **_who(request, caller), exc_info=error)
         exchange.respond(request, Response(_failure_status(request), "internal failure, try again"))
@@ -103,6 +126,21 @@ class Dispatcher:
                 exchange.respond(request, echo(caller))
             case StoreRequest():
                 exchange.respond(request, store(request, caller, self.services))
+            case ActionRequest():
+                self._commit(request, caller, exchange)
+            case EventReportRequest():
+                exchange.respond(request, take_result(request, caller, self.services))
+            case CreateRequest() if service_of(request.sop_class_uid) is Service.AVAILABILITY:
+                exchange.respond(request, take_notification(request, caller, self.services))
+            case CreateRequest():
+                created = identified(request)
+                exchange.respond(created, create_step(created, caller, self.services))
+            case SetRequest():
+                exchange.respond(request, set_step(request, caller, self.services))
+            case FindRequest() if service_of(request.sop_class_uid) is Service.WORKLIST:
+                is_withdrawn: Callable[[], bool] = lambda: exchange.is_cancelled(request.message_id)  # noqa: E731
+                for response in find_worklist(request, caller, self.services, is_withdrawn):
+                    exchange.respond(request, response)
             case FindRequest():
                 is_cancelled: Callable[[], bool] = lambda: exchange.is_cancelled(request.message_id)  # noqa: E731
                 for response in find(request, caller, self.services, is_cancelled):
@@ -114,13 +152,23 @@ class Dispatcher:
                 for response in move(request, caller, self.services, exchange):
                     exchange.respond(request, response)
 
+    def _commit(self, request: ActionRequest, caller: Caller, exchange: Exchange) -> None:
+        asked = take_request(request, caller, self.services)
+        exchange.respond(request, Response(Status.SUCCESS))
+        try:
+            report_here(request, asked, self.services, exchange)
+        except AssociationGoneError:
+            raise
+        except Exception as error:
+            self.services.log.error("dimse.failed", **_who(request, caller), exc_info=error)
+
     def _note(self, event: str, request: Request, caller: Caller, refusal: Refused) -> None:
         self.services.log.warning(event, **_who(request, caller), status=f"{refusal.status:04X}", why=str(refusal))
 
 
 def _require_same_service(request: Request) -> None:
     context = request.context.abstract_syntax
-    if request.sop_class_uid != context or service_of(context) is not _SERVICE_OF_REQUEST[type(request)]:
+    if request.sop_class_uid != context or service_of(context) not in _SERVICES_OF_REQUEST[type(request)]:
         raise SopClassNotSupported("the request is not of its presentation context")
 
 
@@ -136,6 +184,8 @@ def _failure_status(request: Request) -> int:
             return Status.OUT_OF_RESOURCES
         case GetRequest() | MoveRequest():
             return Status.CANNOT_PERFORM_SUB_OPERATIONS
+    if isinstance(request, NormalizedRequest):
+        return Status.PROCESSING_FAILURE
     return Status.CANNOT_UNDERSTAND
 
 

@@ -29,6 +29,11 @@ def element_encoders(keywords: tuple[str, ...], transfer_syntax_uid: str) -> tup
     return _encoders([(keyword, keyword) for keyword in keywords], layout_of(transfer_syntax_uid))
 
 
+def encoded_element(tag: int, text: str, layout: Layout) -> bytes:
+    """One element with its header; `text` holds several values joined by backslashes."""
+    return _value_encoder(tag, "value", layout)({"value": text})
+
+
 def _encoders(keywords: list[tuple[str, str]], layout: Layout) -> tuple[Encode, ...]:
     """Of (keyword relative to this item, name among the texts) pairs."""
     tagged = [(tag_for_keyword(keyword.partition(".")[0]), keyword, name) for keyword, name in keywords]

@@ -58,6 +58,22 @@ def encode_identifier(level: QueryLevel | None, values: Mapping[str, str], trans
     return encoded
 
 
+def element_text(data: bytes, element: Element, layout: Layout, decoder: TextDecoder) -> str | None:
+    """The element's value as text, or None where it has none that can be matched."""
+    vr = dictionary_VR(element.tag)
+    if vr in _UNREADABLE or element.undefined_length:
+        return None
+    value = data[element.start : element.end]
+    if vr in BINARY:
+        size = struct.calcsize(BINARY[vr])
+        return "\\".join(
+            str(struct.unpack_from(layout.byte_order + BINARY[vr], value, at)[0])
+            for at in range(0, len(value) - size + 1, size)
+        )
+    parts = decoder.decode(value).split("\\")
+    return "\\".join(part.strip(" \0").replace("\0", _NO_CHARACTER) for part in parts)
+
+
 class _Reader:
     """Reads the keys of one identifier; `others` counts what it cannot."""
 
@@ -69,7 +85,7 @@ class _Reader:
         keyword = keyword_for_tag(element.tag)
         if keyword in MATCHED_SEQUENCES:
             return self._keys_of_item(keyword, element)
-        text = self._text(element) if keyword else None
+        text = element_text(self._data, element, self._layout, self._decoder) if keyword else None
         if text is not None:
             return {keyword: text}
         self.others += 1 if element.tag & 0xFFFF else 0
@@ -82,21 +98,6 @@ class _Reader:
             return {keyword: ""}
         self.others += len(found) - 1
         return {f"{keyword}.{inner}": text for element in found[0] for inner, text in self.keys(element).items()}
-
-    def _text(self, element: Element) -> str | None:
-        """The element's value as text, or None where it has none that can be matched."""
-        vr = dictionary_VR(element.tag)
-        if vr in _UNREADABLE or element.undefined_length:
-            return None
-        value = self._data[element.start : element.end]
-        if vr in BINARY:
-            size = struct.calcsize(BINARY[vr])
-            return "\\".join(
-                str(struct.unpack_from(self._layout.byte_order + BINARY[vr], value, at)[0])
-                for at in range(0, len(value) - size + 1, size)
-            )
-        parts = self._decoder.decode(value).split("\\")
-        return "\\".join(part.strip(" \0").replace("\0", _NO_CHARACTER) for part in parts)
 
 
 def _without_file_meta(data: bytes, layout: Layout) -> bytes:

@@ -1,4 +1,4 @@
-"""DIMSE-C messages as plain values (DICOM PS3.7 9.3), so that handlers and requesters know no library."""
+"""DIMSE messages as plain values (DICOM PS3.7 9.3, 10.3), so that handlers and requesters know no library."""
 
 from dataclasses import dataclass
 
@@ -71,7 +71,55 @@ class MoveRequest:
     destination: str
 
 
-Request = EchoRequest | StoreRequest | FindRequest | GetRequest | MoveRequest
+@dataclass(frozen=True, slots=True)
+class ActionRequest:
+    """N-ACTION (DICOM PS3.7 10.1.4)."""
+
+    context: PresentationContext
+    message_id: int
+    sop_class_uid: str
+    sop_instance_uid: str
+    action_type_id: int
+    data_set: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EventReportRequest:
+    """N-EVENT-REPORT (DICOM PS3.7 10.1.1)."""
+
+    context: PresentationContext
+    message_id: int
+    sop_class_uid: str
+    sop_instance_uid: str
+    event_type_id: int
+    data_set: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """N-CREATE (DICOM PS3.7 10.1.5); `sop_instance_uid` is empty where the performer is to choose one."""
+
+    context: PresentationContext
+    message_id: int
+    sop_class_uid: str
+    sop_instance_uid: str
+    data_set: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetRequest:
+    """N-SET (DICOM PS3.7 10.1.3)."""
+
+    context: PresentationContext
+    message_id: int
+    sop_class_uid: str
+    sop_instance_uid: str
+    data_set: bytes
+
+
+NormalizedRequest = ActionRequest | EventReportRequest | CreateRequest | SetRequest
+"""Operations and notifications on one SOP instance: DIMSE-N."""
+Request = EchoRequest | StoreRequest | FindRequest | GetRequest | MoveRequest | NormalizedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +140,7 @@ class Response:
     comment: str = ""
     identifier: bytes | None = None
     sub_operations: SubOperations | None = None
+    error_id: int | None = None
 
     @property
     def is_pending(self) -> bool:

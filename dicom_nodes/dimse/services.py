@@ -8,11 +8,17 @@ from dicom_nodes.config import NodeSettings, Peer
 from dicom_nodes.dimse.data_set_sink import OpenSink, new_holding_sink
 from dicom_nodes.dimse.messages import MoveOriginator
 from dicom_nodes.dimse.outgoing import no_transcoding
+from dicom_nodes.flows.announcements import TakeAnnouncements, TakeProcedureSteps
+from dicom_nodes.flows.ask_commitment import AskCommitment
+from dicom_nodes.flows.commit_storage import CommitStorage
 from dicom_nodes.flows.ports import Transcode
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.retrieve import RetrieveFlow
+from dicom_nodes.flows.worklist import ServeWorklist
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
+from dicom_nodes.model.dimse_status import Status
+from dicom_nodes.model.errors import OperationRefused
 from dicom_nodes.model.instance import IncomingInstance
 
 
@@ -41,6 +47,17 @@ class MoveScu(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkflowServices:
+    """Commitment, notification, procedure steps and worklist; `ask_commitment` only where the archive is asked."""
+
+    commit_storage: CommitStorage
+    announcements: TakeAnnouncements
+    procedure_steps: TakeProcedureSteps
+    worklist: ServeWorklist
+    ask_commitment: AskCommitment | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DimseServices:
     """The node behind the wire.
 
@@ -61,6 +78,15 @@ class DimseServices:
     transcode: Transcode = no_transcoding
     """For callers that take a SOP class, but not in the transfer syntax in which it is stored."""
     open_sink: OpenSink = new_holding_sink
+
+    workflow_services: WorkflowServices | None = None
+
+    @property
+    def workflow(self) -> WorkflowServices:
+        """Raises OperationRefused (0122) where the node has none."""
+        if self.workflow_services is None:
+            raise OperationRefused(Status.SOP_CLASS_NOT_SUPPORTED, "the service is not offered here")
+        return self.workflow_services
 
     @property
     def own_ods(self) -> str:

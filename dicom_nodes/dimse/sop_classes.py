@@ -16,6 +16,11 @@ PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+STORAGE_COMMITMENT_PUSH = "1.2.840.10008.1.20.1"
+STORAGE_COMMITMENT_PUSH_INSTANCE = "1.2.840.10008.1.20.1.1"
+MODALITY_PERFORMED_PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"
+INSTANCE_AVAILABILITY_NOTIFICATION = "1.2.840.10008.5.1.4.33"
+MODALITY_WORKLIST_FIND = "1.2.840.10008.5.1.4.31"
 
 _DICOM_ROOT = "1.2.840.10008."
 _STORAGE_BRANCH = "1.2.840.10008.5.1.4.1.1."
@@ -38,6 +43,10 @@ class Service(StrEnum):
     FIND = "find"
     MOVE = "move"
     GET = "get"
+    COMMITMENT = "commitment"
+    PROCEDURE_STEP = "procedure step"
+    AVAILABILITY = "availability"
+    WORKLIST = "worklist"
 
 
 _QUERY_RETRIEVE: dict[str, tuple[Service, QueryRoot]] = {
@@ -50,12 +59,22 @@ _QUERY_RETRIEVE: dict[str, tuple[Service, QueryRoot]] = {
 }
 
 
+_WORKFLOW: dict[str, Service] = {
+    STORAGE_COMMITMENT_PUSH: Service.COMMITMENT,
+    MODALITY_PERFORMED_PROCEDURE_STEP: Service.PROCEDURE_STEP,
+    INSTANCE_AVAILABILITY_NOTIFICATION: Service.AVAILABILITY,
+    MODALITY_WORKLIST_FIND: Service.WORKLIST,
+}
+
+
 def service_of(abstract_syntax: str) -> Service | None:
     """The service that a presentation context with this abstract syntax asks for; None when we do not offer it."""
     if abstract_syntax == VERIFICATION:
         return Service.ECHO
     if abstract_syntax in _QUERY_RETRIEVE:
         return _QUERY_RETRIEVE[abstract_syntax][0]
+    if abstract_syntax in _WORKFLOW:
+        return _WORKFLOW[abstract_syntax]
     return Service.STORE if _is_storage(abstract_syntax) else None
 
 

@@ -14,6 +14,8 @@ from dicom_nodes.upper_layer.user_information import (
 _QUERY_TRANSFER_SYNTAXES = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"})
 _MOST_OPERATIONS = 64
 """What a sender may have outstanding, or we towards a receiver; it waits in the connection, not in our memory."""
+_OF_A_REQUESTING_SCP = frozenset({Service.STORE, Service.COMMITMENT})
+"""C-GET sends to the requester; a commitment is reported by whoever promised it (DICOM PS3.4 J.3.3)."""
 _ALONE = frozenset({Service.STORE, Service.ECHO})
 
 
@@ -29,7 +31,7 @@ def acceptance(request: AssociateRequest, maximum_length: int) -> AssociateAccep
             IMPLEMENTATION_CLASS_UID,
             IMPLEMENTATION_VERSION_NAME,
             window=_window(request, contexts),
-            roles=answer_roles(request, lambda uid: service_of(uid) is Service.STORE),
+            roles=answer_roles(request, lambda uid: service_of(uid) in _OF_A_REQUESTING_SCP),
             extended=tuple(map(_answered, filter(_is_find, request.user_information.extended))),
         ),
     )

@@ -21,14 +21,16 @@ class SettleStudies:
         clock: Clock,
         on_settled: OnSettled,
         checkpoint: Checkpoint = no_checkpoint,
+        hold_s: float = 0.0,
     ) -> None:
         self._store, self._associations, self._quiet_s, self._clock = store, associations, quiet_s, clock
-        self._on_settled, self._checkpoint = on_settled, checkpoint
+        self._on_settled, self._checkpoint, self._hold_s = on_settled, checkpoint, hold_s
 
     def __call__(self) -> None:
         for study in self._store.growing_studies():
             uid = study.study_instance_uid
-            verdict = decide(study.last_arrival, self._associations.sending(uid), self._quiet_s, self._clock())
+            sending, now = self._associations.sending(uid), self._clock()
+            verdict = decide(study.last_arrival, sending, self._quiet_s, now, study.announced, self._hold_s)
             if isinstance(verdict, Settle):
                 revision = self._store.settle(uid)
                 if revision is not None:

@@ -105,11 +105,17 @@ class JobQueue:
         payload: Mapping[str, Any] | None = None,
         run_at: datetime | None = None,
         priority: int = 0,
+        bring_forward: bool = False,
     ) -> None:
-        """Make sure (kind, key) will run; a running one runs again afterwards, a parked or done one starts afresh."""
+        """Make sure (kind, key) will run; a running one runs again afterwards, a parked or done one starts afresh.
+
+        With `bring_forward` a queued one that was put off runs at `run_at` (or now), as a fresh one.
+        """
         jobs, now = self._jobs, self._clock()
         row = connection.execute(
-            select(jobs.c.id, jobs.c.state).where(jobs.c.kind == kind, jobs.c.key == key).with_for_update()
+            select(jobs.c.id, jobs.c.state, jobs.c.run_at)
+            .where(jobs.c.kind == kind, jobs.c.key == key)
+            .with_for_update()
         ).one_or_none()
         fresh = {"payload": dict(payload or {}), "destination": destination, "priority": priority, "updated_at": now}
         if row is None:
@@ -128,7 +134,9 @@ class JobQueue:
         elif row.state == JobState.RUNNING:
             connection.execute(update(jobs).where(jobs.c.id == row.id).values(run_again=1, **fresh))
         else:
-            restart = {} if row.state == JobState.QUEUED else {"attempt": 0, "reason": None, "run_at": run_at or now}
+            restart = {"attempt": 0, "reason": None, "run_at": run_at or now}
+            if row.state == JobState.QUEUED and not (bring_forward and row.run_at > restart["run_at"]):
+                restart = {}
             connection.execute(
                 update(jobs).where(jobs.c.id == row.id).values(state=JobState.QUEUED, **restart, **fresh)
             )
@@ -212,6 +220,26 @@ class JobQueue:
             self._change(
                 connection, job, state=JobState.QUEUED, run_at=at, reason=reason, lease_until=None, lease_token=None
             )
+
+    def postpone(self, connection: Connection, job: Job, *, at: datetime) -> None:
+        """Look again at `at`, or at once if asked meanwhile, in the caller's transaction; nothing has failed.
+
+        Raises:
+            LeaseLost: the caller must let the transaction roll back.
+        """
+        jobs = self._jobs
+        again = connection.execute(select(jobs.c.run_again).where(jobs.c.id == job.id).with_for_update()).scalar_one()
+        self._change(
+            connection,
+            job,
+            state=JobState.QUEUED,
+            attempt=0,
+            run_again=0,
+            reason=None,
+            lease_until=None,
+            lease_token=None,
+            run_at=self._clock() if again else at,
+        )
 
     def park(self, connection: Connection, job: Job, *, reason: str) -> None:
         """Stop trying by machine, in the caller's transaction (which also tells somebody)."""

@@ -8,7 +8,9 @@
     │   ├── CannotUnderstand        C000: damaged, or without the identifiers it must have
     │   ├── NotAuthorised           0124: this caller may not do that
     │   ├── MoveDestinationUnknown  A801
-    │   └── IdentifierMismatch      A900: a query or retrieve identifier that its model does not allow
+    │   ├── IdentifierMismatch      A900: a query or retrieve identifier that its model does not allow
+    │   ├── OrderConflict           an order message contradicts the orders known here
+    │   └── OperationRefused        a DIMSE-N operation; its status and error id are given one by one
     ├── PeerFailed                  somebody we call did not do it
     │   ├── PeerUnavailable         retryable: no connection, rejected transiently, aborted, timed out
     │   ├── PeerRefused             permanent: it answered no, and asking again would not change that
@@ -35,6 +37,8 @@ class Refused(NodeError):
 
     phase = "request"
     status: int = Status.CANNOT_UNDERSTAND
+    error_id: int | None = None
+    """Error ID (0000,0903), where the standard has one for it."""
 
 
 class OutOfResources(Refused):
@@ -65,6 +69,22 @@ class MoveDestinationUnknown(Refused):
 
 class IdentifierMismatch(Refused):
     status = Status.DATA_SET_MISMATCH
+
+
+class OrderConflict(Refused):
+    """The message says which rule forbids it."""
+
+
+class UnknownOrder(OrderConflict):
+    pass
+
+
+class OperationRefused(Refused):
+    """A DIMSE-N operation fails with a status of DICOM PS3.7 annex C."""
+
+    def __init__(self, status: int, words: str, error_id: int | None = None) -> None:
+        super().__init__(words)
+        self.status, self.error_id = status, error_id
 
 
 class PeerFailed(NodeError):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from dicom_nodes.model.instance import InstanceHeader, StoredObject
+from dicom_nodes.model.procedure import Announced
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,7 @@ class GrowingStudy:
 
     study_instance_uid: str
     last_arrival: datetime
+    announced: Announced | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,13 @@ from dicom_nodes.foundation.database import Database, open_database
 from dicom_nodes.foundation.jobs import JobQueue
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.catalogue import SqlCatalogue
+from dicom_nodes.spool.announcements import SqlAnnouncements
+from dicom_nodes.spool.catalogue import ARCHIVE_JOB, SqlCatalogue
+from dicom_nodes.spool.commitments import SqlArchiveCommitments, SqlCommitmentRequests
 from dicom_nodes.spool.orders import SqlOrders
 from dicom_nodes.spool.outbox import SqlOutbox
-from dicom_nodes.spool.studies import SqlStudies
+from dicom_nodes.spool.procedure_steps import SqlProcedureSteps, SqlWorklist
+from dicom_nodes.spool.studies import FollowUps, SqlStudies
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,20 @@ class NodeStore:
     catalogue: SqlCatalogue
     studies: SqlStudies
     orders: SqlOrders
+    commitment_requests: SqlCommitmentRequests
+    archive_commitments: SqlArchiveCommitments
+    announcements: SqlAnnouncements
+    procedure_steps: SqlProcedureSteps
+    worklist: SqlWorklist
 
 
-def open_store(url: str, clock: Clock, archive: str, checkpoint: Checkpoint = no_checkpoint) -> NodeStore:
+def open_store(
+    url: str,
+    clock: Clock,
+    archive: str,
+    checkpoint: Checkpoint = no_checkpoint,
+    follow_ups: FollowUps = FollowUps(),
+) -> NodeStore:
     """Open (and on first use create) the database at `url`; `archive` names the PACS in facts.
 
     Raises:
@@ -49,6 +63,11 @@ def open_store(url: str, clock: Clock, archive: str, checkpoint: Checkpoint = no
         jobs=jobs,
         outbox=outbox,
         catalogue=SqlCatalogue(database, jobs, outbox, clock, checkpoint),
-        studies=SqlStudies(database, jobs, outbox, clock, archive),
+        studies=SqlStudies(database, jobs, outbox, clock, archive, follow_ups),
         orders=SqlOrders(database, jobs, outbox, clock),
+        commitment_requests=SqlCommitmentRequests(database, jobs, clock),
+        archive_commitments=SqlArchiveCommitments(database, jobs, clock, ARCHIVE_JOB),
+        announcements=SqlAnnouncements(database, jobs, outbox, clock),
+        procedure_steps=SqlProcedureSteps(database, jobs, outbox, clock),
+        worklist=SqlWorklist(database, clock),
     )

@@ -1,6 +1,8 @@
 """Studies that grow, settle into revisions, and are acknowledged by the archive."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -18,19 +20,43 @@ from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.instance import Channel, StoredObject
+from dicom_nodes.model.procedure import Announced
 from dicom_nodes.model.study import GrowingStudy
+from dicom_nodes.rules.settling import missing_notice
 from dicom_nodes.spool import tables
+from dicom_nodes.spool.announcements import announced_of
 from dicom_nodes.spool.catalogue_rows import OTHER_ACCESSIONS
+from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB
 from dicom_nodes.spool.instances import stored_instance, stored_object
 from dicom_nodes.spool.outbox import SqlOutbox
+
+NOTIFY_JOB = "notify"
+_COMMITMENT_DELAY = timedelta(seconds=1)
+"""Lets what is archived gather, so that few questions are asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUps:
+    """What else happens: `notify` are told of each settled study; `commitment` is asked of the archive."""
+
+    notify: tuple[str, ...] = ()
+    commitment: bool = False
 
 
 class SqlStudies:
     """Implements `SettlingStore` and `ArchivingStore`; `archive` names the PACS in facts."""
 
-    def __init__(self, database: Database, jobs: JobQueue, outbox: SqlOutbox, clock: Clock, archive: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        jobs: JobQueue,
+        outbox: SqlOutbox,
+        clock: Clock,
+        archive: str,
+        follow_ups: FollowUps = FollowUps(),
+    ) -> None:
         self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
-        self._archive = archive
+        self._archive, self._follow_ups = archive, follow_ups
 
     def growing_studies(self) -> Sequence[GrowingStudy]:
         study = tables.study.c
@@ -38,7 +64,11 @@ class SqlStudies:
             rows = connection.execute(
                 select(study.study_instance_uid, study.last_arrival).where(study.growing).order_by(study.last_arrival)
             ).all()
-        return [GrowingStudy(row.study_instance_uid, row.last_arrival) for row in rows]
+            announced = announced_of(connection, [row.study_instance_uid for row in rows])
+        return [
+            GrowingStudy(row.study_instance_uid, row.last_arrival, announced.get(row.study_instance_uid))
+            for row in rows
+        ]
 
     def settle(self, study_instance_uid: str) -> int | None:
         """Revision, manifest and fact commit together; a second call without new instances does nothing."""
@@ -64,6 +94,7 @@ class SqlStudies:
                 .values(settled_revision=number, growing=False)
             )
             self._outbox.append(connection, _settled(connection, row, number, manifest))
+            self._notify(connection, study_instance_uid, number)
             self._announce_archived(connection, study_instance_uid)
             return number
 
@@ -94,6 +125,21 @@ class SqlStudies:
         with self._database.write() as connection:
             self._announce_archived(connection, job.key)
             self._jobs.complete(connection, job)
+            if self._follow_ups.commitment:
+                self._jobs.enqueue(
+                    connection, kind=ASK_COMMITMENT_JOB, key=job.key, destination="commitment",
+                    run_at=self._clock() + _COMMITMENT_DELAY, bring_forward=True,
+                )  # fmt: skip
+
+    def _notify(self, connection: Connection, study_instance_uid: str, revision: int) -> None:
+        for peer in self._follow_ups.notify:
+            self._jobs.enqueue(
+                connection,
+                kind=NOTIFY_JOB,
+                key=f"{study_instance_uid} {revision} {peer}",
+                destination=f"notify:{peer}",
+                payload={"study": study_instance_uid, "revision": revision, "peer": peer},
+            )
 
     def _announce_archived(self, connection: Connection, study_instance_uid: str) -> None:
         """Put the fact into the outbox once the newest revision is wholly archived."""
@@ -178,13 +224,15 @@ def _settled(connection: Connection, row: Row[Any], number: int, manifest: Manif
         body_part=body_part.first(),
         sending_ae_title=row.sending_ae_title,
         manifest=manifest,
-        notices=_notices(row),
+        notices=_notices(row, announced_of(connection, [row.study_instance_uid]).get(row.study_instance_uid)),
     )
 
 
-def _notices(row: Row[Any]) -> tuple[str, ...]:
+def _notices(row: Row[Any], announced: Announced | None) -> tuple[str, ...]:
+    notices: list[str] = []
     others = row.attributes.get(OTHER_ACCESSIONS)
-    if not others:
-        return ()
-    count = 1 + len(others.split("\\"))
-    return (f"Images of this study carry {count} different accession numbers; the first is used.",)
+    if others:
+        count = 1 + len(others.split("\\"))
+        notices.append(f"Images of this study carry {count} different accession numbers; the first is used.")
+    missing = missing_notice(announced.instances, announced.missing) if announced else None
+    return (*notices, missing) if missing else tuple(notices)

@@ -38,6 +38,8 @@ _LONGEST = {
     "order_id": _ID,
     "report_id": _ID,
     "quarantine_id": _ID,
+    "procedure_step_uid": _UID,
+    "study_instance_uids": _UID,
     "code": 10,
     "job_kind": 40,
     "job_key": 200,

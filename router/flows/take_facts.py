@@ -18,9 +18,11 @@ from dicom_nodes.contract import (
     JobParked,
     OrderCompleted,
     OrderParked,
+    ProcedureStepChanged,
     ReportAcknowledged,
     ReportReceived,
     StudyArchived,
+    StudyIncomplete,
     StudySettled,
 )
 from router.config import RouterSettings
@@ -160,6 +162,10 @@ def apply_fact(
                 take_acknowledgement(tx, issued, body, now)
         case JobParked():
             take_parked_job(tx, node, body, key, now)
+        case StudyIncomplete():
+            _take_incomplete(tx, node, body, now)
+        case ProcedureStepChanged():
+            _take_procedure_step(tx, node, body, now)
 
 
 def _foreign_origin(tx: Transaction, node: str, study_instance_uid: str | None) -> str | None:
@@ -185,3 +191,28 @@ def _take_quarantined(tx: Transaction, node: str, quarantined: InstanceQuarantin
     about = About(study_instance_uid=uid, node=node)
     reason = f"node {node} quarantined an instance from {quarantined.sending_ae_title}: {quarantined.reason}"
     ask_a_person(tx, "instance_quarantined", reason, f"{node}:{quarantined.quarantine_id}", now, about)
+
+
+def _take_incomplete(tx: Transaction, node: str, incomplete: StudyIncomplete, now: datetime) -> None:
+    """The notice has the words that a revision's own has, so that one thing missing is asked about once."""
+    uid = incomplete.study_instance_uid
+    own = uid if _foreign_origin(tx, node, uid) is None else None
+    detail = {"by": incomplete.announced_by, "announced": incomplete.announced, "missing": incomplete.missing}
+    tx.ledger.append(Entry("study.incomplete", now, f"node {node}", study_instance_uid=own, node=node, detail=detail))
+    about = About(study_instance_uid=own, node=node)
+    ask_a_person(tx, "study_notice", incomplete.notice, f"{uid}:{incomplete.notice}", now, about)
+
+
+def _take_procedure_step(tx: Transaction, node: str, step: ProcedureStepChanged, now: datetime) -> None:
+    """Written down against each study that is the node's own, or not yet anybody's."""
+    detail = {
+        "procedure_step_uid": step.procedure_step_uid,
+        "state": step.state,
+        "by": step.performed_by,
+        "instances": step.instance_count,
+    }
+    for uid in step.study_instance_uids:
+        if _foreign_origin(tx, node, uid) is None:
+            tx.ledger.append(
+                Entry("procedure_step.changed", now, f"node {node}", study_instance_uid=uid, node=node, detail=detail)
+            )

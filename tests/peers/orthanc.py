@@ -84,6 +84,16 @@ class Orthanc:
         except httpx2.TransportError:
             return False
 
+    def know(self, name: str, ae_title: str, port: int) -> None:
+        """Add a modality on this machine, or say anew where it is."""
+        self._http.put(f"/modalities/{name}", json=[ae_title, "127.0.0.1", port]).raise_for_status()
+
+    def post(self, path: str, body: object) -> Any:
+        """POST JSON to a REST resource; JSON of the answer."""
+        answer = self._http.post(path, json=body)
+        answer.raise_for_status()
+        return answer.json()
+
     def get(self, path: str) -> Any:
         """JSON of a REST resource."""
         answer = self._http.get(path)

@@ -313,7 +313,7 @@ def test_a_transfer_syntax_of_the_standard_is_preferred_to_a_private_one(node: W
         ProposedContext(1, CT, (private, IMPLICIT, EXPLICIT)),
         ProposedContext(3, CT, (private, unknown)),
         ProposedContext(5, STUDY_ROOT_FIND, ("1.2.840.10008.1.2.4.50",)),
-        ProposedContext(7, "1.2.840.10008.1.20.1", (EXPLICIT,)),
+        ProposedContext(7, "1.2.840.10008.5.1.4.34.6.1", (EXPLICIT,)),
     )
 
     accept = negotiated(node, AssociateRequest("NODE", "DCMTK", contexts, UserInformation(0)))

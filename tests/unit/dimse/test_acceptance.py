@@ -93,8 +93,9 @@ def test_only_a_workstations_report_document_is_a_report(role: str, sop_class: s
         ("1.2.840.10008.5.1.4.1.2.2.1", Service.FIND),
         ("1.2.840.10008.5.1.4.1.2.1.2", Service.MOVE),
         ("1.2.840.10008.5.1.4.1.2.2.3", Service.GET),
-        ("1.2.840.10008.1.20.1", None),  # Storage Commitment: a later issue
-        ("1.2.840.10008.5.1.4.31", None),  # Modality Worklist
+        ("1.2.840.10008.1.20.1", Service.COMMITMENT),
+        ("1.2.840.10008.5.1.4.31", Service.WORKLIST),
+        ("1.2.840.10008.5.1.4.34.6.1", None),  # UPS Push
         ("1.2.840.10008.5.1.4.1.1.200.4", None),  # CT Defined Procedure Protocol FIND
         ("1.2.840.10008.5.1.1.9", None),  # Basic Grayscale Print Management
     ],

@@ -1,0 +1,108 @@
+"""Procedure steps: scheduled by an order, performed by a modality (DICOM PS3.3 C.4.10, C.4.13–C.4.16)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from dicom_nodes.model.attributes import Attributes
+from dicom_nodes.model.commitment import InstanceReference
+
+
+class StepState(StrEnum):
+    """Performed Procedure Step Status (0040,0252)."""
+
+    IN_PROGRESS = "IN PROGRESS"
+    COMPLETED = "COMPLETED"
+    DISCONTINUED = "DISCONTINUED"
+
+    @property
+    def is_final(self) -> bool:
+        return self is not StepState.IN_PROGRESS
+
+
+@dataclass(frozen=True, slots=True)
+class PerformedStep:
+    """A modality performed procedure step as it stands; `attributes` is everything the modality said."""
+
+    sop_instance_uid: str
+    state: StepState
+    performed_by: str
+    """AE title of the peer that told us."""
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Somebody says that these instances of a study exist: those that do not come here are missing."""
+
+    study_instance_uid: str
+    announced_by: str
+    instances: tuple[InstanceReference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What was announced of a study, against what is here."""
+
+    instances: int
+    missing: int
+    announced_at: datetime
+    """When the newest was announced (aware UTC)."""
+    steps_ended: bool = False
+    """Its performed procedure steps have all ended, the completed ones (one at least) with their instances listed."""
+
+
+class ScheduleState(StrEnum):
+    """Where a scheduled step stands; only SCHEDULED is on the worklist."""
+
+    SCHEDULED = "SCHEDULED"
+    STARTED = "STARTED"
+    COMPLETED = "COMPLETED"
+    DISCONTINUED = "DISCONTINUED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNumber:
+    """A placer's or filler's order number; nothing is joined without its issuer."""
+
+    number: str
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledStep:
+    """A step that an order schedules; `attributes` is its worklist item (DICOM PS3.4 table K.6-1)."""
+
+    step_id: str
+    study_instance_uid: str
+    start_date: str
+    """YYYYMMDD."""
+    attributes: Attributes
+
+
+class OrderControl(StrEnum):
+    """ORC-1 (HL7 table 0119), as far as it concerns a worklist."""
+
+    NEW = "NW"
+    CHANGE = "XO"
+    STATUS = "SC"
+    CANCEL = "CA"
+    DISCONTINUE = "DC"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagingOrder:
+    """What one ORC group of an order message wants. `state` is set by a status change only."""
+
+    control: OrderControl
+    placer: OrderNumber | None
+    filler: OrderNumber | None
+    steps: tuple[ScheduledStep, ...] = ()
+    state: ScheduleState | None = None
+    original: bytes = field(default=b"", repr=False)
+
+    @property
+    def number(self) -> OrderNumber | None:
+        """What names the order here: the filler's number, else the placer's."""
+        return self.filler or self.placer

@@ -1,0 +1,99 @@
+"""Orders are read segment by segment; what is missing or cannot be is told with its place."""
+
+import pytest
+
+from dicom_nodes.hl7.faults import Hl7Fault
+from dicom_nodes.hl7.imaging_order import read_orders
+from dicom_nodes.model.attributes import items_of, text_of
+from dicom_nodes.model.procedure import OrderControl, OrderNumber, ScheduleState
+
+MESSAGE = [
+    r"MSH|^~\&|RIS|RXN|READACROSS|RXN|20261127090000||OMI^O23|M1|P|2.5.1||||||8859/1",
+    "PID|1||T100^^^RXN^MR~9990000018^^^NHS^NH||O'Brien^Anne^Mary^^Dr||19700102|F",
+    "ORC|NW|P1^RIS|A1^^^RXN",
+    "TQ1|1||||||202607011015||S",
+    "OBR|1|||CABDO^CT abdomen^NICIP",
+    "IPC|ACC1|RP1|1.2.826.0.1.99.1|SPS1|CT||Scanner 1|Room 2||CT1",
+    "IPC|ACC1|RP1|1.2.826.0.1.99.1|SPS2|CT||||CT2",
+]
+STATIONS = {"CT": "CT9"}
+
+
+def message(**replaced: str) -> bytes:
+    """The message with whole segments replaced by name; an empty one is left out."""
+    lines = [replaced.get(line[:3], line) for line in MESSAGE]
+    return "\r".join(line for line in lines if line).encode("latin-1")
+
+
+def fault_of(raw: bytes) -> str:
+    with pytest.raises(Hl7Fault) as caught:
+        read_orders(raw, "RXN", STATIONS)
+    return f"{caught.value.ack} {caught.value}"
+
+
+def test_one_order_schedules_a_step_for_each_ipc() -> None:
+    (order,) = read_orders(message(), "RXN", STATIONS)
+    assert order.control is OrderControl.NEW
+    assert (order.placer, order.filler) == (OrderNumber("P1", "RIS"), OrderNumber("A1", "RXN"))
+    assert [step.step_id for step in order.steps] == ["SPS1", "SPS2"]
+    attributes = order.steps[0].attributes
+    (step,) = items_of(attributes, "ScheduledProcedureStepSequence")
+    assert text_of(attributes, "PatientName") == "O'Brien^Anne^Mary^Dr"
+    assert text_of(attributes, "RequestedProcedurePriority") == "STAT"
+    assert text_of(step, "ScheduledProcedureStepStartDate") + text_of(step, "ScheduledProcedureStepStartTime") == (
+        "20260701101500"
+    )
+    assert order.original == message()
+
+
+def test_the_time_of_the_order_is_the_hospitals_clock_whatever_its_offset() -> None:
+    (order,) = read_orders(message(TQ1="TQ1|1||||||20260701091500+0000"), "RXN", STATIONS)
+    (step,) = items_of(order.steps[0].attributes, "ScheduledProcedureStepSequence")
+    assert text_of(step, "ScheduledProcedureStepStartTime") == "101500"
+
+
+def test_an_order_without_study_uid_gets_the_same_one_each_time() -> None:
+    bare = message(IPC="IPC|ACC1|RP1||SPS1|CT||||CT1")
+    uids = {read_orders(bare, "RXN", STATIONS)[0].steps[0].study_instance_uid for _ in range(2)}
+    assert len(uids) == 1
+    assert uids.pop().startswith("2.25.")
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [("IP", ScheduleState.STARTED), ("CM", ScheduleState.COMPLETED), ("SC", ScheduleState.SCHEDULED), ("HD", None)],
+)
+def test_a_status_change_says_where_the_order_stands(status: str, state: ScheduleState | None) -> None:
+    (order,) = read_orders(message(ORC=f"ORC|SC|P1^RIS|A1^^^RXN||{status}"), "RXN", STATIONS)
+    assert (order.control, order.state, order.steps) == (OrderControl.STATUS, state, ())
+
+
+@pytest.mark.parametrize(
+    ("replaced", "words"),
+    [
+        ({"MSH": MESSAGE[0].replace("OMI^O23", "OMI^O21")}, "AR MSH-9: expected ORM^O01 or OMI^O23"),
+        ({"MSH": MESSAGE[0].replace("|P|2.5.1", "|D|2.5.1")}, "AR MSH-11: expected processing id P"),
+        ({"PID": ""}, "AE PID: expected one PID segment, found 0"),
+        ({"PID": "PID|1||T100^^^RXN^MR"}, "AE PID-5: patient name is missing"),
+        ({"PID": "PID|1||||Test^Name"}, "AE PID-3: expected a hospital number"),
+        ({"ORC": ""}, "AE ORC: the message has no ORC segment"),
+        ({"ORC": "ORC|NW"}, "AE ORC-3: neither placer"),
+        ({"ORC": "ORC|RE|P1^RIS"}, "AE ORC-1: expected order control NW"),
+        ({"OBR": ""}, "AE OBR: the order has no OBR segment"),
+        ({"TQ1": ""}, "AE ORC-7: no time of the examination"),
+        ({"TQ1": "TQ1|1||||||20260701"}, "AE TQ1-7: expected a date with hour and minute"),
+        ({"TQ1": "TQ1|1||||||2026-07-01"}, "AE TQ1-7: not an HL7 time"),
+        ({"IPC": "IPC|ACC1|RP1|x.y|SPS1|CT||||CT1"}, "AE IPC-3: not a DICOM UID"),
+        ({"IPC": "IPC|ACC1|RP1|1.2.3|SPS1|||||CT1"}, "AE IPC-5: modality is missing"),
+        ({"IPC": "IPC|ACC1|RP1|1.2.3|SPS1|MR"}, "AE IPC-9: no station"),
+        ({"IPC": "IPC|ACC1|RP1|1.2.3|SPS1|CT||||A_TITLE_THAT_IS_TOO_LONG"}, "AE IPC-9: not an AE title"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(replaced: dict[str, str], words: str) -> None:
+    assert fault_of(message(**replaced)).startswith(words)
+
+
+def test_a_station_that_the_order_does_not_name_is_the_modalitys() -> None:
+    (order,) = read_orders(message(IPC="IPC|ACC1|RP1|1.2.3|SPS1|CT"), "RXN", STATIONS)
+    (step,) = items_of(order.steps[0].attributes, "ScheduledProcedureStepSequence")
+    assert text_of(step, "ScheduledStationAETitle") == "CT9"
