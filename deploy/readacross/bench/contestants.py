@@ -1,0 +1,105 @@
+"""Who takes part: servers started for one measurement in a folder of their own, and stopped by their process id."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from readacross.bench.synthetic import Study
+
+CALLING, RECEIVER = "BENCH", "BENCH_RECEIVER"
+"""AE titles of the sender and of the receiver of a C-MOVE."""
+
+
+class NotInstalled(Exception):
+    """The contestant's program is not on this machine; says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a contestant is told: where it may write, and where its C-MOVE destination listens."""
+
+    folder: Path
+    receiver_port: int = 1
+    maximum_associations: int = 100
+
+
+class Contestant(Protocol):
+    """A server that takes images in. One object is started and stopped many times."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in tables."""
+
+    @property
+    def keeps_running(self) -> bool:
+        """Whether it goes on from round to round instead of beginning with an empty folder."""
+
+    @property
+    def ae_title(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def session(self) -> int:
+        """Session id of its processes."""
+
+    def version(self) -> str:
+        """What the program says it is.
+
+        Raises:
+            NotInstalled: it is not there.
+        """
+
+    def start(self, surroundings: Surroundings) -> None:
+        """Start and wait until it listens."""
+
+    def stored(self, studies: Sequence[Study], sample: Sequence[str]) -> "Stored":
+        """What it has of these studies; digests at least of the instances of `sample`."""
+
+    def rest(self) -> None:
+        """What it does between two measurements, where it keeps running."""
+
+    def stop(self) -> None:
+        """Stop it; idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a contestant has: how many instances, and digests of data sets by SOP Instance UID."""
+
+    instances: int
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+def program(name: str, *places: str) -> str:
+    """Full path of a program, looked for in `places` first: a venv with pynetdicom shadows DCMTK's names.
+
+    Raises:
+        NotInstalled: it is nowhere.
+    """
+    for place in places:
+        if (Path(place) / name).exists():
+            return str(Path(place) / name)
+    found = shutil.which(name)
+    if found is None:
+        raise NotInstalled(f"{name} is not installed")
+    return found
+
+
+def fault_in(studies: Sequence[Study], stored: Stored, sample_of: Callable[[Study], Sequence[int]]) -> str | None:
+    """What is wrong with what a contestant stored, if anything is."""
+    expected = sum(study.count for study in studies)
+    if stored.instances != expected:
+        return f"{stored.instances} of {expected} instances stored"
+    wrong = missing = 0
+    for study in studies:
+        for number in sample_of(study):
+            digest = stored.digests.get(study.sop_instance_uid(number))
+            missing += digest is None
+            wrong += digest is not None and digest != study.instance(number).digest
+    if wrong or missing:
+        return f"of the instances compared, {wrong} have another content and {missing} are not there"
+    return None
