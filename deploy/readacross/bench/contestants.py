@@ -1,7 +1,7 @@
 """Who takes part: servers started for one measurement in a folder of their own, and stopped by their process id."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -25,22 +25,54 @@ class Surroundings:
     maximum_associations: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a contestant has: how many instances, and digests of data sets by SOP Instance UID."""
+
+    instances: int
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What is looked at after a measurement: all studies are counted, `most` instances of each compared."""
+
+    studies: Sequence[Study]
+    most: int
+
+    def numbers(self, study: Study) -> range:
+        """Evenly spread over the study."""
+        return range(0, study.count, max(1, study.count // self.most))
+
+    @property
+    def uids(self) -> list[str]:
+        return [study.sop_instance_uid(number) for study in self.studies for number in self.numbers(study)]
+
+    def fault_in(self, stored: Stored) -> str | None:
+        """What is wrong with what a contestant has, if anything is."""
+        expected = sum(study.count for study in self.studies)
+        if stored.instances != expected:
+            return f"{stored.instances} of {expected} instances stored"
+        wrong = missing = 0
+        for study in self.studies:
+            for number in self.numbers(study):
+                digest = stored.digests.get(study.sop_instance_uid(number))
+                missing += digest is None
+                wrong += digest is not None and digest != study.instance(number).digest
+        if wrong or missing:
+            return f"of the instances compared, {wrong} have another content and {missing} are not there"
+        return None
+
+
 class Contestant(Protocol):
     """A server that takes images in. One object is started and stopped many times."""
 
-    @property
-    def name(self) -> str:
-        """As it stands in tables."""
-
-    @property
-    def keeps_running(self) -> bool:
-        """Whether it goes on from round to round instead of beginning with an empty folder."""
-
-    @property
-    def ae_title(self) -> str: ...
-
-    @property
-    def port(self) -> int: ...
+    name: str
+    """As it stands in tables."""
+    keeps_running: bool
+    """Whether it goes on from round to round instead of beginning with an empty folder."""
+    ae_title: str
+    port: int
 
     @property
     def session(self) -> int:
@@ -56,22 +88,14 @@ class Contestant(Protocol):
     def start(self, surroundings: Surroundings) -> None:
         """Start and wait until it listens."""
 
-    def stored(self, studies: Sequence[Study], sample: Sequence[str]) -> "Stored":
-        """What it has of these studies; digests at least of the instances of `sample`."""
+    def stored(self, sample: Sample) -> Stored:
+        """What it has; digests at least of the instances of the sample."""
 
     def rest(self) -> None:
         """What it does between two measurements, where it keeps running."""
 
     def stop(self) -> None:
         """Stop it; idempotent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What a contestant has: how many instances, and digests of data sets by SOP Instance UID."""
-
-    instances: int
-    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 def program(name: str, *places: str) -> str:
@@ -87,19 +111,3 @@ def program(name: str, *places: str) -> str:
     if found is None:
         raise NotInstalled(f"{name} is not installed")
     return found
-
-
-def fault_in(studies: Sequence[Study], stored: Stored, sample_of: Callable[[Study], Sequence[int]]) -> str | None:
-    """What is wrong with what a contestant stored, if anything is."""
-    expected = sum(study.count for study in studies)
-    if stored.instances != expected:
-        return f"{stored.instances} of {expected} instances stored"
-    wrong = missing = 0
-    for study in studies:
-        for number in sample_of(study):
-            digest = stored.digests.get(study.sop_instance_uid(number))
-            missing += digest is None
-            wrong += digest is not None and digest != study.instance(number).digest
-    if wrong or missing:
-        return f"of the instances compared, {wrong} have another content and {missing} are not there"
-    return None

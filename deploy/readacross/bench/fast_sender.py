@@ -6,7 +6,6 @@ JSON (`Sent`) ends it.
 """
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from dicom_nodes.upper_layer.p_data import LARGEST_SENT, p_data_pdus
 from dicom_nodes.upper_layer.pdu_types import Buffer
 from dicom_nodes.upper_layer.presentation_contexts import ProposedContext
 from readacross.bench.synthetic import KINDS, TRANSFER_SYNTAX, Instance, Kind, Study, studies
-from readacross.bench.wire import AssociationEnded, Wire, connected
+from readacross.bench.wire import AssociationEnded, connected
 
 _CONTEXT_ID = 1
 _SILENCE_S = 120.0
@@ -199,7 +198,7 @@ def _main() -> None:
             failures.append(f"{type(error).__name__}: {error}")
     print("ready", flush=True)
     sys.stdin.readline()
-    before, started_s = os.times(), time.monotonic()
+    before, started_s = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     threads = [threading.Thread(target=_send, args=(association, failures)) for association in associations]
     for thread in threads:
         thread.start()
@@ -218,8 +217,8 @@ def _main() -> None:
         [latency for association in associations for latency in association.latencies_s],
         statuses,
         failures,
-        used.ru_utime - before.user,
-        used.ru_stime - before.system,
+        used.ru_utime - before.ru_utime,
+        used.ru_stime - before.ru_stime,
         min((association.window for association in associations), default=1),
     )
     print(json.dumps(asdict(sent)), flush=True)

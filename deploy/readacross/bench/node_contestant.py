@@ -6,14 +6,13 @@ says what happens to that.
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from importlib.metadata import version
 
-from readacross.bench.contestants import CALLING, RECEIVER, Stored, Surroundings
+from readacross.bench.child_server import ChildServer
+from readacross.bench.contestants import CALLING, Sample, Stored, Surroundings
 from readacross.bench.getter import Retrieval, retrieve
 from readacross.bench.receiver import Receiver
-from readacross.bench.synthetic import Study
 from readacross.bench.trust_file import Forwarding, write_trust_file
 from readacross.demo.children import Child, free_ports
 
@@ -21,45 +20,35 @@ _DRAIN_LOOKS = 600
 _LOOK_S = 0.1
 
 
-@dataclass
-class OurNode:
+class OurNode(ChildServer):
     """`settings` are more lines of the trust file: "section.key" → TOML value."""
 
-    keeps_running: bool = False
-    forwarding: Forwarding = Forwarding.PAUSED
-    settings: Mapping[str, str] = field(default_factory=dict)
-    ae_title: str = "BENCH_NODE"
-    port: int = 0
-    _child: Child | None = field(default=None, init=False)
-    _archive: Receiver | None = field(default=None, init=False)
-    _archive_port: int = field(default=0, init=False)
-    _taken: int = field(default=0, init=False)
-
-    @property
-    def name(self) -> str:
-        return "node, steady" if self.keeps_running else "node, fresh"
-
-    @property
-    def session(self) -> int:
-        assert self._child is not None
-        return self._child.pid
+    def __init__(self, forwarding: Forwarding, settings: Mapping[str, str], *, keeps_running: bool = False) -> None:
+        name = "node, steady" if keeps_running else "node, fresh"
+        more = "" if forwarding is Forwarding.PAUSED else f", archive {forwarding}"
+        super().__init__(name + more, "BENCH_NODE")
+        self.keeps_running = keeps_running
+        self._forwarding, self._settings = forwarding, settings
+        self._archive: Receiver | None = None
+        self._archive_port = 0
+        self._taken = 0
 
     def version(self) -> str:
         return f"readacross {version('readacross')}"
 
     def start(self, surroundings: Surroundings) -> None:
         self.port, self._archive_port = free_ports(2)
-        if self.forwarding is Forwarding.OPEN:
+        if self._forwarding is Forwarding.OPEN:
             self._archive = Receiver(self._archive_port)
-        file = write_trust_file(surroundings, self.port, self._archive_port, self.forwarding, self.settings)
+        file = write_trust_file(surroundings, self.port, self._archive_port, self._forwarding, self._settings)
         command = [sys.executable, "-c", "from readacross.cli import main; main()", "node", str(file)]
         self._child = Child(self.name, command, surroundings.folder / "node.log")
         self._child.wait_for_port(self.port)
 
-    def stored(self, studies: Sequence[Study], sample: Sequence[str]) -> Stored:
+    def stored(self, sample: Sample) -> Stored:
         """Asked by C-GET: all of it, since a node's files are its own affair."""
         instances, digests = 0, dict[str, str]()
-        for study in studies:
+        for study in sample.studies:
             task = Retrieval("127.0.0.1", self.port, self.ae_title, CALLING, study.study_instance_uid,
                              study.kind.sop_class_uid, with_digests=True)  # fmt: skip
             got = retrieve(task)
@@ -74,7 +63,7 @@ class OurNode:
         Raises:
             TimeoutError: it does not get there within a minute.
         """
-        if self.forwarding is Forwarding.PAUSED:
+        if self._forwarding is Forwarding.PAUSED:
             archive = Receiver(self._archive_port)
             try:
                 _wait_until_received(archive, self._taken)
@@ -83,9 +72,7 @@ class OurNode:
             self._taken = 0
 
     def stop(self) -> None:
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+        super().stop()
         if self._archive is not None:
             self._archive.stop()
             self._archive = None

@@ -3,14 +3,13 @@
 import json
 import subprocess
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 
-from readacross.bench.contestants import CALLING, RECEIVER, Stored, Surroundings, program
-from readacross.bench.synthetic import Digest, Study
+from readacross.bench.child_server import ChildServer
+from readacross.bench.contestants import CALLING, RECEIVER, Sample, Stored, Surroundings, program
+from readacross.bench.synthetic import Digest
 from readacross.demo.children import Child, free_ports
 from readacross.demo.images import data_set_bytes
 
@@ -18,21 +17,12 @@ _PLACE = "/usr/sbin"
 _READY_S = 20.0
 
 
-@dataclass
-class Orthanc:
+class Orthanc(ChildServer):
     """Syncs each file (its default), not its index."""
 
-    name: str = "Orthanc"
-    keeps_running: bool = False
-    ae_title: str = "ORTHANC"
-    port: int = 0
-    _http_port: int = field(default=0, init=False)
-    _child: Child | None = field(default=None, init=False)
-
-    @property
-    def session(self) -> int:
-        assert self._child is not None
-        return self._child.pid
+    def __init__(self) -> None:
+        super().__init__("Orthanc", "ORTHANC")
+        self._http_port = 0
 
     def version(self) -> str:
         done = subprocess.run([program("Orthanc", _PLACE), "--version"], capture_output=True, text=True, check=False)
@@ -59,18 +49,10 @@ class Orthanc:
         while not self._answers() and time.monotonic() < end:
             time.sleep(0.05)
 
-    def stored(self, studies: Sequence[Study], sample: Sequence[str]) -> Stored:
+    def stored(self, sample: Sample) -> Stored:
         with self._client() as client:
             instances = int(client.get("/statistics").json()["CountInstances"])
-            return Stored(instances, {uid: self._digest(client, uid) for uid in sample})
-
-    def rest(self) -> None:
-        """Nothing: it begins anew."""
-
-    def stop(self) -> None:
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+            return Stored(instances, {uid: self._digest(client, uid) for uid in sample.uids})
 
     def _digest(self, client: httpx2.Client, uid: str) -> str:
         found: list[Any] = client.post("/tools/lookup", content=uid).json()

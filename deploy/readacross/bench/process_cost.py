@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_SAMPLE_S = 0.05
+_SAMPLE_S = 0.2
 _QUIET_S = 0.2
 _SETTLING_S = 10.0
 

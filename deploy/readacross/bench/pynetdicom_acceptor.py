@@ -10,8 +10,7 @@ from readacross.bench.synthetic import TRANSFER_SYNTAX
 
 
 def _store(event: Event, folder: Path) -> int:
-    request = event.request
-    target = folder / f"{request.AffectedSOPInstanceUID}.dcm"
+    target = folder / f"{event.file_meta.MediaStorageSOPInstanceUID}.dcm"
     target.write_bytes(event.encoded_dataset())
     return 0x0000
 

@@ -1,6 +1,7 @@
 """Query and retrieve requests over a wire of ours: identifiers, and the end of a C-FIND, C-GET or C-MOVE."""
 
 from collections.abc import Iterator
+from io import BytesIO
 
 from pydicom import Dataset
 from pydicom.filebase import DicomBytesIO
@@ -69,4 +70,4 @@ def encoded(keys: dict[str, str]) -> bytes:
 
 def decoded(identifier: bytes) -> Dataset:
     """What `encoded` writes, read."""
-    return read_dataset(DicomBytesIO(identifier), is_implicit_VR=True, is_little_endian=True)
+    return read_dataset(BytesIO(identifier), is_implicit_VR=True, is_little_endian=True)

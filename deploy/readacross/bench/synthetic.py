@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from readacross.demo.images import data_set_bytes
 
@@ -199,7 +199,7 @@ def _part10_head(kind: Kind, sop_instance_uid: str) -> bytes:
 
 def _written(data_set: Dataset, kind: Kind, sop_instance_uid: str) -> bytes:
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = kind.sop_class_uid, sop_instance_uid
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(kind.sop_class_uid), UID(sop_instance_uid)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data_set.file_meta = meta
     output = io.BytesIO()

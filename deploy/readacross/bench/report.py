@@ -1,0 +1,12 @@
+"""Which tables a result has."""
+
+from readacross.bench.results import Result
+from readacross.bench.store_tables import store_tables
+from readacross.bench.tables import Table
+
+_MAKERS = {"store": store_tables, "disk": store_tables}
+
+
+def tables_of(result: Result) -> list[Table]:
+    """The tables of a measurement."""
+    return _MAKERS[result.bench](result)
