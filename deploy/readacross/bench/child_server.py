@@ -42,6 +42,11 @@ class FolderServer(ChildServer):
     def stored(self, sample: Sample) -> Stored:
         return stored_in(self._folder, set(sample.uids))
 
+    def empty(self) -> None:
+        """Remove what it has taken so far."""
+        for file in self._folder.iterdir():
+            file.unlink()
+
     def _new_folder(self, under: Path) -> None:
         self._folder = under / "files"
         self._folder.mkdir(parents=True)

@@ -14,6 +14,7 @@ from readacross.bench.line_up import NAMES, line_up
 from readacross.bench.machine import in_words
 from readacross.bench.report import tables_of
 from readacross.bench.results import Result
+from readacross.bench.retrieve_bench import RetrieveBench, RetrievePlan
 from readacross.bench.store_bench import SENDERS, StoreBench, StorePlan
 from readacross.bench.synthetic import KINDS
 
@@ -22,7 +23,10 @@ bench = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-_console, _progress = Console(), Console(stderr=True, highlight=False)
+_progress = Console(stderr=True, highlight=False)
+_console = Console()
+if not _console.is_terminal:
+    _console = Console(width=120)
 
 _INSTANCES = {"ct": 1000, "mr": 2000, "cr": 60, "mf": 3, "tiny": 50}
 _QUICK_INSTANCES = {"ct": 6, "mr": 8, "cr": 2, "mf": 1, "tiny": 6}
@@ -89,6 +93,24 @@ def disk(
     )
     with _measuring("disk", folder, json, locals()) as (result, place):
         StoreBench(plan, [], place, result, _tell).run()
+
+
+@bench.command()
+def retrieve(
+    kind: Annotated[str, typer.Option(help=f"What the study is of: {', '.join(KINDS)}.")] = "ct",
+    slices: Annotated[int, typer.Option(min=1, help="How many instances the study has.")] = 1000,
+    contestants: Contestants = "node,dcmqrscp,orthanc",
+    rounds: Rounds = 5,
+    folder: Folder = DEFAULT_FOLDER,
+    node_setting: NodeSetting = None,
+    json: Json = None,
+    quick: Quick = False,
+) -> None:
+    """C-GET and C-MOVE of one study: how fast, and how soon the first image is there."""
+    plan = RetrievePlan(_words(kind, KINDS)[0], 8 if quick else slices, 1 if quick else rounds)
+    with _measuring("retrieve", folder, json, locals()) as (result, place):
+        taking_part = line_up(_words(contestants, NAMES), _settings(node_setting), result)
+        RetrieveBench(plan, taking_part, place, result, _tell).run()
 
 
 @bench.command()

@@ -8,8 +8,10 @@ from typing import Protocol
 
 from readacross.bench.synthetic import Study
 
-CALLING, RECEIVER = "BENCH", "BENCH_RECEIVER"
-"""AE titles of the sender and of the receiver of a C-MOVE."""
+CALLING = "BENCH"
+"""AE title of whoever sends and asks."""
+RECEIVER, STOCK_RECEIVER = "BENCH_FAST", "BENCH_STOCK"
+"""AE titles of where a C-MOVE may go: a receiver that acknowledges at once, and DCMTK's storescp."""
 
 
 class NotInstalled(Exception):
@@ -18,10 +20,11 @@ class NotInstalled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a contestant is told: where it may write, and where its C-MOVE destination listens."""
+    """What a contestant is told: where it may write, and where its C-MOVE destinations listen."""
 
     folder: Path
-    receiver_port: int = 1
+    destinations: Mapping[str, int] = field(default_factory=dict)
+    """AE title → port."""
     maximum_associations: int = 100
 
 

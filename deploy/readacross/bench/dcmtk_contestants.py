@@ -3,7 +3,7 @@
 import subprocess
 
 from readacross.bench.child_server import FolderServer
-from readacross.bench.contestants import CALLING, RECEIVER, Surroundings, program
+from readacross.bench.contestants import Surroundings, program
 from readacross.demo.children import Child, free_ports
 
 DCMTK = "/usr/bin"
@@ -49,10 +49,15 @@ class Dcmqrscp(FolderServer):
         self._new_folder(surroundings.folder)
         (self.port,) = free_ports(1)
         settings = surroundings.folder / "dcmqrscp.cfg"
+        hosts = [f"{title} = ({title}, 127.0.0.1, {port})" for title, port in surroundings.destinations.items()]
         settings.write_text(
-            _SETTINGS.format(port=self.port, receiver=surroundings.receiver_port, folder=self._folder,
-                             calling=CALLING, move=RECEIVER, most=surroundings.maximum_associations)
-        )  # fmt: skip
+            _SETTINGS.format(
+                port=self.port,
+                hosts="\n".join(hosts),
+                folder=self._folder,
+                most=surroundings.maximum_associations,
+            )
+        )
         self._child = Child(
             self.name, [program("dcmqrscp", DCMTK), "-c", str(settings)], surroundings.folder / "dcmqrscp.log"
         )
@@ -64,7 +69,7 @@ NetworkTCPPort  = {port}
 MaxPDUSize      = 16384
 MaxAssociations = {most}
 HostTable BEGIN
-receiver = ({move}, 127.0.0.1, {receiver})
+{hosts}
 HostTable END
 VendorTable BEGIN
 VendorTable END

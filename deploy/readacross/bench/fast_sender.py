@@ -31,7 +31,8 @@ _SILENCE_S = 120.0
 class Task:
     """What to send to whom; with `window` above 1 that many requests are sent ahead where the peer grants it.
 
-    `idle` more associations are opened and say nothing.
+    `idle` more associations are opened and say nothing. With `every_s` each association sends no more often than
+    that, its beginning shifted against the others'.
     """
 
     host: str
@@ -44,6 +45,7 @@ class Task:
     instances: int
     window: int = 1
     idle: int = 0
+    every_s: float = 0.0
 
     @property
     def studies(self) -> list[Study]:
@@ -139,13 +141,19 @@ class Association:
             store_request(number, instance, kind, self._wire.peer_maximum)
             for number, instance in enumerate(study.instances() if study else (), start=1)
         ]
+        self._every_s = task.every_s
+        self._shift_s = task.every_s * study.number / task.associations if study else 0.0
         self.latencies_s: list[float] = []
         self.statuses: dict[str, int] = {}
 
     def send(self) -> None:
         """Send everything, each request when the one `window` before is answered; then release."""
         outstanding: deque[float] = deque()
+        due_s = time.monotonic() + self._shift_s
         for request in self._requests:
+            if self._every_s:
+                time.sleep(max(0.0, due_s - time.monotonic()))
+                due_s += self._every_s
             if len(outstanding) >= self.window:
                 self._take_answer(outstanding)
             outstanding.append(time.monotonic())

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 
 from dicom_nodes.upper_layer.command_set import CommandField
 from dicom_nodes.upper_layer.presentation_contexts import ProposedContext
-from readacross.bench.contestants import RECEIVER
 from readacross.bench.queries import STUDY_ROOT_GET, STUDY_ROOT_MOVE, ask, is_pending, query_context
 from readacross.bench.receiver import Received, success
 from readacross.bench.synthetic import TRANSFER_SYNTAX
@@ -24,7 +23,7 @@ _STORAGE_CONTEXT = 3
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What to ask of whom; a C-MOVE goes to the AE title of the receiver."""
+    """What to ask of whom: a C-MOVE where there is a destination, otherwise a C-GET."""
 
     host: str
     port: int
@@ -32,7 +31,7 @@ class Retrieval:
     calling: str
     study_instance_uid: str
     sop_class_uid: str
-    by_move: bool = False
+    destination: str | None = None
     with_digests: bool = False
 
 
@@ -54,10 +53,10 @@ def retrieve(task: Retrieval) -> Got:
     Raises:
         AssociationEnded: refused or broken.
     """
-    model = STUDY_ROOT_MOVE if task.by_move else STUDY_ROOT_GET
-    what = CommandField.C_MOVE_RQ if task.by_move else CommandField.C_GET_RQ
+    model = STUDY_ROOT_MOVE if task.destination else STUDY_ROOT_GET
+    what = CommandField.C_MOVE_RQ if task.destination else CommandField.C_GET_RQ
     contexts, roles = [query_context(model)], []
-    if not task.by_move:
+    if not task.destination:
         contexts.append(ProposedContext(_STORAGE_CONTEXT, task.sop_class_uid, (TRANSFER_SYNTAX,)))
         roles.append(task.sop_class_uid)
     wire = connected(task.host, task.port, _SILENCE_S)
@@ -65,7 +64,7 @@ def retrieve(task: Retrieval) -> Got:
     received = Received(with_digests=task.with_digests)
     keys = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": task.study_instance_uid}
     asked_s = time.monotonic()
-    ask(wire, what, model, 1, RECEIVER if task.by_move else None, **keys)
+    ask(wire, what, model, 1, task.destination, **keys)
     while True:
         message = wire.receive(lambda command: received.sink(command) if not command.is_response else None)
         if message.command.command_field == CommandField.C_STORE_RQ:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 
 from readacross.bench.child_server import ChildServer
-from readacross.bench.contestants import CALLING, RECEIVER, Sample, Stored, Surroundings, program
+from readacross.bench.contestants import CALLING, Sample, Stored, Surroundings, program
 from readacross.bench.synthetic import Digest
 from readacross.demo.children import Child, free_ports
 from readacross.demo.images import data_set_bytes
@@ -38,7 +38,7 @@ class Orthanc(ChildServer):
             "HttpPort": self._http_port,
             "DicomModalities": {
                 "bench": [CALLING, "127.0.0.1", 1],
-                "receiver": [RECEIVER, "127.0.0.1", surroundings.receiver_port],
+                **{title: [title, "127.0.0.1", port] for title, port in surroundings.destinations.items()},
             },
         }
         file = surroundings.folder / "orthanc.json"

@@ -1,10 +1,11 @@
 """Which tables a result has."""
 
 from readacross.bench.results import Result
+from readacross.bench.retrieve_tables import retrieve_tables
 from readacross.bench.store_tables import store_tables
 from readacross.bench.tables import Table
 
-_MAKERS = {"store": store_tables, "disk": store_tables}
+_MAKERS = {"store": store_tables, "disk": store_tables, "retrieve": retrieve_tables}
 
 
 def tables_of(result: Result) -> list[Table]:

@@ -7,7 +7,7 @@ from readacross.bench.figures import Run, grouped, median_of, median_ratio
 from readacross.bench.results import Result
 from readacross.bench.store_bench import CEILING
 from readacross.bench.synthetic import KINDS
-from readacross.bench.tables import Table, number, times
+from readacross.bench.tables import Table, mark, number, times
 
 OURS = "node, fresh"
 GOALS = {
@@ -75,12 +75,8 @@ def _goal(run: Run, name: str, ratio: float | None, share: float | None) -> str:
     """The goal of a row, and whether it is reached."""
     if name == OURS and run["sender"] == "fast" and share is not None and run["kind"] in {"ct", "mr"}:
         goal, reached = _FLOOR_GOALS.get(run["associations"]), share
-        return "" if goal is None else f"{_mark(reached >= goal)} {100 * goal:.0f} %"
+        return "" if goal is None else f"{mark(reached >= goal)} {100 * goal:.0f} %"
     goal = GOALS.get((run["kind"], name)) if run["sender"] == "fast" else None
     if run["sender"] in {"storescu", "dcmsend"} and name == "storescp --fork +B":
         goal = _STOCK_GOAL
-    return "" if goal is None or ratio is None else f"{_mark(ratio >= goal)} {goal:g}×"
-
-
-def _mark(reached: bool) -> str:
-    return "✓" if reached else "✗"
+    return "" if goal is None or ratio is None else f"{mark(ratio >= goal)} {goal:g}×"

@@ -19,7 +19,9 @@ class Table:
     """How many columns hold words."""
 
     def for_terminal(self) -> RichTable:
-        table = RichTable(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+        table = RichTable(
+            title=self.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+        )
         for number, column in enumerate(self.columns):
             table.add_column(column, justify="left" if number < self.left else "right", no_wrap=True)
         for row in self.rows:
@@ -43,6 +45,11 @@ def number(value: Any, digits: int = 0, unit: str = "") -> str:
 def times(value: float | None) -> str:
     """A ratio for a cell."""
     return "·" if value is None else f"{value:.2f}×" if value < 10 else f"{value:.0f}×"
+
+
+def mark(reached: bool) -> str:
+    """Whether a goal is reached."""
+    return "✓" if reached else "✗"
 
 
 def _line(cells: Sequence[str]) -> str:

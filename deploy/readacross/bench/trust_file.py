@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from readacross.bench.contestants import CALLING, RECEIVER, Surroundings
+from readacross.bench.contestants import CALLING, Surroundings
 
 
 class Forwarding(StrEnum):
@@ -41,9 +41,9 @@ def write_trust_file(
         section, _, key = name.rpartition(".")
         sections.setdefault(section, {})[key] = value
     file = folder / "node.toml"
-    file.write_text(
-        _toml(sections) + _PEERS.format(calling=CALLING, receiver=RECEIVER, port=surroundings.receiver_port)
-    )
+    peers = [_CALLER.format(calling=CALLING)]
+    peers += [_DESTINATION.format(title=title, port=port) for title, port in surroundings.destinations.items()]
+    file.write_text(_toml(sections) + "".join(peers), encoding="utf-8")
     return file
 
 
@@ -60,15 +60,17 @@ def _toml(sections: Mapping[str, Mapping[str, str]]) -> str:
     return "\n".join(lines)
 
 
-_PEERS = """
+_CALLER = """
 [[peers]]
 ae_title = "{calling}"
 role = "modality"
 allowed_hosts = ["127.0.0.1"]
 may = ["echo", "store", "find", "move", "get"]
+"""
 
+_DESTINATION = """
 [[peers]]
-ae_title = "{receiver}"
+ae_title = "{title}"
 role = "workstation"
 allowed_hosts = ["127.0.0.1"]
 may = ["echo"]
