@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from readacross.bench.associations_bench import AssociationsBench, AssociationsPlan
+from readacross.bench.find_bench import FindBench, FindPlan
 from readacross.bench.line_up import NAMES, line_up
 from readacross.bench.machine import in_words
 from readacross.bench.report import tables_of
@@ -111,6 +113,46 @@ def retrieve(
     with _measuring("retrieve", folder, json, locals()) as (result, place):
         taking_part = line_up(_words(contestants, NAMES), _settings(node_setting), result)
         RetrieveBench(plan, taking_part, place, result, _tell).run()
+
+
+@bench.command()
+def find(
+    studies: Annotated[int, typer.Option(min=1, help="How many studies the catalogue holds.")] = 100_000,
+    repeats: Annotated[int, typer.Option(min=1, help="How many questions of each kind in a round.")] = 100,
+    database_url: Annotated[str | None, typer.Option(help="An empty PostgreSQL database; default: SQLite.")] = None,
+    rounds: Rounds = 5,
+    folder: Folder = DEFAULT_FOLDER,
+    node_setting: NodeSetting = None,
+    json: Json = None,
+    quick: Quick = False,
+) -> None:
+    """C-FIND on a node with a large catalogue: how long each kind of question takes."""
+    studies, repeats, rounds = (500, 5, 1) if quick else (studies, repeats, rounds)
+    with _measuring("find", folder, json, locals()) as (result, place):
+        FindBench(FindPlan(studies, repeats, rounds, database_url), _settings(node_setting), place, result, _tell).run()
+
+
+@bench.command()
+def associations(
+    idle: Annotated[int, typer.Option(min=0, help="Associations that say nothing.")] = 500,
+    active: Annotated[int, typer.Option(min=1, help="Associations that store.")] = 50,
+    kind: Annotated[str, typer.Option(help=f"What they store: {', '.join(KINDS)}.")] = "ct",
+    instances: Annotated[int, typer.Option(min=1, help="How many instances each of them stores.")] = 20,
+    every_s: Annotated[float, typer.Option(min=0.0, help="How often each of them stores one.")] = 1.0,
+    contestants: Contestants = "node",
+    rounds: Rounds = 5,
+    folder: Folder = DEFAULT_FOLDER,
+    node_setting: NodeSetting = None,
+    json: Json = None,
+    quick: Quick = False,
+) -> None:
+    """What a store takes while many associations are open, against one alone."""
+    if quick:
+        idle, active, instances, every_s, rounds = 10, 3, 2, 0.05, 1
+    plan = AssociationsPlan(_words(kind, KINDS)[0], idle, active, instances, every_s, rounds)
+    with _measuring("associations", folder, json, locals()) as (result, place):
+        taking_part = line_up(_words(contestants, NAMES), _settings(node_setting), result)
+        AssociationsBench(plan, taking_part, place, result, _tell).run()
 
 
 @bench.command()

@@ -147,17 +147,17 @@ class Association:
         self.statuses: dict[str, int] = {}
 
     def send(self) -> None:
-        """Send everything, each request when the one `window` before is answered; then release."""
+        """Send everything, with never more than `window` requests unanswered."""
         outstanding: deque[float] = deque()
         due_s = time.monotonic() + self._shift_s
         for request in self._requests:
             if self._every_s:
                 time.sleep(max(0.0, due_s - time.monotonic()))
                 due_s += self._every_s
-            if len(outstanding) >= self.window:
-                self._take_answer(outstanding)
             outstanding.append(time.monotonic())
             self._wire.send(request)
+            if len(outstanding) >= self.window:
+                self._take_answer(outstanding)
         while outstanding:
             self._take_answer(outstanding)
 
