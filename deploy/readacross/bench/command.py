@@ -15,7 +15,7 @@ from readacross.bench.find_bench import FindBench, FindPlan
 from readacross.bench.line_up import NAMES, line_up
 from readacross.bench.machine import in_words
 from readacross.bench.report import tables_of
-from readacross.bench.results import Result
+from readacross.bench.results import CannotMeasure, Result
 from readacross.bench.retrieve_bench import RetrieveBench, RetrievePlan
 from readacross.bench.store_bench import SENDERS, StoreBench, StorePlan
 from readacross.bench.synthetic import KINDS
@@ -178,6 +178,9 @@ def _measuring(
     _tell(in_words(result.machine))
     try:
         yield result, place
+    except CannotMeasure as error:
+        _progress.print(str(error), style="red")
+        raise typer.Exit(2) from None
     finally:
         shutil.rmtree(place, ignore_errors=True)
         if json is not None:

@@ -19,7 +19,7 @@ from readacross.bench.figures import Run, latency_figures
 from readacross.bench.node_contestant import OurNode
 from readacross.bench.process_cost import PeakMemory
 from readacross.bench.queries import STUDY_ROOT_FIND, decoded, find, query_context
-from readacross.bench.results import Result
+from readacross.bench.results import CannotMeasure, Result
 from readacross.bench.store_bench import Tell
 from readacross.bench.trust_file import Forwarding
 from readacross.bench.wire import AssociationEnded, Wire, connected
@@ -128,13 +128,13 @@ def fill(database_url: str, studies: int) -> None:
     """Make the node's tables and fill them.
 
     Raises:
-        RuntimeError: this version has nothing to fill a catalogue with.
+        CannotMeasure: this version has nothing to fill a catalogue with.
     """
     try:
         filling = import_module("readacross.bench.catalogue_filling")
     except ModuleNotFoundError as error:
-        raise RuntimeError("this version cannot fill a catalogue: bench/catalogue_filling.py is missing") from error
-    store = open_store(database_url, utc_now)
+        raise CannotMeasure("this version cannot fill a catalogue: readacross.bench.catalogue_filling is missing") from error
+    store = open_store(database_url, utc_now, archive="")
     try:
         filling.fill_catalogue(store.database, studies)
     finally:

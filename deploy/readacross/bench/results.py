@@ -12,6 +12,10 @@ from readacross.bench.figures import Run
 from readacross.bench.machine import description
 
 
+class CannotMeasure(Exception):
+    """Nothing can be measured here; says why."""
+
+
 @dataclass
 class Result:
     """One run of one subcommand. `runs` has a flat entry for each measurement, in the order in which they were made."""
