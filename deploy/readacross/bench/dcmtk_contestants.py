@@ -1,6 +1,7 @@
 """DCMTK's storescp and dcmqrscp as contestants. Neither syncs anything before it answers."""
 
 import subprocess
+from collections.abc import Sequence
 
 from readacross.bench.child_server import FolderServer
 from readacross.bench.contestants import Surroundings, program
@@ -20,10 +21,11 @@ def version_of(name: str) -> str:
 
 
 class Storescp(FolderServer):
-    """`storescp --fork +B`: a process for each association, data sets written as they arrive."""
+    """`storescp --fork +B`: a process for each association, data sets written as they arrive; or other options."""
 
-    def __init__(self) -> None:
-        super().__init__("storescp --fork +B", "STORESCP")
+    def __init__(self, options: Sequence[str] = ("--fork", "+B")) -> None:
+        super().__init__(" ".join(("storescp", *options)), "STORESCP")
+        self._options = options
 
     def version(self) -> str:
         return version_of("storescp")
@@ -31,7 +33,7 @@ class Storescp(FolderServer):
     def start(self, surroundings: Surroundings) -> None:
         self._new_folder(surroundings.folder)
         (self.port,) = free_ports(1)
-        command = [program("storescp", DCMTK), "--fork", "+B", "-od", str(self._folder), str(self.port)]
+        command = [program("storescp", DCMTK), *self._options, "-od", str(self._folder), str(self.port)]
         self._child = Child(self.name, command, surroundings.folder / "storescp.log")
         self._child.wait_for_port(self.port)
 

@@ -27,6 +27,7 @@ from readacross.bench.wire import AssociationEnded, Wire, connected
 _WARMING = 5
 Keys = dict[str, str]
 _RETURNED: Keys = {
+    "SpecificCharacterSet": "ISO_IR 192",
     "QueryRetrieveLevel": "STUDY",
     "StudyInstanceUID": "",
     "PatientID": "",
@@ -133,7 +134,7 @@ def fill(database_url: str, studies: int) -> None:
     try:
         filling = import_module("readacross.bench.catalogue_filling")
     except ModuleNotFoundError as error:
-        raise CannotMeasure("this version cannot fill a catalogue: readacross.bench.catalogue_filling is missing") from error
+        raise CannotMeasure(f"this version cannot fill a catalogue: {error}") from error
     store = open_store(database_url, utc_now, archive="")
     try:
         filling.fill_catalogue(store.database, studies)
