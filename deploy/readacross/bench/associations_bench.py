@@ -78,8 +78,8 @@ class AssociationsBench:
             every_s=0.0 if crowd == RUSH else plan.every_s,
         )
         try:
-            with PeakMemory(contestant.session) as memory:
-                sent = FastSender(task).wait_until_ready().send()
+            with PeakMemory(contestant.session) as memory, FastSender(task) as sender:
+                sent = sender.wait_until_ready().send()
             return _figures(sent, task, memory) | self._verdict(contestant, task, sent)
         except (AssociationEnded, ChildDied, OSError) as error:
             return {"ok": False, "failure": f"{type(error).__name__}: {error}"}

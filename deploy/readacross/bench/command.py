@@ -1,11 +1,12 @@
 """`readacross bench …`: what can be measured, and with which options."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -177,7 +178,8 @@ def _measuring(
     place = Path(tempfile.mkdtemp(prefix=f"{bench_name}-", dir=folder)).resolve()
     _tell(in_words(result.machine))
     try:
-        yield result, place
+        with _ending_in_good_order():
+            yield result, place
     except CannotMeasure as error:
         _progress.print(str(error), style="red")
         raise typer.Exit(2) from None
@@ -188,6 +190,20 @@ def _measuring(
     _show(result)
     if result.failures:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _ending_in_good_order() -> Iterator[None]:
+    """SIGTERM ends the measurement as Ctrl-C does: what was started is stopped, what was measured is written."""
+
+    def end(*_: object) -> NoReturn:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _show(result: Result) -> None:

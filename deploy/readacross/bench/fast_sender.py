@@ -93,27 +93,31 @@ class FastSender:
         self._say("go")
         return self.result()
 
-    def start(self) -> None:
-        """Let it send; see `result`."""
-        self._say("go")
-
     def result(self) -> Sent:
         """Wait for its end."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         self.close()
+        if not line:
+            raise AssociationEnded("the sender ended without saying how it went")
         return Sent(**json.loads(line))
 
     def close(self) -> None:
-        """End it, wherever it is."""
+        """End it, wherever it is; idempotent."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
         try:
-            self._process.wait(20)
+            self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None

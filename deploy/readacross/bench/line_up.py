@@ -21,6 +21,7 @@ _MAKERS: dict[str, Callable[[Settings], Contestant]] = {
     "dcmqrscp": lambda _settings: Dcmqrscp(),
     "orthanc": lambda _settings: Orthanc(),
     "pynetdicom": lambda _settings: Pynetdicom(),
+    "pynetdicom-chunked": lambda _settings: Pynetdicom(chunked=True),
 }
 NAMES = tuple(_MAKERS)
 

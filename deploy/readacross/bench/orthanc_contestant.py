@@ -50,9 +50,13 @@ class Orthanc(ChildServer):
             time.sleep(0.05)
 
     def stored(self, sample: Sample) -> Stored:
-        with self._client() as client:
-            instances = int(client.get("/statistics").json()["CountInstances"])
-            return Stored(instances, {uid: self._digest(client, uid) for uid in sample.uids})
+        """Raises ConnectionError when it does not answer."""
+        try:
+            with self._client() as client:
+                instances = int(client.get("/statistics").json()["CountInstances"])
+                return Stored(instances, {uid: self._digest(client, uid) for uid in sample.uids})
+        except httpx2.HTTPError as error:
+            raise ConnectionError(f"Orthanc's REST API: {type(error).__name__}") from error
 
     def _digest(self, client: httpx2.Client, uid: str) -> str:
         found: list[Any] = client.post("/tools/lookup", content=uid).json()

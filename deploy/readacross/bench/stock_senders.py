@@ -45,7 +45,13 @@ def send(name: str, ae_title: str, port: int, folders: Sequence[Path], logs: Pat
                          env=environment, text=True)
         for command in commands
     ]  # fmt: skip
-    outputs = [process.communicate(timeout=_PATIENCE_S)[0] for process in running]
+    try:
+        outputs = [process.communicate(timeout=_PATIENCE_S)[0] for process in running]
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"{name} is still sending after {_PATIENCE_S:g} s") from None
+    finally:
+        for process in running:
+            process.kill()  # nothing, where it has ended
     elapsed_s = time.monotonic() - started_s
     failures = [
         f"{name} ended with {process.returncode}: {output.strip().splitlines()[-1:]}"

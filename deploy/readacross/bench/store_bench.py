@@ -135,8 +135,8 @@ class StoreBench:
         receiver = Receiver()
         try:
             made = self._studies(kind, associations)
-            task = _task(made, "127.0.0.1", receiver.port, "NOTHING", 1)
-            return _figures_of(FastSender(task).wait_until_ready().send(), made)
+            with FastSender(_task(made, receiver.port, "NOTHING", 1)) as sender:
+                return _figures_of(sender.wait_until_ready().send(), made)
         finally:
             receiver.stop()
 
@@ -149,11 +149,12 @@ class StoreBench:
 
 def measure_fast(contestant: Contestant, made: list[Study], window: int) -> Run:
     """Send studies with the fast sender, an association for each."""
-    sender = FastSender(_task(made, "127.0.0.1", contestant.port, contestant.ae_title, window)).wait_until_ready()
-    os.sync()
-    before = cpu_time(contestant.session)
-    with PeakMemory(contestant.session) as memory:
-        sent = sender.send()
+    with FastSender(_task(made, contestant.port, contestant.ae_title, window)) as sender:
+        sender.wait_until_ready()
+        os.sync()
+        before = cpu_time(contestant.session)
+        with PeakMemory(contestant.session) as memory:
+            sent = sender.send()
     return _figures_of(sent, made) | _costs(contestant, made, before, memory)
 
 
@@ -223,7 +224,7 @@ def _amount(made: Sequence[Study]) -> tuple[int, int]:
     return sum(study.size_bytes for study in made), sum(study.count for study in made)
 
 
-def _task(made: Sequence[Study], host: str, port: int, called: str, window: int) -> Task:
+def _task(made: Sequence[Study], port: int, called: str, window: int) -> Task:
     study = made[0]
     instances = sum(item.count for item in made)
-    return Task(host, port, called, CALLING, study.kind.name, study.seed, len(made), instances, window)
+    return Task("127.0.0.1", port, called, CALLING, study.kind.name, study.seed, len(made), instances, window)

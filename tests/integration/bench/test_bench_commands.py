@@ -45,12 +45,12 @@ def test_store_measures_every_contestant_from_every_sender(tmp_path: Path) -> No
 
 @pytest.mark.peers("orthanc", "dcmtk")
 def test_store_measures_other_peoples_servers(tmp_path: Path) -> None:
-    names = "orthanc,pynetdicom,dcmqrscp"
+    names = "orthanc,pynetdicom,pynetdicom-chunked,dcmqrscp"
     result, _ = bench(
         tmp_path, "store", "--kinds", "tiny", "--associations", "1", "--senders", "fast", "--contestants", names
     )
     measured = [run for run in result["runs"] if run["contestant"] in result["versions"]]
-    assert [run["contestant"] for run in measured] == ["Orthanc", "pynetdicom", "dcmqrscp"]
+    assert [run["contestant"] for run in measured] == ["Orthanc", "pynetdicom", "pynetdicom, chunked", "dcmqrscp"]
     assert all(sum(count for _, count in run["histogram"]) == 6 for run in measured)
 
 
