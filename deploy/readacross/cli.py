@@ -6,6 +6,7 @@ import typer
 
 from dicom_nodes.foundation.settings_file import SettingsError
 from readacross import node_command, router_command
+from readacross.bench.command import bench
 from readacross.check.command import check
 from readacross.demo.command import demo
 from readacross.human_queue import queue
@@ -30,6 +31,7 @@ app.command()(trace)
 app.command()(parked)
 app.add_typer(queue, name="queue")
 app.command()(demo)
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

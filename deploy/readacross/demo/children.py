@@ -33,6 +33,11 @@ class Child:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
 
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also its session's: descendants that outlive their parents keep that."""
+        return self._process.pid
+
     def check(self) -> None:
         """Raises ChildDied when it no longer runs."""
         code = self._process.poll()
