@@ -31,11 +31,12 @@ from dicom_nodes.spool.column_types import packed_uid
 from dicom_nodes.spool.committer import BATCH, Committer
 from dicom_nodes.spool.growth import add_instances
 from dicom_nodes.spool.instances import (
+    OBJECT_COLUMNS,
     STORED_OBJECT_BY_PACKED_UID,
     place_columns,
     stored_instance,
-    stored_object,
     stored_object_of,
+    stored_objects,
 )
 from dicom_nodes.spool.location import SegmentLife
 from dicom_nodes.spool.outbox import SqlOutbox
@@ -205,11 +206,11 @@ class SqlCatalogue:
         columns = stored_instance.c
         with self._database.read() as connection:
             rows = connection.execute(
-                select(stored_instance)
+                select(*OBJECT_COLUMNS)
                 .where(columns.study_instance_uid == study_instance_uid)
                 .order_by(columns.series_instance_uid, columns.sop_instance_uid)
             ).all()
-        return [stored_object(row) for row in rows]
+        return stored_objects(rows)
 
     def _commit(self, batch: Sequence[SpooledInstance]) -> None:
         self._checkpoint("catalogue.before_commit")

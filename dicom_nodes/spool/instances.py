@@ -35,31 +35,28 @@ stored_instance = (
 """Instances with the UIDs above them and their kind's columns, to select from; databases merge it into the query."""
 
 
-STORED_OBJECT_BY_PACKED_UID = select(
-    *(
-        stored_instance.c[name]
-        for name in (
-            "sop_instance_uid", "sop_class_uid", "study_instance_uid", "series_instance_uid", "transfer_syntax_uid",
-            "digest", "size_bytes", "origin", "segment", "epoch", "offset",
-        )
+OBJECT_COLUMNS = tuple(
+    stored_instance.c[name]
+    for name in (
+        "sop_instance_uid", "sop_class_uid", "study_instance_uid", "series_instance_uid", "transfer_syntax_uid",
+        "digest", "size_bytes", "origin", "segment", "epoch", "offset",
     )
-).where(stored_instance.c.sop_instance_uid == bindparam("key"))  # fmt: skip
+)  # fmt: skip
+"""What `stored_objects` takes; selecting nothing else makes a long list several times faster."""
+STORED_OBJECT_BY_PACKED_UID = select(*OBJECT_COLUMNS).where(stored_instance.c.sop_instance_uid == bindparam("key"))
 """For point look-ups, which go past the column types: the key is `column_types.packed_uid`."""
 
 
-def stored_object(row: Row[Any]) -> StoredObject:
-    """An instance row as senders need it."""
-    return StoredObject(
-        sop_instance_uid=row.sop_instance_uid,
-        sop_class_uid=row.sop_class_uid,
-        study_instance_uid=row.study_instance_uid,
-        series_instance_uid=row.series_instance_uid,
-        transfer_syntax_uid=row.transfer_syntax_uid,
-        digest=row.digest,
-        size_bytes=row.size_bytes,
-        origin=row.origin,
-        location=location_in(row),
-    )
+def stored_objects(rows: Iterable[Row[Any]]) -> list[StoredObject]:
+    """Rows of `OBJECT_COLUMNS` as senders need them."""
+    return [
+        StoredObject(uid, sop_class, study, of_study, syntax, digest, size_bytes, origin, _location(number, epoch, at))
+        for uid, sop_class, study, of_study, syntax, digest, size_bytes, origin, number, epoch, at in rows
+    ]
+
+
+def _location(segment: int, epoch: int, offset: int) -> str:
+    return Place(SegmentLife(segment, epoch), offset).location
 
 
 def stored_object_of(values: tuple[Any, ...] | None) -> StoredObject | None:
@@ -85,11 +82,6 @@ def place_columns(location: str) -> dict[str, int]:
     """A location as the columns `segment`, `epoch` and `offset`."""
     (number, epoch), offset = place_of(location)
     return {"segment": number, "epoch": epoch, "offset": offset}
-
-
-def location_in(row: Row[Any]) -> str:
-    """The location that a row's columns say."""
-    return Place(SegmentLife(row.segment, row.epoch), row.offset).location
 
 
 def write_instances(connection: Connection, spooled: Iterable[SpooledInstance]) -> None:

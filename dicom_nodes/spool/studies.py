@@ -27,7 +27,7 @@ from dicom_nodes.spool import tables
 from dicom_nodes.spool.announcements import announced_of
 from dicom_nodes.spool.catalogue_rows import OTHER_ACCESSIONS
 from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB
-from dicom_nodes.spool.instances import stored_instance, stored_object
+from dicom_nodes.spool.instances import OBJECT_COLUMNS, stored_instance, stored_objects
 from dicom_nodes.spool.outbox import SqlOutbox
 
 NOTIFY_JOB = "notify"
@@ -102,7 +102,7 @@ class SqlStudies:
         instance = stored_instance.c
         with self._database.read() as connection:
             rows = connection.execute(
-                select(stored_instance)
+                select(*OBJECT_COLUMNS)
                 .where(
                     instance.study_instance_uid == study_instance_uid,
                     instance.channel == Channel.ACQUIRED.value,
@@ -110,7 +110,7 @@ class SqlStudies:
                 )
                 .order_by(instance.series_instance_uid, instance.sop_instance_uid)
             ).all()
-        return [stored_object(row) for row in rows]
+        return stored_objects(rows)
 
     def mark_archived(self, sop_instance_uids: Sequence[str]) -> None:
         instance = tables.instance

@@ -15,7 +15,7 @@ from dicom_nodes.model.errors import IdentifierMismatch
 from dicom_nodes.model.instance import StoredObject
 from dicom_nodes.model.query import Match, QueryLevel
 from dicom_nodes.rules.query_identifier import CheckedQuery, RetrieveSelection
-from dicom_nodes.spool.instances import stored_instance, stored_object
+from dicom_nodes.spool.instances import OBJECT_COLUMNS, stored_instance, stored_objects
 from dicom_nodes.spool.query_columns import AnswerShape, shape_of, worded
 from dicom_nodes.spool.query_conditions import conditions
 from dicom_nodes.spool.query_counts import counted
@@ -61,7 +61,7 @@ class StudyQuery:
         """
         with self._database.read() as connection:
             _require_one_issuer(selection, connection)
-            return [stored_object(row) for row in connection.execute(_selection_statement(selection))]
+            return stored_objects(connection.execute(_selection_statement(selection)))
 
     def _page(
         self, step: "_Step", position: Position | None, limit: int
@@ -148,7 +148,7 @@ class _Patients:
 
 def _selection_statement(selection: RetrieveSelection) -> Select[Any]:
     columns = stored_instance.c
-    statement = select(stored_instance)
+    statement = select(*OBJECT_COLUMNS)
     if selection.patient_id is not None:
         statement = statement.join(study, study.c.study_instance_uid == columns.study_instance_uid)
         statement = statement.where(patient_id_text == selection.patient_id)
