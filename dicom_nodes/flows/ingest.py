@@ -6,18 +6,20 @@ Returning means durable. Whatever cannot be taken is quarantined first and refus
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.walk import DamagedDataSetError
 from dicom_nodes.flows.associations import OpenAssociations
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, Draft, ReportDocuments, Spool, no_checkpoint
+from dicom_nodes.flows.study_claims import StudyClaims
 from dicom_nodes.model.errors import CannotUnderstand, OutOfResources, Refused
 from dicom_nodes.model.instance import Channel, IncomingInstance, InstanceHeader
 from dicom_nodes.model.report import IncomingReport
 from dicom_nodes.rules.ingest import KeepAside, Known, judge_header, judge_identity
+from dicom_nodes.rules.ownership import owner_said_by
 
 _LATELY_S = 60.0
 _LARGEST_DOCUMENT_BYTES = 64 << 20
@@ -52,6 +54,7 @@ class Ingest:
         self._issuers, self._reserve_bytes = issuers, reserve_bytes
         self._checkpoint = checkpoint
         self._refusal: tuple[float, str] | None = None
+        self._claims = StudyClaims(catalogue.owner_of)
         self._locks = [threading.Lock() for _ in range(256)]
 
     def __call__(self, incoming: IncomingInstance, issuers: Issuers | None = None) -> None:
@@ -110,25 +113,27 @@ class Ingest:
             return self._keep_aside(incoming, None, refusal)
 
     def _take_image(self, incoming: IncomingInstance, header: InstanceHeader) -> None:
+        study, origin = header.study_instance_uid, incoming.provenance.origin
+        said = owner_said_by(header, origin)
         with self._only_one_at_a_time(header):
-            verdict = judge_identity(
-                header,
-                incoming.data_set.digest,
-                incoming.provenance.origin,
-                self._catalogue.find_instance(header.sop_instance_uid),
-                self._catalogue.owner_of(header.study_instance_uid),
-            )
+            existing = self._catalogue.find_instance(header.sop_instance_uid)
+            judge = partial(judge_identity, header, incoming.data_set.digest, origin, existing)
+            verdict = self._claims.judged(study, said, judge)
             if isinstance(verdict, KeepAside):
-                self._keep_aside(incoming, header.study_instance_uid, verdict.refusal)
+                self._keep_aside(incoming, study, verdict.refusal)
             if isinstance(verdict, Known):
                 return
-            self._associations.touched(
-                incoming.association_id, header.study_instance_uid, incoming.provenance.received_at
-            )
-            spooled = self._spool.keep(incoming, header)
-            self._checkpoint("ingest.kept")
-            self._catalogue.note_instance(spooled)
-            self._checkpoint("ingest.noted")
+            try:
+                self._keep(incoming, header)
+            finally:
+                self._claims.release(study, said)
+
+    def _keep(self, incoming: IncomingInstance, header: InstanceHeader) -> None:
+        self._associations.touched(incoming.association_id, header.study_instance_uid, incoming.provenance.received_at)
+        spooled = self._spool.keep(incoming, header)
+        self._checkpoint("ingest.kept")
+        self._catalogue.note_instance(spooled)
+        self._checkpoint("ingest.noted")
 
     def _take_document(self, incoming: IncomingInstance, header: InstanceHeader) -> None:
         with self._only_one_at_a_time(header):
@@ -147,10 +152,6 @@ class Ingest:
             self._catalogue.note_quarantined(aside)
         raise refusal
 
-    def _only_one_at_a_time(self, header: InstanceHeader) -> ExitStack:
-        """Hold the locks of the instance and of its study, always in the same order."""
-        names = (header.sop_instance_uid, header.study_instance_uid)
-        stack = ExitStack()
-        for number in sorted({hash(name) % len(self._locks) for name in names}):
-            stack.enter_context(self._locks[number])
-        return stack
+    def _only_one_at_a_time(self, header: InstanceHeader) -> threading.Lock:
+        """The lock of everything under this SOP Instance UID."""
+        return self._locks[hash(header.sop_instance_uid) % len(self._locks)]

@@ -18,12 +18,12 @@ from dicom_nodes.foundation.jobs import JobQueue
 from dicom_nodes.model.instance import QuarantinedInstance, SpooledInstance, StoredObject, quarantine_id_of
 from dicom_nodes.model.study import StudyOwner, StudyRecord
 from dicom_nodes.rules.ingest import is_uid
+from dicom_nodes.rules.ownership import merged_owner
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.catalogue_rows import (
     OWNER_BY_STUDY_UID,
     QUARANTINED_BY_ID,
     as_second_content,
-    merged_owner,
     owner_in,
     study_header,
 )

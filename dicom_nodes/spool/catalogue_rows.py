@@ -149,33 +149,6 @@ def owner_in(values: tuple[Any, ...] | None) -> StudyOwner | None:
     return StudyOwner(origin, issuer if patient_id else None, patient_id, nhs_number, born, patient_name)
 
 
-def owner_said_by(spooled: SpooledInstance) -> StudyOwner:
-    """Whose its study is, as this instance alone says."""
-    header = spooled.header
-    return StudyOwner(
-        origin=spooled.provenance.origin,
-        patient_id_issuer=header.patient_id_issuer if header.patient_id else None,
-        patient_id=header.patient_id,
-        nhs_number=header.nhs_number,
-        birth_date=header.birth_date,
-        patient_name=folded(header.attributes.get("PatientName")),
-    )
-
-
-def merged_owner(first: StudyOwner | None, later: StudyOwner | None) -> StudyOwner | None:
-    """Whose the study is when both have spoken; the first to say something counts."""
-    if first is None or later is None or first == later:
-        return first or later
-    return StudyOwner(
-        origin=first.origin,
-        patient_id_issuer=later.patient_id_issuer if first.patient_id_issuer is None else first.patient_id_issuer,
-        patient_id=later.patient_id if first.patient_id is None else first.patient_id,
-        nhs_number=first.nhs_number or later.nhs_number,
-        birth_date=first.birth_date or later.birth_date,
-        patient_name=later.patient_name if first.patient_name is None else first.patient_name,
-    )
-
-
 def as_second_content(spooled: SpooledInstance) -> QuarantinedInstance:
     """A live object whose UID another live object has, as it is shown to a person."""
     header = spooled.header

@@ -13,7 +13,7 @@ from dicom_nodes.foundation.database import is_temporary
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.model.instance import SpooledInstance
 from dicom_nodes.model.study import StudyOwner
-from dicom_nodes.spool.catalogue_rows import merged_owner, owner_said_by
+from dicom_nodes.rules.ownership import merged_owner, owner_said_by
 
 BATCH = 500
 _LONGEST_QUEUE = 5000
@@ -107,7 +107,7 @@ class Committer:
 
     def _remember(self, spooled: SpooledInstance) -> None:
         header = spooled.header
-        said = owner_said_by(spooled)
+        said = owner_said_by(header, spooled.provenance.origin)
         with self._lock:
             if header.sop_instance_uid in self._noted:
                 return

@@ -154,9 +154,16 @@ class SegmentRing:
         segment.close()
 
     def _claimed(self, number: int) -> Segment | None:
+        """Begin a new life of a free segment; None when it is not to be had. Raises OSError, and it stays free."""
         segment = self._opened(number)
-        if segment is not None:
+        if segment is None:
+            return None
+        try:
             segment.begin_life()
+        except OSError:
+            segment.close()
+            self._free.append(number)
+            raise
         return segment
 
     def _opened(self, number: int) -> Segment | None:
@@ -183,7 +190,11 @@ class SegmentRing:
                 number += 1
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         segment = Segment(self._disk, self._file(number), descriptor, number, self._segment_bytes)
-        segment.begin_life()
+        try:
+            segment.begin_life()
+        except OSError:
+            segment.close()
+            raise
         return segment
 
     # -- reading ---------------------------------------------------------------------------------------------------
