@@ -16,7 +16,7 @@ from tests.peers.processes import wait_until
 
 CT, EXPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
-STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
+PRINT = "1.2.840.10008.5.1.1.9"
 
 
 def opened(node: WireNode, *proposals: Proposal) -> OpenedAssociation:
@@ -85,11 +85,11 @@ def test_peer_that_stops_in_the_middle_of_a_data_set_is_dropped_and_nothing_is_t
 
 def test_service_that_is_not_offered_gets_no_context(node: WireNode) -> None:
     with pytest.raises(NoContextAccepted):
-        opened(node, Proposal(STORAGE_COMMITMENT, (EXPLICIT,)))
+        opened(node, Proposal(PRINT, (EXPLICIT,)))
 
 
 def test_refused_service_does_not_take_the_storage_beside_it(node: WireNode) -> None:
-    association = opened(node, Proposal(STORAGE_COMMITMENT, (EXPLICIT,)), Proposal(CT, (EXPLICIT,)))
+    association = opened(node, Proposal(PRINT, (EXPLICIT,)), Proposal(CT, (EXPLICIT,)))
 
     assert association.contexts == (PresentationContext(3, CT, EXPLICIT),)
     assert store(association) == 0

@@ -95,7 +95,7 @@ def test_a_large_study_comes_back_by_get(run_node: RunNode, requester_of: Reques
         summary = scu.get_study(entity(node), study, [(CT, str(meta.TransferSyntaxUID))], take)
 
     assert (summary.status, summary.completed, summary.failed) == (0, 1, 0)
-    assert digest(taken[0].data_set) == digest(large)
+    assert taken[0].data_set.digest == digest(large)
 
 
 def test_a_cancel_behind_its_request_is_obeyed(node: WireNode, requester_of: RequesterOf, scanner: Identity) -> None:
