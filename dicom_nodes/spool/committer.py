@@ -20,7 +20,7 @@ _LONGEST_QUEUE = 5000
 _AWAY_PAUSE_S = 1.0
 _SET_ASIDE_RETRY_S = 5.0
 _LOOK_EVERY_S = 0.005
-_GATHER_S = 0.1
+_GATHER_S = 0.25
 
 Commit = Callable[[Sequence[SpooledInstance]], None]
 """Writes a batch in one transaction, passing over what is there already."""
