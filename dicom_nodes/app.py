@@ -48,6 +48,7 @@ from dicom_nodes.foundation.backoff import RetryPolicy
 from dicom_nodes.foundation.clock import Clock, utc_now
 from dicom_nodes.foundation.event_log import UidHash, event_log
 from dicom_nodes.foundation.jobs import JobState
+from dicom_nodes.foundation.process_limits import prepare_for_many_connections
 from dicom_nodes.foundation.settings_file import split_host_port
 from dicom_nodes.hl7.intake import Hl7Intake
 from dicom_nodes.hl7.listener import MllpListener
@@ -366,6 +367,7 @@ def run(
     on_started: Callable[[NodeApp], None] = lambda _app: None,
 ) -> int:
     """Run a node until SIGTERM or SIGINT; return the exit code of the process."""
+    descriptors = prepare_for_many_connections()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -377,6 +379,7 @@ def run(
         app.stop()
         return 1
     _collect_garbage_seldom()
+    event_log().info("node.limits", descriptors=descriptors)
     on_started(app)
     ended.wait()
     app.stop()

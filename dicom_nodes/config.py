@@ -76,8 +76,18 @@ class Node(Settings):
     settle_quiet_s: float = Field(default=60.0, gt=0)
     settle_hold_s: float = Field(default=900.0, gt=0)
     """How long a study waits for instances that were announced (MPPS, IAN) before it settles without them."""
-    maximum_associations: int = Field(default=100, ge=1)
+    maximum_associations: int = Field(default=600, ge=1)
+    maximum_waiting: int = Field(default=1024, ge=16, le=65_536)
+    """How many connections may be open that have said nothing yet; the oldest makes room."""
     maximum_pdu_bytes: int = Field(default=262_144, ge=4096)
+    artim_s: float = Field(default=10.0, gt=0)
+    """How long a connection may take to ask for an association (DICOM PS3.8 9.1.5)."""
+    idle_s: float = Field(default=300.0, gt=0)
+    """An association that says nothing for this long between two messages is ended."""
+    stall_s: float = Field(default=30.0, gt=0)
+    """How long a peer may be silent in the middle of a message, need for one PDU, or take nothing of ours."""
+    sub_operation_s: float = Field(default=60.0, gt=0)
+    """How long a peer may take to answer an image of its own C-GET."""
     workers: int = Field(default=8, ge=2, le=64)
 
 
@@ -178,6 +188,12 @@ class Peer(Settings):
     """How many associations we may hold to it at once when we send it a study."""
     certificate: CertificateBinding | None = None
     """Where set, it calls by TLS with this certificate or not at all, and is called so."""
+    maximum_pdu_bytes: int | None = Field(default=None, ge=4096)
+    """The longest PDU it is told to send; the node's own where none is given."""
+    maximum_mib_per_s: float | None = Field(default=None, ge=0.1)
+    """What all its associations together may send; they are read from no faster, and nothing is refused."""
+    idle_s: float | None = Field(default=None, gt=0)
+    """As the node's, for this peer."""
 
     def allows_host(self, host: str) -> bool:
         """Whether a call from this IP address is this peer's."""

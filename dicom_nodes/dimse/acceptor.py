@@ -25,6 +25,7 @@ from dicom_nodes.dimse.messages import (
     Response,
     StoreRequest,
 )
+from dicom_nodes.dimse.pacing import Pace
 from dicom_nodes.dimse.services import Caller
 from dicom_nodes.dimse.sop_classes import Service, service_of
 from dicom_nodes.dimse.supported_contexts import acceptance, relational_queries
@@ -70,8 +71,13 @@ class AcceptorPolicy:
     broken: Callable[[BaseException], None]
     open_sink: Callable[[StoreRequest, Caller], DataSetSink[ReceivedDataSet]]
     """Where a data set goes; the request has none yet."""
+    pace_of: Callable[[Peer], Pace | None]
+    """How slowly the peer is to be read from, if at all."""
     maximum_pdu_bytes: int
+    """For peers that have no limit of their own; `idle_s` likewise."""
     idle_s: float
+    shortest_idle_s: float
+    """The shortest of any peer."""
     stall_s: float
     sub_operation_timeout_s: float
     artim_s: float = 10.0
@@ -99,6 +105,7 @@ class AcceptedAssociation:
         self._window = 1
         self._takes_place, self._leaves = takes_place, leaves
         self._caller: Caller | None = None
+        self._idle_s = policy.idle_s
         self._put_back: DimseEvent | None = None
         self._cancelled: set[int] = set()
 
@@ -123,7 +130,7 @@ class AcceptedAssociation:
 
     def _converse(self) -> None:
         self._link.upper.connected()
-        while (event := self._next_event(self._policy.idle_s)) is not None:
+        while (event := self._next_event(self._idle_s)) is not None:
             match event:
                 case CommandReceived():
                     self._serve(event.context_id, event.command)
@@ -160,7 +167,9 @@ class AcceptedAssociation:
             self._policy.rejected(decision, calling, self._host)
             self._link.upper.reject(AssociateReject(decision.result, decision.source, decision.reason))
             return
-        accept = acceptance(request, self._policy.maximum_pdu_bytes)
+        accept = acceptance(request, decision.maximum_pdu_bytes or self._policy.maximum_pdu_bytes)
+        self._idle_s = decision.idle_s or self._policy.idle_s
+        self._link.keep_to(self._policy.pace_of(decision))
         self._use(negotiated_contexts(request, accept))
         self._caller = Caller(decision, uuid4().hex, relational_queries(accept))
         self._policy.opened(self._caller)

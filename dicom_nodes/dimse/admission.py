@@ -1,6 +1,7 @@
-"""Which connections the listener keeps: associations have their places, and callers that have not asked have a few.
+"""Which connections the listener keeps: associations have their places, and callers that have not asked have others.
 
-Only an association takes one of the node's places, so nobody shuts the port by connecting and saying nothing.
+Only an association takes one of the node's places, so nobody shuts the port by connecting and saying nothing. What has
+said nothing costs a descriptor, so many may wait; what has begun to ask costs a thread, so few may.
 """
 
 import threading
@@ -9,50 +10,80 @@ from typing import Generic, TypeVar
 
 from dicom_nodes.config import Peer
 
-MAXIMUM_WAITING = 64
+MAXIMUM_ASKING = 64
 
 ConnectionT = TypeVar("ConnectionT")
 
 
-class Admission(Generic[ConnectionT]):
-    """Counts connections from accept to end; safe for several threads."""
+class _Crowd(Generic[ConnectionT]):
+    """Connections in the order they came, by host."""
 
-    def __init__(self, maximum_associations: int, maximum_waiting: int = MAXIMUM_WAITING) -> None:
-        self._maximum_associations, self._maximum_waiting = maximum_associations, maximum_waiting
-        self._waiting: dict[ConnectionT, str] = {}
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self._host_of: dict[ConnectionT, str] = {}
+        self._by_host: dict[str, dict[ConnectionT, None]] = {}
+
+    def add(self, connection: ConnectionT, host: str) -> ConnectionT | None:
+        """Returns the one to drop where that is one too many: the oldest of the host that has most here."""
+        dropped = None
+        if len(self._host_of) >= self._maximum:
+            crowd = max(self._by_host, key=lambda of: len(self._by_host[of]))
+            dropped = next(iter(self._by_host[crowd]))
+            self.remove(dropped)
+        self._host_of[connection] = host
+        self._by_host.setdefault(host, {})[connection] = None
+        return dropped
+
+    def remove(self, connection: ConnectionT) -> str | None:
+        """Its host; None when it is not here."""
+        host = self._host_of.pop(connection, None)
+        if host is not None:
+            of_host = self._by_host[host]
+            del of_host[connection]
+            if not of_host:
+                del self._by_host[host]
+        return host
+
+
+class Admission(Generic[ConnectionT]):
+    """Counts connections from accept to end; safe for several threads.
+
+    Where a connection is one too many, the one to drop is of the host that has most of its kind, so one host's crowd
+    never costs another host its turn.
+    """
+
+    def __init__(self, maximum_associations: int, *, maximum_silent: int, maximum_asking: int = MAXIMUM_ASKING) -> None:
+        self._maximum_associations = maximum_associations
+        self._silent: _Crowd[ConnectionT] = _Crowd(maximum_silent)
+        self._asking: _Crowd[ConnectionT] = _Crowd(maximum_asking)
         self._associations: set[ConnectionT] = set()
         self._lock = threading.Lock()
 
     def arrived(self, connection: ConnectionT, host: str) -> ConnectionT | None:
-        """Let a connection wait to ask for an association; returns the one to drop where that is one too many.
-
-        It is the oldest of the host that has most waiting, so one host's crowd never costs another host its turn.
-        """
+        """Let a connection wait until it says something; returns the one to drop where that is one too many."""
         with self._lock:
-            dropped = self._oldest_of_the_crowd() if len(self._waiting) >= self._maximum_waiting else None
-            if dropped is not None:
-                del self._waiting[dropped]
-            self._waiting[connection] = host
-            return dropped
+            return self._silent.add(connection, host)
+
+    def speaks(self, connection: ConnectionT) -> ConnectionT | None:
+        """A connection that waited begins to ask for an association; returns as `arrived`."""
+        with self._lock:
+            host = self._silent.remove(connection)
+            return None if host is None else self._asking.add(connection, host)
 
     def takes_place(self, connection: ConnectionT) -> bool:
-        """Give a waiting connection an association's place until it has left; False when all are taken."""
+        """Give a connection that asks an association's place until it has left; False when all are taken."""
         with self._lock:
-            if connection not in self._waiting or len(self._associations) >= self._maximum_associations:
+            if len(self._associations) >= self._maximum_associations or self._asking.remove(connection) is None:
                 return False
-            del self._waiting[connection]
             self._associations.add(connection)
             return True
 
     def left(self, connection: ConnectionT) -> None:
         """The connection ended; idempotent."""
         with self._lock:
-            self._waiting.pop(connection, None)
+            self._silent.remove(connection)
+            self._asking.remove(connection)
             self._associations.discard(connection)
-
-    def _oldest_of_the_crowd(self) -> ConnectionT | None:
-        crowds = Counter(self._waiting.values()).most_common(1)
-        return next((waiting for waiting, host in self._waiting.items() if host == crowds[0][0]), None)
 
 
 class PeerPlaces:

@@ -4,6 +4,7 @@ import threading
 import time
 
 from dicom_nodes.dimse.connection import Transport
+from dicom_nodes.dimse.pacing import Pace
 from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.upper_layer.command_set import Command
 from dicom_nodes.upper_layer.dimse_provider import DimseEvent, DimseProvider
@@ -30,6 +31,13 @@ class AssociationLink:
         self._pdu_number, self._pdu_since = 0, self._last_traffic
         self._said_all = self.is_closed = self._said_interrupted = False
         self._interrupted = threading.Event()
+        self._pace: Pace | None = None
+
+    def keep_to(self, pace: Pace | None) -> None:
+        """Read no faster than that from now on; None reads as fast as bytes come."""
+        self._pace = pace
+        if pace is not None:
+            self.connection.read_at_most(pace.largest_read)
 
     def next_event(self, idle_s: float) -> DimseEvent | None:
         """Wait for what happens next; None once the connection is closed.
@@ -79,6 +87,13 @@ class AssociationLink:
         if self.upper.is_between_pdus or self.upper.pdus_ended != self._pdu_number:
             self._pdu_number, self._pdu_since = self.upper.pdus_ended, now
         return now - self._pdu_since > self._stall_s
+
+    def _pause(self, seconds: float) -> None:
+        """Read nothing for so long, which is not the peer's silence."""
+        if seconds > 0:
+            self._interrupted.wait(seconds)
+            self._last_traffic += seconds
+            self._pdu_since += seconds
 
     def _patience_s(self, idle_s: float) -> float:
         return idle_s if self.dimse.is_between_messages else self._stall_s
@@ -152,6 +167,8 @@ class AssociationLink:
         if len(received):
             self._last_traffic = time.monotonic()
             self.upper.receive_data(received)
+            if self._pace is not None:
+                self._pause(self._pace.take(len(received)))
         elif self.is_interrupted and not self._said_interrupted:
             self._said_interrupted = True
             self.upper.abort()

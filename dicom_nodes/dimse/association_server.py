@@ -20,6 +20,7 @@ from dicom_nodes.dimse.dispatch import Dispatcher
 from dicom_nodes.dimse.tls_settings import accepted
 
 _BACKLOG = 512
+_ACCEPTED_AT_ONCE = 64
 _PAUSE_WITHOUT_DESCRIPTORS_S = 0.1
 
 
@@ -56,6 +57,7 @@ class AssociationServer:
         dispatcher: Dispatcher,
         *,
         maximum_associations: int,
+        maximum_silent: int,
         reuse_port: bool = False,
     ) -> None:
         """Bind; nothing is accepted before `start()`. With `reuse_port` several processes may share the port.
@@ -64,7 +66,7 @@ class AssociationServer:
             OSError: an address cannot be bound.
         """
         self._policy, self._dispatcher = policy, dispatcher
-        self._admission: Admission[Arrival] = Admission(maximum_associations)
+        self._admission: Admission[Arrival] = Admission(maximum_associations, maximum_silent=maximum_silent)
         self._peer_places = PeerPlaces()
         self._doors = _listening_sockets(doors, reuse_port)
         self.ports = tuple(int(listening.getsockname()[1]) for listening in self._doors)
@@ -122,39 +124,49 @@ class AssociationServer:
             if not isinstance(ready, socket.socket):
                 continue
             if ready in self._doors:
-                self._accept(ready, selector)
+                for _ in range(_ACCEPTED_AT_ONCE):
+                    if not self._accept(ready, selector):
+                        break
             elif (arrival := self._silent.pop(ready, None)) is not None:
                 selector.unregister(ready)
+                if (dropped := self._admission.speaks(arrival)) is not None:
+                    self._drop(dropped, selector)
                 self._begin(arrival)
-        now = time.monotonic()
-        for arrival in [late for late in self._silent.values() if late.deadline <= now]:
-            self._close(arrival, selector)
+        self._close_the_late(selector)
         return True
+
+    def _close_the_late(self, selector: selectors.BaseSelector) -> None:
+        """All wait equally long, so the first that came is the first that is late."""
+        now = time.monotonic()
+        while (first := next(iter(self._silent.values()), None)) is not None and first.deadline <= now:
+            self._close(first, selector)
 
     def _until_the_next_deadline(self) -> float | None:
         first = next(iter(self._silent.values()), None)
         return None if first is None else max(0.0, first.deadline - time.monotonic())
 
-    def _accept(self, listening: socket.socket, selector: selectors.BaseSelector) -> None:
+    def _accept(self, listening: socket.socket, selector: selectors.BaseSelector) -> bool:
+        """Take one connection; False when no more can be had now."""
         try:
             connected, address = listening.accept()
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             self._policy.broken(error)
             time.sleep(_PAUSE_WITHOUT_DESCRIPTORS_S)
-            return
+            return False
         host = str(address[0])
         if not self._policy.may_connect(host):
             connected.close()
             self._policy.turned_away(host, "no peer may call from this host")
-            return
+            return True
         arrival = Arrival(connected, host, time.monotonic() + self._policy.artim_s, self._doors[listening])
         dropped = self._admission.arrived(arrival, host)
         self._silent[connected] = arrival
         selector.register(connected, selectors.EVENT_READ)
         if dropped is not None:
             self._drop(dropped, selector)
+        return True
 
     def _drop(self, arrival: Arrival, selector: selectors.BaseSelector) -> None:
         """Make room for another."""
@@ -174,7 +186,7 @@ class AssociationServer:
     def _begin(self, arrival: Arrival) -> None:
         """Give the connection a thread."""
         policy = self._policy
-        tick_s = tick_for(policy.idle_s, policy.stall_s, policy.artim_s, policy.sub_operation_timeout_s)
+        tick_s = tick_for(policy.shortest_idle_s, policy.stall_s, policy.artim_s, policy.sub_operation_timeout_s)
         try:
             connection = accepted(arrival.connected, arrival.door.context(), tick_s=tick_s, send_s=policy.stall_s)
             association = arrival.association = AcceptedAssociation(

@@ -2,7 +2,8 @@
 
 DCMTK's senders leave Nagle's algorithm on and write a message in two pieces: unless each read re-arms TCP_QUICKACK,
 every C-STORE costs a delayed acknowledgement of 40 ms. The time-outs are the kernel's (SO_RCVTIMEO), which saves the
-`poll` that Python's own put before every read. The buffer is anonymous memory that only exists once it is written to.
+`poll` that Python's own put before every read. The buffer is anonymous memory that only exists once it is written to,
+and is given back when nothing comes for a while.
 """
 
 import mmap
@@ -18,6 +19,7 @@ from dicom_nodes.upper_layer.pdu_types import Buffer
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 _BUFFER_BYTES = 1 << 20
+_KEPT_WHILE_IDLE = 1 << 14
 _BUFFERS_AT_ONCE = 512
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _NOTHING = memoryview(b"")
@@ -33,6 +35,8 @@ class Transport(Protocol):
     @property
     def failure(self) -> str | None:
         """Why the way itself came to nothing, in words; None without TLS."""
+
+    def read_at_most(self, size_bytes: int) -> None: ...
 
     def receive(self) -> memoryview | None: ...
 
@@ -58,13 +62,19 @@ class Connection:
     ) -> None:
         """`receive` returns after `tick_s` without bytes; a peer that takes nothing for `send_s` is lost."""
         self._socket = connected
-        self._view = memoryview(mmap.mmap(-1, buffer_bytes))
+        self._buffer = mmap.mmap(-1, buffer_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._view = memoryview(self._buffer)
+        self._filled_bytes = 0
         self._poll = select.poll()
         self._poll.register(connected, _READABLE)
         connected.settimeout(None)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(tick_s))
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(send_s))
+
+    def read_at_most(self, size_bytes: int) -> None:
+        """Take in no more than that at a time."""
+        self._view = memoryview(self._buffer)[:size_bytes]
 
     def receive(self) -> memoryview | None:
         """What arrived, as a view that the next call overwrites; empty at the connection's end, None after a tick."""
@@ -73,10 +83,19 @@ class Connection:
             if count and _QUICKACK is not None:
                 self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         except BlockingIOError:
+            self._give_memory_back()
             return None
         except OSError:
             return _NOTHING
+        if count > self._filled_bytes:
+            self._filled_bytes = count
         return self._view[:count]
+
+    def _give_memory_back(self) -> None:
+        """A peer that pauses has nothing in the buffer that is still wanted: hundreds of idle ones cost little."""
+        if self._filled_bytes > _KEPT_WHILE_IDLE:
+            self._buffer.madvise(mmap.MADV_DONTNEED)
+            self._filled_bytes = 0
 
     def is_readable(self) -> bool:
         """Whether `receive` would return at once."""

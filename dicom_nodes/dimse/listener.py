@@ -6,9 +6,11 @@ from dicom_nodes.dimse.association_server import AssociationServer, Door
 from dicom_nodes.dimse.data_set_sink import DataSetSink
 from dicom_nodes.dimse.dispatch import Dispatcher
 from dicom_nodes.dimse.messages import StoreRequest
+from dicom_nodes.dimse.pacing import PeerPaces
 from dicom_nodes.dimse.services import Caller, DimseServices
 from dicom_nodes.dimse.store_scp import open_data_set
 from dicom_nodes.foundation.certificate import PresentedCertificate
+from dicom_nodes.foundation.process_limits import most_descriptors
 from dicom_nodes.foundation.seldom import Seldom, SeldomEach
 from dicom_nodes.foundation.settings_file import split_host_port
 from dicom_nodes.foundation.tls_context import TlsContexts
@@ -25,18 +27,12 @@ class DicomListener:
         services: DimseServices,
         *,
         tls: TlsContexts | None = None,
-        idle_s: float = 300.0,
-        stall_s: float = 30.0,
-        first_pdu_s: float = 10.0,
-        sub_operation_timeout_s: float = 60.0,
         reuse_port: bool = False,
     ) -> None:
-        """`idle_s` without traffic, `stall_s` of silence in a message, or a PDU that is not whole after `stall_s`,
-        ends an association.
-
-        A connection that has not asked for one within `first_pdu_s` (the ARTIM timer) ends too. With `reuse_port`
-        several processes may listen on the same port. `tls` is needed where the settings have an address for it.
+        """With `reuse_port` several processes may listen on the same port. `tls` is needed where the settings have an
+        address for it.
         """
+        node = settings.node
         self._settings = settings
         self._services = services
         self._reuse_port = reuse_port
@@ -54,11 +50,13 @@ class DicomListener:
             tls_failed=self._tls_failed,
             broken=self._broken,
             open_sink=self._open_sink,
-            maximum_pdu_bytes=settings.node.maximum_pdu_bytes,
-            idle_s=idle_s,
-            stall_s=stall_s,
-            sub_operation_timeout_s=sub_operation_timeout_s,
-            artim_s=first_pdu_s,
+            pace_of=PeerPaces().of,
+            maximum_pdu_bytes=node.maximum_pdu_bytes,
+            idle_s=node.idle_s,
+            shortest_idle_s=min([node.idle_s, *(peer.idle_s for peer in settings.peers if peer.idle_s is not None)]),
+            stall_s=node.stall_s,
+            sub_operation_timeout_s=node.sub_operation_s,
+            artim_s=node.artim_s,
         )
         self._server: AssociationServer | None = None
 
@@ -84,6 +82,7 @@ class DicomListener:
             self._policy,
             Dispatcher(self._services),
             maximum_associations=node.maximum_associations,
+            maximum_silent=min(node.maximum_waiting, most_descriptors() // 2),
             reuse_port=self._reuse_port,
         )
         self._server.start()

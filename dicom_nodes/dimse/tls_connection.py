@@ -62,6 +62,10 @@ class TlsConnection:
                 self._advance()
         self._has_more = self._certificate is not None
 
+    def read_at_most(self, size_bytes: int) -> None:
+        """As `Connection.read_at_most`, of what is encrypted."""
+        self._connection.read_at_most(size_bytes)
+
     def receive(self) -> memoryview | None:
         """As `Connection.receive`; None also when what arrived holds nothing to read."""
         if self._has_ended:

@@ -89,7 +89,15 @@ class WireNode:
         self.settings = NodeSettings.model_validate(
             {
                 "trust": {"ods_code": "RXN", "name": "Exampleshire"},
-                "node": {"ae_title": "NODE", "listen": "127.0.0.1:0", "data_dir": folder / "data", **node},
+                "node": {
+                    "ae_title": "NODE",
+                    "listen": "127.0.0.1:0",
+                    "data_dir": folder / "data",
+                    "stall_s": 1.0,
+                    "artim_s": 2.0,
+                    "sub_operation_s": 5.0,
+                    **node,
+                },
                 "router": {"url": "http://127.0.0.1:1", "token_file": folder / "token"},
                 "archive": {"kind": "embedded", "directory": folder / "archive"},
                 "peers": list(peers),
@@ -127,9 +135,7 @@ class WireNode:
             association_opened=self.opened.append,
             association_closed=self.closed.append,
         )
-        self.listener = DicomListener(
-            self.settings, self.services, tls=contexts, stall_s=1.0, first_pdu_s=2.0, sub_operation_timeout_s=5.0
-        )
+        self.listener = DicomListener(self.settings, self.services, tls=contexts)
 
     def _take(self, incoming: IncomingInstance) -> None:
         """Remember it, its data set as plain bytes."""

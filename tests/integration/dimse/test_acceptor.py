@@ -67,9 +67,12 @@ def connected(port: int) -> socket.socket:
 
 
 @contextmanager
-def listening(node: WireNode, **limits: float | bool) -> Iterator[DicomListener]:
-    """A second listener of the same node with limits of its own."""
-    listener = DicomListener(node.settings, node.services, **limits)  # type: ignore[arg-type]
+def listening(node: WireNode, *, reuse_port: bool = False, **limits: float) -> Iterator[DicomListener]:
+    """A second listener of the same node with limits of its own; the others are a real node's."""
+    usual = {"stall_s": 30.0, "artim_s": 10.0, "sub_operation_s": 60.0}
+    own = node.settings.node.model_copy(update={**usual, **limits})
+    settings = node.settings.model_copy(update={"node": own})
+    listener = DicomListener(settings, node.services, reuse_port=reuse_port)
     listener.start()
     try:
         yield listener
@@ -124,7 +127,7 @@ def test_an_association_that_is_used_is_not_idle(node: WireNode) -> None:
 def test_a_request_that_trickles_in_is_cut_off_by_the_artim_timer(node: WireNode) -> None:
     wire = encode_request(AssociateRequest("NODE", "DCMTK", (ProposedContext(1, CT, (EXPLICIT,)),), UserInformation(0)))
     with (
-        listening(node, first_pdu_s=0.5) as listener,
+        listening(node, artim_s=0.5) as listener,
         socket.create_connection(("127.0.0.1", listener.port)) as trickle,
     ):
         trickle.settimeout(0.05)
@@ -146,7 +149,7 @@ def test_a_request_that_trickles_in_is_cut_off_by_the_artim_timer(node: WireNode
 
 def test_three_hundred_connections_that_say_nothing_hold_nobody_up_and_take_no_threads(node: WireNode) -> None:
     threads = threading.active_count()
-    with ExitStack() as stack, listening(node, first_pdu_s=30) as listener:
+    with ExitStack() as stack, listening(node, artim_s=30, maximum_waiting=64) as listener:
         silent = [stack.enter_context(socket.create_connection(("127.0.0.1", listener.port))) for _ in range(300)]
         association = opened(listener.port)
         assert store(association) == 0
@@ -157,7 +160,7 @@ def test_three_hundred_connections_that_say_nothing_hold_nobody_up_and_take_no_t
 
 
 def test_a_silent_connection_is_closed_when_its_time_is_up(node: WireNode) -> None:
-    with listening(node, first_pdu_s=0.3) as listener, connected(listener.port) as silent:
+    with listening(node, artim_s=0.3) as listener, connected(listener.port) as silent:
         silent.settimeout(5)
         assert silent.recv(1) == b""
 

@@ -19,8 +19,8 @@ STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 PRINT = "1.2.840.10008.5.1.1.9"
 
 
-def opened(node: WireNode, *proposals: Proposal) -> OpenedAssociation:
-    return AssociationRequester("DCMTK", QUICK)(node.entity, proposals or [Proposal(CT, (EXPLICIT,))])
+def opened(node: WireNode, *proposals: Proposal, calling: str = "DCMTK") -> OpenedAssociation:
+    return AssociationRequester(calling, QUICK)(node.entity, proposals or [Proposal(CT, (EXPLICIT,))])
 
 
 def store(neighbour: OpenedAssociation) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dicom_nodes.dimse.admission import MAXIMUM_WAITING
 from dicom_nodes.dimse.verification_scu import probe_echo
 from tests.integration.dimse.node import QUICK, WireNode, peer, running_node
 from tests.integration.dimse.test_bad_input import ends, opened
@@ -53,8 +52,8 @@ def ended_after(connection: socket.socket, start: Callable[[], None]) -> float:
 
 
 def test_silent_connections_keep_no_listed_peer_out(tmp_path: Path) -> None:
-    with running_node(tmp_path, "sqlite://", maximum_associations=2) as node:
-        with connections(node, MAXIMUM_WAITING + 40) as silent:
+    with running_node(tmp_path, "sqlite://", maximum_associations=2, maximum_waiting=64) as node:
+        with connections(node, 64 + 40) as silent:
             assert probe_echo("DCMTK", node.entity, QUICK) is None
             assert ends(silent[0], deadline_s=1.5), "the oldest made room"
         refused = node.log.named("connection.refused")

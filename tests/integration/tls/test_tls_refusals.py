@@ -214,13 +214,18 @@ def test_tls_at_the_plain_port_is_refused_in_words(
     ]
 
 
+def impatient_listener(node: WireNode) -> DicomListener:
+    """A second listener of the node, which waits half a second for an association request."""
+    hurried = node.settings.node.model_copy(update={"artim_s": 0.5})
+    settings = node.settings.model_copy(update={"node": hurried})
+    return DicomListener(settings, node.services, tls=tls_contexts(settings, lambda _why: None))
+
+
 # -- callers that take their time --------------------------------------------------------------------------------------
 def test_silent_and_dripping_handshakes_end_in_time_and_hold_nobody_up(
     node: WireNode, requester_of: RequesterOf, scanner: Identity
 ) -> None:
-    listener = DicomListener(
-        node.settings, node.services, tls=tls_contexts(node.settings, lambda _why: None), first_pdu_s=0.5
-    )
+    listener = impatient_listener(node)
     listener.start()
     to = ApplicationEntity("NODE", "127.0.0.1", listener.tls_port)
     try:
@@ -240,9 +245,7 @@ def test_silent_and_dripping_handshakes_end_in_time_and_hold_nobody_up(
 def test_a_caller_who_says_nothing_after_the_handshake_ends_in_time(
     node: WireNode, authority: Authority, scanner: Identity
 ) -> None:
-    listener = DicomListener(
-        node.settings, node.services, tls=tls_contexts(node.settings, lambda _why: None), first_pdu_s=0.5
-    )
+    listener = impatient_listener(node)
     listener.start()
     context = client_context(TlsFiles(scanner.certificate, scanner.key, (authority.certificate,)))
     try:
