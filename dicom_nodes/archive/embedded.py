@@ -11,7 +11,7 @@ from pathlib import Path
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.part10 import plain_file_meta
 from dicom_nodes.encoding.walk import DamagedDataSetError, as_data
-from dicom_nodes.foundation.buffers import Buffer
+from dicom_nodes.foundation.buffers import LET_GO_EVERY_BYTES, Buffer, let_go
 from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
 from dicom_nodes.model.dimse_status import Status
 from dicom_nodes.model.errors import CrashConsistency
@@ -66,6 +66,7 @@ def _holds(file: Path, content: Sequence[Buffer]) -> bool:
                 piece = view[at : at + _PIECE_BYTES]
                 if stream.read(len(piece)) != piece:
                     return False
+                let_go(piece)
         return not stream.read(1)
 
 
@@ -75,7 +76,11 @@ def _write_synced(folder: Path, file: Path, content: Sequence[Buffer]) -> None:
     unfinished = folder / f".{uuid.uuid4().hex}"
     try:
         with unfinished.open("xb") as stream:
-            stream.writelines(content)
+            for part in content:
+                view = memoryview(part)
+                for at in range(0, len(view), LET_GO_EVERY_BYTES):
+                    stream.write(view[at : at + LET_GO_EVERY_BYTES])
+                    let_go(view)
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.rename(file)

@@ -14,13 +14,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from dicom_nodes.foundation.buffers import let_go
 from dicom_nodes.foundation.certificate import PresentedCertificate
 from dicom_nodes.upper_layer.pdu_types import Buffer
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 _BUFFER_BYTES = 1 << 20
 _KEPT_WHILE_IDLE = 1 << 14
-_BUFFERS_AT_ONCE = 512
+_BUFFERS_AT_ONCE = 128
+"""Even, so that a message's data and not a PDU's header ends a batch; of PDUs of 256 KiB it holds 16 MiB."""
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _NOTHING = memoryview(b"")
 
@@ -115,6 +117,7 @@ class Connection:
             sent = self._socket.sendmsg(batch)
             if sent != sum(map(len, batch)):
                 self._send_rest(batch, sent)
+            let_go(batch[-1])
 
     def _send_rest(self, batch: Sequence[Buffer], sent: int) -> None:
         """What the kernel did not take in one go, after the time for sending ran out once."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from dicom_nodes.dimse.connection import Connection
 from dicom_nodes.dimse.tls_words import tls_words
+from dicom_nodes.foundation.buffers import let_go
 from dicom_nodes.foundation.certificate import PresentedCertificate, presented
 from dicom_nodes.upper_layer.pdu_types import Buffer
 
@@ -109,6 +110,7 @@ class TlsConnection:
                     self._encrypt(memoryview(small))
                     small, view = bytearray(), view[fills:]
                 self._encrypt(view)
+                let_go(view)
             self._encrypt(memoryview(small))
             self._write_out()
         except OSError:

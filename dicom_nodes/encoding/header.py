@@ -5,11 +5,23 @@ Values are never validated beyond what identity needs: an image with an odd date
 
 import re
 import struct
+import threading
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from dicom_nodes.encoding.text import TextDecoder
-from dicom_nodes.encoding.walk import DamagedDataSetError, Data, Element, Layout, items, layout_of, plain_data_set, walk
+from dicom_nodes.encoding.walk import (
+    DamagedDataSetError,
+    Data,
+    Element,
+    Layout,
+    is_deflated,
+    items,
+    layout_of,
+    plain_data_set,
+    walk,
+)
 from dicom_nodes.foundation.nhs_number import is_nhs_number
 from dicom_nodes.model.instance import InstanceHeader
 
@@ -77,6 +89,8 @@ _PIXELS = {0x7FE00010, 0x7FE00008, 0x7FE00009, 0x00287FE0}
 """Pixel Data, Float and Double Float Pixel Data, Pixel Data Provider URL."""
 _WANTED = frozenset(KEYWORDS) | _SEQUENCES | _PIXELS
 _HOME = ZoneInfo("Europe/London")
+_ONE_INFLATED = threading.Lock()
+"""What a data set inflates to lies in memory whole; never that of two at once."""
 
 Item = dict[int, str]
 
@@ -87,7 +101,11 @@ def read_header(data_set: Data, transfer_syntax_uid: str) -> InstanceHeader:
     Raises:
         DamagedDataSetError: the bytes are not one complete data set in this transfer syntax.
     """
-    data = plain_data_set(data_set, transfer_syntax_uid)
+    with _ONE_INFLATED if is_deflated(transfer_syntax_uid) else nullcontext():
+        return _header_of(plain_data_set(data_set, transfer_syntax_uid), transfer_syntax_uid)
+
+
+def _header_of(data: Data, transfer_syntax_uid: str) -> InstanceHeader:
     layout = layout_of(transfer_syntax_uid)
     found = {element.tag: element for element in walk(data, layout, _WANTED)}
     if 0x00280100 in found and not _PIXELS & found.keys():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import overload
 
-from dicom_nodes.foundation.buffers import Buffer
+from dicom_nodes.foundation.buffers import LET_GO_EVERY_BYTES, Buffer, let_go
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -72,6 +72,11 @@ def layout_of(transfer_syntax_uid: str) -> Layout:
     )
 
 
+def is_deflated(transfer_syntax_uid: str) -> bool:
+    """Whether a data set in this transfer syntax is a deflate stream."""
+    return transfer_syntax_uid in _DEFLATED
+
+
 def as_data(data_set: Buffer) -> Data:
     """A buffer as what is walked here: the memory map behind a view of a whole one, otherwise bytes."""
     if isinstance(data_set, memoryview) and isinstance(data_set.obj, mmap) and len(data_set.obj) == len(data_set):
@@ -96,7 +101,7 @@ def plain_data_set(data_set: Data, transfer_syntax_uid: str, limit_bytes: int = 
         DamagedDataSetError: the deflate stream is broken, ends early, is followed by other bytes, or inflates to more
             than `limit_bytes`, of which no more is held in memory than that.
     """
-    if transfer_syntax_uid not in _DEFLATED:
+    if not is_deflated(transfer_syntax_uid):
         return data_set
     plain, rest = _inflate(data_set, limit_bytes)
     gzip_trailer = struct.pack("<II", zlib.crc32(plain), len(plain) & UNDEFINED)
@@ -221,7 +226,11 @@ def _sequence_end(
     """Check the items from `position` on; return the position behind the sequence."""
     if depth > _DEEPEST:
         raise DamagedDataSetError(f"sequences are nested deeper than {_DEEPEST}")
+    let_go_at = position + LET_GO_EVERY_BYTES
     while True:
+        if position > let_go_at:
+            let_go(data)
+            let_go_at = position + LET_GO_EVERY_BYTES
         if not delimited and position == limit:
             return position
         tag, length, position = _item_header(data, position, limit, layout)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_nodes.foundation.buffers import Buffer
+from dicom_nodes.foundation.buffers import Buffer, FileMap
 from dicom_nodes.spool.disk import Disk
 from dicom_nodes.spool.location import SegmentLife
 from dicom_nodes.spool.record import (
@@ -87,9 +87,9 @@ class Segment:
         """What was written there."""
         return os.pread(self._descriptor, size_bytes, offset)
 
-    def mapped(self, offset: int, size_bytes: int) -> mmap.mmap:
+    def mapped(self, offset: int, size_bytes: int) -> FileMap:
         """The same without reading it; `offset` is a page's."""
-        return mmap.mmap(self._descriptor, size_bytes, prot=mmap.PROT_READ, offset=offset)
+        return FileMap(self._descriptor, size_bytes, prot=mmap.PROT_READ, offset=offset)
 
     def complete(
         self, kind: RecordKind, head_bytes: int, meta: bytes, digest: bytes, data_bytes: int, rest: Sequence[Buffer]

@@ -16,7 +16,7 @@ from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.part10 import ObjectMeta, file_meta, read_meta
 from dicom_nodes.encoding.walk import DamagedDataSetError, Data
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
-from dicom_nodes.foundation.buffers import Buffer
+from dicom_nodes.foundation.buffers import Buffer, FileMap
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.model.errors import CrashConsistency, OutOfResources
 from dicom_nodes.model.instance import (
@@ -253,7 +253,7 @@ def _sound_data(descriptor: int, place: Place, head: RecordHead, mapped_from: in
     start = place.offset + head.head_bytes
     if head.data_bytes >= mapped_from:
         _check_data(descriptor, place, head)
-        return mmap.mmap(descriptor, head.data_bytes, prot=mmap.PROT_READ, offset=start)
+        return FileMap(descriptor, head.data_bytes, prot=mmap.PROT_READ, offset=start)
     data_set = os.pread(descriptor, head.data_bytes, start)
     if blake3(data_set).digest() != head.digest:
         raise _not_what_was_kept(place)
