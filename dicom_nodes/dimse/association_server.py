@@ -17,6 +17,7 @@ from dicom_nodes.dimse.acceptor import AcceptedAssociation, AcceptorPolicy
 from dicom_nodes.dimse.admission import Admission, PeerPlaces
 from dicom_nodes.dimse.connection import tick_for
 from dicom_nodes.dimse.dispatch import Dispatcher
+from dicom_nodes.dimse.first_pdu import has_arrived, serve_from_now_on
 from dicom_nodes.dimse.tls_settings import accepted
 
 _BACKLOG = 512
@@ -34,6 +35,10 @@ class Door:
 
     address: tuple[str, int]
     context: Callable[[], ssl.SSLContext | None] = _without_tls
+
+    @property
+    def speaks_tls(self) -> bool:
+        return self.context is not _without_tls
 
 
 class Arrival:
@@ -127,13 +132,22 @@ class AssociationServer:
                 for _ in range(_ACCEPTED_AT_ONCE):
                     if not self._accept(ready, selector):
                         break
-            elif (arrival := self._silent.pop(ready, None)) is not None:
-                selector.unregister(ready)
-                if (dropped := self._admission.speaks(arrival)) is not None:
-                    self._drop(dropped, selector)
-                self._begin(arrival)
+            elif (arrival := self._silent.get(ready)) is not None:
+                self._look_at(arrival, selector)
         self._close_the_late(selector)
         return True
+
+    def _look_at(self, arrival: Arrival, selector: selectors.BaseSelector) -> None:
+        """A connection that had not asked for an association has sent something, or has ended."""
+        has_asked = True if arrival.door.speaks_tls else has_arrived(arrival.connected)
+        if has_asked is None:
+            self._close(arrival, selector)
+        elif has_asked:
+            del self._silent[arrival.connected]
+            selector.unregister(arrival.connected)
+            if (dropped := self._admission.speaks(arrival)) is not None:
+                self._drop(dropped, selector)
+            self._begin(arrival)
 
     def _close_the_late(self, selector: selectors.BaseSelector) -> None:
         """All wait equally long, so the first that came is the first that is late."""
@@ -177,7 +191,7 @@ class AssociationServer:
             arrival.association.interrupt()
 
     def _close(self, arrival: Arrival, selector: selectors.BaseSelector) -> None:
-        """End a connection that has said nothing."""
+        """End a connection that has not asked for anything."""
         if self._silent.pop(arrival.connected, None) is not None:
             selector.unregister(arrival.connected)
         arrival.connected.close()
@@ -188,6 +202,7 @@ class AssociationServer:
         policy = self._policy
         tick_s = tick_for(policy.shortest_idle_s, policy.stall_s, policy.artim_s, policy.sub_operation_timeout_s)
         try:
+            serve_from_now_on(arrival.connected)
             connection = accepted(arrival.connected, arrival.door.context(), tick_s=tick_s, send_s=policy.stall_s)
             association = arrival.association = AcceptedAssociation(
                 connection,

@@ -1,5 +1,7 @@
 """The node's DICOM ports, plain and TLS: applies the association policy and serves those who may call."""
 
+from functools import lru_cache, partial
+
 from dicom_nodes.config import NodeSettings, Peer
 from dicom_nodes.dimse.acceptor import AcceptorPolicy
 from dicom_nodes.dimse.association_server import AssociationServer, Door
@@ -16,6 +18,8 @@ from dicom_nodes.foundation.settings_file import split_host_port
 from dicom_nodes.foundation.tls_context import TlsContexts
 from dicom_nodes.model.instance import ReceivedDataSet
 from dicom_nodes.rules.acceptance import Rejection, decide_association, is_listed_host
+
+_HOSTS_REMEMBERED = 1024
 
 
 class DicomListener:
@@ -40,7 +44,7 @@ class DicomListener:
         self._turned_away_lately: dict[str, Seldom] = {}
         self._tls_failed_lately = SeldomEach()
         self._policy = AcceptorPolicy(
-            may_connect=lambda host: is_listed_host(settings, host),
+            may_connect=lru_cache(_HOSTS_REMEMBERED)(partial(is_listed_host, settings)),
             turned_away=self._turned_away,
             decide=self._decide,
             rejected=self._rejected,

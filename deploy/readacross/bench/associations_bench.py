@@ -41,7 +41,7 @@ class AssociationsBench:
         self._given: list[Study] = []
 
     def run(self) -> None:
-        _allow_many_connections(2 * (self._plan.idle + self._plan.active) + 100)
+        allow_many_connections(2 * (self._plan.idle + self._plan.active) + 100)
         most = self._plan.idle + self._plan.active + 10
         for number in range(1, self._plan.rounds + 1):
             for place, contestant in enumerate(self._contestants):
@@ -110,7 +110,7 @@ def _figures(sent: Sent, task: Task, memory: PeakMemory) -> Run:
     }
 
 
-def _allow_many_connections(needed: int) -> None:
+def allow_many_connections(needed: int) -> None:
     """Raise this process's limit of open files, which its children inherit, as far as the system lets us."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:

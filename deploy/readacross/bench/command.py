@@ -13,8 +13,10 @@ from rich.console import Console
 
 from readacross.bench.associations_bench import AssociationsBench, AssociationsPlan
 from readacross.bench.find_bench import FindBench, FindPlan
+from readacross.bench.hostile_callers import CALLERS
 from readacross.bench.line_up import NAMES, line_up
 from readacross.bench.machine import in_words
+from readacross.bench.neighbours import NeighboursBench, NeighboursPlan
 from readacross.bench.report import tables_of
 from readacross.bench.results import CannotMeasure, Result
 from readacross.bench.retrieve_bench import RetrieveBench, RetrievePlan
@@ -154,6 +156,28 @@ def associations(
     with _measuring("associations", folder, json, locals()) as (result, place):
         taking_part = line_up(_words(contestants, NAMES), _settings(node_setting), result)
         AssociationsBench(plan, taking_part, place, result, _tell).run()
+
+
+@bench.command()
+def neighbours(
+    kind: Annotated[str, typer.Option(help=f"What is stored: {', '.join(KINDS)}.")] = "ct",
+    callers: Annotated[str, typer.Option(help=f"Who does harm, of {', '.join(CALLERS)}.")] = ",".join(CALLERS),
+    associations: Annotated[int, typer.Option(min=1, help="How many associations store.")] = 2,
+    instances: Annotated[int, typer.Option(min=1, help="How many instances they store in each measurement.")] = 1000,
+    contestants: Contestants = "node",
+    rounds: Rounds = 5,
+    folder: Folder = DEFAULT_FOLDER,
+    node_setting: NodeSetting = None,
+    json: Json = None,
+    quick: Quick = False,
+) -> None:
+    """What a store takes beside callers that mean harm, against the same without them."""
+    if quick:
+        instances, rounds = 6, 1
+    plan = NeighboursPlan(_words(kind, KINDS)[0], _words(callers, CALLERS), associations, instances, rounds)
+    with _measuring("neighbours", folder, json, locals()) as (result, place):
+        taking_part = line_up(_words(contestants, NAMES), _settings(node_setting), result)
+        NeighboursBench(plan, taking_part, place, result, _tell).run()
 
 
 @bench.command()

@@ -1,5 +1,6 @@
 """Which tables a result has."""
 
+from readacross.bench.neighbours import neighbours_tables
 from readacross.bench.other_tables import associations_tables, find_tables
 from readacross.bench.results import Result
 from readacross.bench.retrieve_tables import retrieve_tables
@@ -12,6 +13,7 @@ _MAKERS = {
     "retrieve": retrieve_tables,
     "find": find_tables,
     "associations": associations_tables,
+    "neighbours": neighbours_tables,
 }
 
 

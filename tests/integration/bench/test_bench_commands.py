@@ -126,3 +126,16 @@ def test_the_cost_of_processes_that_ended_counts(tmp_path: Path) -> None:
     assert sent.statuses == {"0000": 8}
     assert used.total_s > 0, "eighty megabytes were written by a child of the server"
     assert memory.resident_bytes > 1 << 20
+
+
+def test_neighbours_store_beside_each_kind_of_harm(tmp_path: Path) -> None:
+    result, printed = bench(tmp_path, "neighbours", "--kind", "tiny", "--callers", "malformed,dripping,clinging")
+    assert [run["harm"] for run in result["runs"]] == [
+        "nobody",
+        "malformed",
+        "nobody",
+        "dripping",
+        "nobody",
+        "clinging",
+    ]
+    assert "beside callers that mean harm" in printed
