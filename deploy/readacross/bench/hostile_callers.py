@@ -31,11 +31,20 @@ def _said_to_end() -> bool:
 
 
 def _silent(port: int, _called: str, _calling: str, ready: Callable[[], None]) -> None:
-    """Connections that say nothing; as many as the issue of this software asks for."""
+    """Ten thousand connections that say nothing, all made."""
+    _hold(port, ready, _SILENT)
+
+
+def _arriving(port: int, _called: str, _calling: str, ready: Callable[[], None]) -> None:
+    """The same while most of them are still being made, thousands a second."""
+    _hold(port, ready, _SILENT // 10)
+
+
+def _hold(port: int, ready: Callable[[], None], ready_after: int) -> None:
     held = []
-    for number in range(_SILENT):
+    for number in range(1, _SILENT + 1):
         held.append(_connection(port))
-        if number == _SILENT_AT_ONCE * 50:
+        if number == ready_after:
             ready()
         if not number % _SILENT_AT_ONCE:
             time.sleep(_SILENT_PAUSE_S)
@@ -89,6 +98,7 @@ def _connection(port: int) -> socket.socket:
 
 CALLERS = {
     "silent": _silent,
+    "arriving": _arriving,
     "malformed": _malformed,
     "dripping": _dripping,
     "clinging": _clinging,
