@@ -9,8 +9,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dicom_nodes.dimse.verification_scu import probe_echo
+from dicom_nodes.upper_layer.association_pdus import AssociateRequest, encode_request
+from dicom_nodes.upper_layer.presentation_contexts import ProposedContext
+from dicom_nodes.upper_layer.user_information import UserInformation
 from tests.integration.dimse.node import QUICK, WireNode, peer, running_node
-from tests.integration.dimse.test_bad_input import ends, opened
+from tests.integration.dimse.test_bad_input import CT, EXPLICIT, ends, opened
 from tests.peers.processes import wait_until
 
 
@@ -126,3 +129,26 @@ def test_places_are_free_again_after_refusals_aborts_and_releases(tmp_path: Path
             assert probe_echo("DCMTK", node.entity, QUICK) is None
             wait_until(lambda: len(node.opened) == len(node.closed), "the probe's association has ended")
         assert len(node.opened) == 6
+
+
+def test_a_request_that_comes_in_pieces_is_served_once_it_is_whole_and_takes_no_thread_before(node: WireNode) -> None:
+    context = ProposedContext(1, CT, (EXPLICIT,))
+    whole = encode_request(AssociateRequest("NODE", "DCMTK", (context,), UserInformation(16_384, "1.2.3")))
+    threads = threading.active_count()
+    with connections(node, 1) as (one,):
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(whole) - 1, 40):
+            one.sendall(whole[at : min(at + 40, len(whole) - 1)])
+            assert probe_echo("DCMTK", node.entity, QUICK) is None
+        wait_until(lambda: threading.active_count() <= threads, "the probes have ended and nobody serves the request")
+        one.sendall(whole[-1:])
+        one.settimeout(5)
+        assert one.recv(1) == b"\2", "an A-ASSOCIATE-AC"
+
+
+def test_a_caller_that_ends_within_its_request_is_let_go_at_once(tmp_path: Path) -> None:
+    with running_node(tmp_path, "sqlite://", artim_s=60.0) as node, connections(node, 3) as many:
+        for one, part in zip(many, (b"", b"\1\0", b"\1\0\0\0\1\0" + bytes(20)), strict=True):
+            one.sendall(part)
+            one.shutdown(socket.SHUT_WR)
+            assert ends(one, deadline_s=5)
