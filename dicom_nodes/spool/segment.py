@@ -29,6 +29,7 @@ from dicom_nodes.spool.record import (
 )
 
 _BLOCK_BYTES = 1 << 20
+_GROWN_BY_BYTES = 64 << 20
 _ZEROS = bytes(PAGE_BYTES)
 
 
@@ -47,6 +48,7 @@ class Segment:
         """`begin_life` or `resume` comes next."""
         self._disk, self._descriptor = disk, descriptor
         self.file, self.number, self.capacity_bytes = file, number, capacity_bytes
+        self._step_bytes = min(capacity_bytes, _GROWN_BY_BYTES)
         self.epoch = 0
         self.tail = PAGE_BYTES
         self.records = 0
@@ -74,7 +76,7 @@ class Segment:
     def reserve(self, end: int) -> None:
         """Have the file reach to `end`, beyond its capacity; raises OSError."""
         if end > self.capacity_bytes:
-            grown = end - end % self.capacity_bytes + self.capacity_bytes
+            grown = -(-end // self._step_bytes) * self._step_bytes
             self._disk.extend(self._descriptor, grown)
             self.capacity_bytes = grown
 
