@@ -23,7 +23,6 @@ from dicom_nodes.spool.record import (
     SegmentHeader,
     SegmentState,
     decode_segment_header,
-    encode_segment_header,
 )
 from dicom_nodes.spool.segment import Segment
 
@@ -112,26 +111,45 @@ class SegmentRing:
             full, self._full = self._full, []
         return full
 
-    def release(self, life: SegmentLife) -> None:
+    def release(self, life: SegmentLife) -> bool:
         """Use the segment again: nothing of this life is wanted any more, and nothing leads to it.
+
+        Returns:
+            Whether it was this life's to release: a segment that is written to, free or used again stays as it is.
 
         Raises:
             OSError: the disk would not take the mark; the segment stays as it is.
         """
-        file = self._file(life.number)
-        if file.stat().st_size > self._segment_bytes:
-            self._forget_reader(life.number)
-            self._disk.remove(file)
-            return
-        descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+        segment = self._opened(life.number)
+        if segment is None:
+            return False
         try:
-            header = SegmentHeader(life.number, life.epoch, SegmentState.FREE)
-            self._disk.write(descriptor, [encode_segment_header(header)], 0)
-            self._disk.sync(descriptor)
+            if not segment.lives(life):
+                return False
+            if segment.capacity_bytes > self._segment_bytes:
+                self.reopen(life.number)
+                self._disk.remove(segment.file)
+                return True
+            segment.end_life(life)
         finally:
-            os.close(descriptor)
+            segment.close()
         with self._lock:
             self._free.append(life.number)
+        return True
+
+    def is_current(self, life: SegmentLife) -> bool:
+        """Whether the segment still is in this life, as its file says now."""
+        try:
+            with self._file(life.number).open("rb") as stream:
+                header = decode_segment_header(stream.read(PAGE_BYTES))
+        except OSError:
+            return False
+        return header == SegmentHeader(life.number, life.epoch, SegmentState.LIVE)
+
+    @property
+    def segment_bytes(self) -> int:
+        """What a segment reserves."""
+        return self._segment_bytes
 
     @property
     def reusable_bytes(self) -> int:
@@ -229,7 +247,8 @@ class SegmentRing:
         except OSError as error:
             raise CrashConsistency(f"spool segment {number:08x}: {error.strerror}") from None
 
-    def _forget_reader(self, number: int) -> None:
+    def reopen(self, number: int) -> None:
+        """Read it by a new descriptor from now on: its file may be another than before."""
         with self._lock, suppress(KeyError):
             os.close(self._readers.pop(number))
 
