@@ -274,7 +274,14 @@ class SegmentSpool:
         return self._ring.full()
 
     def release(self, life: SegmentLife) -> bool:
-        """Use the segment again; nothing may lead to it any more. See `SegmentRing.release`."""
+        """Use the segment again; nothing may lead to it any more.
+
+        Returns:
+            Whether it is not in this life any more; False while somebody writes to it.
+
+        Raises:
+            OSError: the disk would not take the mark; the segment stays as it is.
+        """
         return not self._ring.is_current(life) or self._ring.release(life)
 
     @property

@@ -13,6 +13,7 @@ from dicom_nodes.spool import tables
 from dicom_nodes.spool.announcements import SqlAnnouncements
 from dicom_nodes.spool.catalogue import ARCHIVE_JOB, SqlCatalogue
 from dicom_nodes.spool.commitments import SqlArchiveCommitments, SqlCommitmentRequests
+from dicom_nodes.spool.eviction import SqlEviction
 from dicom_nodes.spool.orders import SqlOrders
 from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.procedure_steps import SqlProcedureSteps, SqlWorklist
@@ -34,6 +35,7 @@ class NodeStore:
     announcements: SqlAnnouncements
     procedure_steps: SqlProcedureSteps
     worklist: SqlWorklist
+    eviction: SqlEviction
 
 
 def open_store(
@@ -70,4 +72,5 @@ def open_store(
         announcements=SqlAnnouncements(database, jobs, outbox, clock),
         procedure_steps=SqlProcedureSteps(database, jobs, outbox, clock),
         worklist=SqlWorklist(database, clock),
+        eviction=SqlEviction(database, clock),
     )
