@@ -31,7 +31,7 @@ def wanted_bytes(connection: Connection, life: SegmentLife) -> int:
 
 def footprint_of(table: Table) -> ColumnElement[int]:
     """What the record of each row of one of `PLACED` takes in its segment, nearly: its pages and one for its head."""
-    pages: ColumnElement[int] = (table.c.size_bytes + (2 * PAGE_BYTES - 1)).op("/")(PAGE_BYTES)
+    pages: ColumnElement[int] = (table.c.size_bytes + (2 * PAGE_BYTES - 1)) // PAGE_BYTES
     return pages * PAGE_BYTES
 
 
