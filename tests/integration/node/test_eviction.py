@@ -184,7 +184,7 @@ def test_what_little_is_wanted_is_copied_out_and_the_segment_used_again(spool: S
         assert connection.execute(select(tables.whole_segment)).all() == []
     assert aside.epoch == place_of(after).life.epoch
     files = spool.files()
-    filled(spool, 7, 700, count=12)
+    filled(spool, 7, 700, count=8)
     assert spool.files() == files
     with pytest.raises(CrashConsistency):
         spool.spool.read_data_set(before)
