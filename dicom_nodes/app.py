@@ -40,6 +40,7 @@ from dicom_nodes.flows.ports import Archive, Checkpoint, StoreScu, no_checkpoint
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.retrieve import RetrieveFlow
 from dicom_nodes.flows.return_report import ReturnReport
+from dicom_nodes.flows.scrub import Scrub
 from dicom_nodes.flows.settle import SettleStudies
 from dicom_nodes.flows.take_report import TakeReport
 from dicom_nodes.flows.talk_to_router import SendFacts, take_orders
@@ -203,10 +204,14 @@ class NodeApp:
             checkpoint=checkpoint,
             stopping=stopping.is_set,
         )
+        scrub = Scrub(
+            self.store.scrubbing, self._spool, settings.spool.scrub_mib_per_s * (1 << 20), clock, stopping.wait
+        )
         self._full_segments: list[FullSegment] = []
         self._tickers = (
             Ticker("segments", self._vouch_for_full_segments, pause_s=5.0, longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("room", self._make_room, pause_s=min(10.0, grace_s / 4), longest_pause_s=_LONGEST_PAUSE_S),
+            Ticker("scrub", scrub, pause_s=1.0, longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("settle", settle, pause_s=min(1.0, node.settle_quiet_s / 4), longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("facts", send_facts, pause_s=_FACT_PAUSE_S, longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("orders", self._take_orders, pause_s=0.0, longest_pause_s=_LONGEST_PAUSE_S, patience_s=0.1),

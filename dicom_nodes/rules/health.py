@@ -55,7 +55,7 @@ def judge(vitals: Vitals) -> NodeHealth:
     if vitals.router_silent_s > ROUTER_ALARM_S:
         reasons.append(f"The router has not answered for {vitals.router_silent_s:.0f} s.")
     if vitals.damaged_objects:
-        reasons.append(f"{vitals.damaged_objects} objects in the spool are damaged; see the log for their names.")
+        reasons.append(f"{vitals.damaged_objects} objects in the spool are damaged: see `readacross spool damaged`.")
     if vitals.parked_jobs:
         reasons.append(f"{vitals.parked_jobs} jobs are parked and wait for a person.")
     if vitals.quarantined:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, select, update
 
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
@@ -46,7 +46,8 @@ class SqlEviction:
             yield from found
             if len(rows) < _STUDIES_AT_ONCE:
                 return
-            behind = tuple_(*order) > tuple_(rows[-1].last_arrival, rows[-1].study_instance_uid)
+            at, uid = rows[-1].last_arrival, rows[-1].study_instance_uid
+            behind = (study.last_arrival > at) | (study.last_arrival == at) & (study.study_instance_uid > uid)
             page = statement.where(behind).order_by(*order).limit(_STUDIES_AT_ONCE)
 
     def evict(self, study_instance_uid: str, may_go: Callable[[StudyInSpool], bool]) -> int:

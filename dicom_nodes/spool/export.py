@@ -20,7 +20,7 @@ from dicom_nodes.model.errors import CrashConsistency, NodeError, NotInSpool
 from dicom_nodes.model.instance import quarantine_id_of
 from dicom_nodes.rules.ingest import is_uid
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.catalogue_rows import location_in
+from dicom_nodes.spool.instances import location_in, stored_instance
 from dicom_nodes.spool.location import Place, SegmentLife, place_of
 from dicom_nodes.spool.record import PAGE_BYTES, RecordHead, RecordKind, SegmentState, decode_segment_header
 from dicom_nodes.spool.segment import walk_segment
@@ -95,8 +95,8 @@ class SpoolReader:
 
 def listed_instances(database: Database, study_instance_uid: str | None) -> Iterator[Wanted]:
     """The instances of a study that the tables know, or all of them."""
-    instance, study = tables.instance.c, tables.study.c.study_instance_uid
-    of_study = select(tables.instance).order_by(instance.sop_instance_uid)
+    instance, study = stored_instance.c, tables.study.c.study_instance_uid
+    of_study = select(stored_instance).order_by(instance.sop_instance_uid)
     with database.read() as connection:
         every = connection.execute(select(study).order_by(study)).scalars().all() if study_instance_uid is None else ()
     for uid in every or (study_instance_uid,):

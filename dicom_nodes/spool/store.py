@@ -17,6 +17,7 @@ from dicom_nodes.spool.eviction import SqlEviction
 from dicom_nodes.spool.orders import SqlOrders
 from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.procedure_steps import SqlProcedureSteps, SqlWorklist
+from dicom_nodes.spool.scrubbing import SqlScrubbing
 from dicom_nodes.spool.studies import FollowUps, SqlStudies
 
 
@@ -36,6 +37,7 @@ class NodeStore:
     procedure_steps: SqlProcedureSteps
     worklist: SqlWorklist
     eviction: SqlEviction
+    scrubbing: SqlScrubbing
 
 
 def open_store(
@@ -73,4 +75,5 @@ def open_store(
         procedure_steps=SqlProcedureSteps(database, jobs, outbox, clock),
         worklist=SqlWorklist(database, clock),
         eviction=SqlEviction(database, clock),
+        scrubbing=SqlScrubbing(database, clock),
     )

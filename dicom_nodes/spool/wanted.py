@@ -2,7 +2,7 @@
 
 import threading
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Table, func, select
 
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.location import SegmentLife, place_of
@@ -12,8 +12,8 @@ PLACED = (tables.instance, tables.quarantine)
 """The tables that lead into the spool."""
 
 
-def in_life(table: Table, life: SegmentLife) -> ColumnElement[bool]:
-    """Whether a row of one of `PLACED` leads to this life."""
+def in_life(table: FromClause, life: SegmentLife) -> ColumnElement[bool]:
+    """Whether a row that has a place leads to this life."""
     return (table.c.segment == life.number) & (table.c.epoch == life.epoch)
 
 
