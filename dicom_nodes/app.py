@@ -35,7 +35,7 @@ from dicom_nodes.flows.commit_storage import CommitStorage
 from dicom_nodes.flows.deliver_study import DeliverStudy
 from dicom_nodes.flows.fetch_study import FetchStudy
 from dicom_nodes.flows.ingest import Ingest, Issuers
-from dicom_nodes.flows.make_room import GRACE_S, MakeRoom
+from dicom_nodes.flows.make_room import MakeRoom
 from dicom_nodes.flows.ports import Archive, Checkpoint, StoreScu, no_checkpoint
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.retrieve import RetrieveFlow
@@ -82,16 +82,8 @@ _LONGEST_PAUSE_S = 30.0
 class NodeApp:
     """One node. `start()` returns when it listens; `stop()` when everything in hand is finished or handed back."""
 
-    def __init__(
-        self,
-        settings: NodeSettings,
-        clock: Clock = utc_now,
-        checkpoint: Checkpoint = no_checkpoint,
-        grace_s: float = GRACE_S,
-    ) -> None:
+    def __init__(self, settings: NodeSettings, clock: Clock = utc_now, checkpoint: Checkpoint = no_checkpoint) -> None:
         """Open the data directory and wire the parts; nothing listens yet.
-
-        `grace_s`: how long a segment stays readable after nothing leads to it.
 
         Raises:
             CrashConsistency: another node runs on this data directory, or its content is not this version's.
@@ -200,7 +192,7 @@ class NodeApp:
             _retention(settings),
             clock,
             catalogue.note_surplus,
-            grace_s=grace_s,
+            grace_s=settings.spool.grace_s,
             checkpoint=checkpoint,
             stopping=stopping.is_set,
         )
@@ -208,9 +200,15 @@ class NodeApp:
             self.store.scrubbing, self._spool, settings.spool.scrub_mib_per_s * (1 << 20), clock, stopping.wait
         )
         self._full_segments: list[FullSegment] = []
+        make_room_every_s = min(10.0, 1.0 + settings.spool.grace_s / 4)
         self._tickers = (
             Ticker("segments", self._vouch_for_full_segments, pause_s=5.0, longest_pause_s=_LONGEST_PAUSE_S),
-            Ticker("room", self._make_room, pause_s=min(10.0, grace_s / 4), longest_pause_s=_LONGEST_PAUSE_S),
+            Ticker(
+                "room",
+                self._make_room,
+                pause_s=make_room_every_s,
+                longest_pause_s=_LONGEST_PAUSE_S,
+            ),
             Ticker("scrub", scrub, pause_s=1.0, longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("settle", settle, pause_s=min(1.0, node.settle_quiet_s / 4), longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("facts", send_facts, pause_s=_FACT_PAUSE_S, longest_pause_s=_LONGEST_PAUSE_S),

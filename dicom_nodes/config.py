@@ -107,6 +107,8 @@ class Spool(Settings):
     the node's `disk_reserve_mib`, below which images are refused."""
     make_room_until_mib: int | None = Field(default=None, ge=0)
     """Until there is this much room; by default three times `disk_reserve_mib`."""
+    grace_s: float = Field(default=300.0, ge=0)
+    """How long a part of the spool stays readable, for retrieves under way, before it is used again."""
     scrub_mib_per_s: float = Field(default=4.0, ge=0)
     """How fast everything is read again and compared with what was kept, in the background; 0: not at all."""
 

@@ -17,8 +17,6 @@ from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.model.errors import CrashConsistency, OutOfResources
 from dicom_nodes.rules.retention import Evict, Keep, Retention, StudyInSpool, may_evict, room_to_make
 
-GRACE_S = 300.0
-"""How long a segment stays as it is after nothing leads to it."""
 _LITTLE = 4
 """Copied out is what is wanted of a segment when it is less than this part of it."""
 _COPIED_OUT_AT_ONCE = 4
@@ -70,7 +68,7 @@ class MakeRoom(Generic[Life]):
         clock: Clock,
         note_surplus: Callable[[str], None],
         *,
-        grace_s: float = GRACE_S,
+        grace_s: float,
         checkpoint: Checkpoint = no_checkpoint,
         stopping: Callable[[], bool] = lambda: False,
         monotonic: Callable[[], float] = time.monotonic,
