@@ -87,7 +87,7 @@ class SqlCatalogue:
         """
         found = 0
         batch: list[SpooledInstance] = []
-        for spooled in spool.unlisted(self._is_whole, self._listed):
+        for spooled in spool.unlisted(self._vouched_for().__contains__, self._listed):
             found += 1
             if isinstance(spooled, QuarantinedInstance):
                 self.note_quarantined(spooled)
@@ -99,12 +99,12 @@ class SqlCatalogue:
         self.committer.commit_now(batch)
         return found
 
-    def _is_whole(self, life: SegmentLife) -> bool:
-        """Whether every record of this life is known to be in the tables."""
-        table = tables.whole_segment
+    def _vouched_for(self) -> frozenset[SegmentLife]:
+        """The lives of which every record is known to be in the tables; read at once, for there may be thousands."""
+        table = tables.whole_segment.c
         with self._database.read() as connection:
-            epoch = connection.execute(select(table.c.epoch).where(table.c.segment == life.number)).scalar_one_or_none()
-        return epoch == life.epoch
+            rows = connection.execute(select(table.segment, table.epoch)).all()
+        return frozenset(SegmentLife(row.segment, row.epoch) for row in rows)
 
     def _listed(self, life: SegmentLife) -> frozenset[int]:
         """Where the tables know an object in this life."""

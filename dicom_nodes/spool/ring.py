@@ -10,6 +10,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from dicom_nodes.spool.segment import Segment
 _FULL_BELOW_BYTES = 1 << 20
 """A segment with less room than this is full; whatever is kept without having been spilled fits into more."""
 _OPEN_FOR_READING = 256
+_READ_TOGETHER = 16
+"""Thousands of headers are read at a start, each from another place of the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class SegmentRing:
         self._open: list[Segment] = []
         self._full: list[FullSegment] = []
         self._free: list[int] = []
+        self._highest = 0
         self._readers: OrderedDict[int, int] = OrderedDict()
         folder.mkdir(parents=True, exist_ok=True)
         for place in (folder.parent, folder.parent.parent):
@@ -60,9 +64,11 @@ class SegmentRing:
         A header that cannot be read is told, and its segment is left alone: objects in it are still found by location.
         """
         lives: list[SegmentLife] = []
-        for file in sorted(self._folder.glob("*.seg")):
-            with file.open("rb") as stream:
-                page = stream.read(PAGE_BYTES)
+        files = sorted(self._folder.glob("*.seg"))
+        with ThreadPoolExecutor(_READ_TOGETHER) as readers:
+            pages = list(readers.map(_first_page, files))
+        for file, page in zip(files, pages, strict=True):
+            self._highest = int(file.stem, 16)
             header = decode_segment_header(page)
             if header is not None and header.state is SegmentState.LIVE:
                 lives.append(SegmentLife(header.number, header.epoch))
@@ -199,13 +205,15 @@ class SegmentRing:
         return Segment(self._disk, self._file(number), descriptor, number, max(size, self._segment_bytes))
 
     def _new(self) -> Segment:
-        number = max((int(file.stem, 16) for file in self._folder.glob("*.seg")), default=0) + 1
         while True:
+            with self._lock:
+                self._highest += 1
+                number = self._highest
             try:
                 descriptor = self._disk.create(self._file(number), self._segment_bytes)
                 break
             except FileExistsError:
-                number += 1
+                continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         segment = Segment(self._disk, self._file(number), descriptor, number, self._segment_bytes)
         try:
@@ -254,3 +262,8 @@ class SegmentRing:
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:08x}.seg"
+
+
+def _first_page(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(PAGE_BYTES)
