@@ -14,7 +14,6 @@ from dicom_nodes.encoding.digest import digest_of
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.part10 import data_set_of, plain_file_meta, read_meta
 from dicom_nodes.encoding.walk import DamagedDataSetError, Data
-from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.model.errors import CrashConsistency, NodeError, NotInSpool
 from dicom_nodes.model.instance import quarantine_id_of
@@ -27,6 +26,7 @@ from dicom_nodes.spool.segment import walk_segment
 from dicom_nodes.spool.stored_record import head_at, sound_data
 
 _QUARANTINE = "quarantined"
+_MAPPED_FROM_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,24 @@ class SpoolReader:
         place = place_of(location)
         descriptor = self._opened(place.life.number)
         try:
-            return sound_data(descriptor, place, head_at(descriptor, place))
+            return sound_data(descriptor, place, head_at(descriptor, place), _MAPPED_FROM_BYTES)
         finally:
             os.close(descriptor)
+
+    def require_current(self, location: str) -> None:
+        """Make sure that what was read there is not another's: its segment was not used again meanwhile.
+
+        Raises:
+            CrashConsistency: it was.
+        """
+        life = place_of(location).life
+        descriptor = self._opened(life.number)
+        try:
+            header = decode_segment_header(os.pread(descriptor, PAGE_BYTES, 0))
+        finally:
+            os.close(descriptor)
+        if header is not None and header.epoch != life.epoch:
+            raise CrashConsistency(f"spool object {location}: was let go of while it was read")
 
     def records(self) -> Iterator[tuple[str, RecordHead | None]]:
         """Every record that no segment's present life has overwritten: location, head (None: damaged)."""
@@ -151,7 +166,7 @@ def export(wanted: Iterable[Wanted], reader: SpoolReader, folder: Path) -> Expor
         try:
             if item.location is None:
                 raise NotInSpool
-            is_new = _write(folder / item.file, item, memoryview(reader.data_set(item.location)))
+            is_new = _write(folder / item.file, item, reader, item.location)
         except (NodeError, OSError) as error:
             done.problems.append(f"{item.file}: {error}")
             continue
@@ -160,12 +175,14 @@ def export(wanted: Iterable[Wanted], reader: SpoolReader, folder: Path) -> Expor
     return done
 
 
-def _write(file: Path, item: Wanted, data_set: Buffer) -> bool:
+def _write(file: Path, item: Wanted, reader: SpoolReader, location: str) -> bool:
     """Write the file; False when the same is there already.
 
     Raises:
         FileExistsError: other content is there.
+        CrashConsistency: the object is damaged, or was let go of meanwhile.
     """
+    data_set = memoryview(reader.data_set(location))
     if file.exists():
         with file.open("rb") as stream:
             if digest_of(data_set_of(stream.read())) == digest_of(data_set):
@@ -179,6 +196,7 @@ def _write(file: Path, item: Wanted, data_set: Buffer) -> bool:
             stream.write(data_set)
             stream.flush()
             os.fsync(stream.fileno())
+        reader.require_current(location)
         os.link(partial, file)
     finally:
         partial.unlink(missing_ok=True)

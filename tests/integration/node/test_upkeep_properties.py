@@ -17,8 +17,8 @@ from sqlalchemy import select
 from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.catalogue_rows import location_in
 from dicom_nodes.spool.disk import Disk
+from dicom_nodes.spool.instances import location_in
 from tests.integration.node.small_spool import DAY, SmallSpool, made_data_set, study_of, uid_of
 
 HUGE = 1 << 60
