@@ -18,6 +18,7 @@ from dicom_nodes.rules.retention import StudyInSpool
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.instances import place_columns, stored_instance
 from dicom_nodes.spool.location import Place, SegmentLife, place_of
+from dicom_nodes.spool.service_tables import archive_commitment
 from dicom_nodes.spool.wanted import PLACED, in_life, wanted_bytes
 
 _STUDIES_AT_ONCE = 200
@@ -204,10 +205,20 @@ def _settled(connection: Connection, uids: Sequence[str]) -> dict[str, datetime]
 
 
 def _in_use(connection: Connection, uids: Sequence[str]) -> tuple[set[str], set[str]]:
-    """(studies that a job or an order under way names, studies whose deliveries are all completed)."""
+    """(studies that a job or an order under way names or whose archive was asked to commit to it and has not,
+    studies whose deliveries are all completed).
+    """
     job, order = tables.job.c, tables.order.c
     in_use = set(
         connection.execute(select(job.key).where(job.key.in_(uids), job.state != JobState.DONE.value)).scalars()
+    )
+    promise = archive_commitment.c
+    in_use |= set(
+        connection.execute(
+            select(promise.study_instance_uid).where(
+                promise.study_instance_uid.in_(uids), promise.committed_at.is_(None)
+            )
+        ).scalars()
     )
     delivered: set[str] = set()
     undelivered: set[str] = set()

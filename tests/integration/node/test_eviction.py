@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from dicom_nodes.contract import DeliverStudy as DeliverOrder
 from dicom_nodes.contract import FetchStudy, Manifest, NodeAddress, Order, OrderBatch, PatientIdentity, StudyIdentity
@@ -17,6 +17,7 @@ from dicom_nodes.model.errors import CrashConsistency, NotInSpool
 from dicom_nodes.model.instance import Channel
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.location import place_of
+from dicom_nodes.spool.service_tables import archive_commitment
 from tests.integration.node.small_spool import DAY, SmallSpool, fill, made_data_set, study_of, uid_of
 from tests.integration.node.test_spool_faults import FailingDisk
 
@@ -82,7 +83,7 @@ def test_who_looked_a_place_up_before_reads_it_for_a_while(spool: SmallSpool) ->
         assert spool.spool.read_data_set(location) == made_data_set(number, 1, payload(number))
 
 
-@pytest.mark.parametrize("obstacle", ["not archived", "parked", "young", "open segment", "growing"])
+@pytest.mark.parametrize("obstacle", ["not archived", "not committed to", "parked", "young", "open segment", "growing"])
 def test_a_study_that_is_needed_stays(spool: SmallSpool, obstacle: str) -> None:
     digests = fill(spool, 1, 2 if obstacle == "open segment" else 6, 100, payload)
     if obstacle != "not archived":
@@ -93,6 +94,10 @@ def test_a_study_that_is_needed_stays(spool: SmallSpool, obstacle: str) -> None:
         job = spool.store.jobs.lease(["archive"], lease_s=1)
         assert job is not None
         spool.store.orders.park_with_fact(job, "because")
+    if obstacle == "not committed to":
+        asked = {"study_instance_uid": study_of(1), "transaction_uid": "2.25.1", "refusals": 0}
+        with spool.store.database.write() as connection:
+            connection.execute(insert(archive_commitment).values(sop_instance_uid=uid_of(100), **asked))
     if obstacle == "growing":
         spool.keep(199, 1, b"late")
     if obstacle != "young":
