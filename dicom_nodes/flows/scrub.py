@@ -105,13 +105,17 @@ class Scrub:
             self._store.mark_damaged(location)
 
     def _write_down_damage(self) -> None:
-        """What readers came upon since; what was let go of is nobody's trouble any more."""
+        """What readers came upon since; what was let go of since it was written down is nobody's trouble any more.
+
+        What a start could not read back has no row: it stays known while the node runs, and is found at the next start.
+        """
         known = self._store.damaged()
-        for location in sorted(self._spool.damaged | known):
+        for location in sorted(known):
             if not self._store.leads_to(location):
                 self._spool.damaged.discard(location)
                 self._store.strike_off(location)
-            elif location not in known:
+        for location in sorted(self._spool.damaged - known):
+            if self._store.leads_to(location):
                 self._store.mark_damaged(location)
 
     def _pace(self, size_bytes: int) -> None:
