@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
@@ -34,10 +35,12 @@ from dicom_nodes.flows.commit_storage import CommitStorage
 from dicom_nodes.flows.deliver_study import DeliverStudy
 from dicom_nodes.flows.fetch_study import FetchStudy
 from dicom_nodes.flows.ingest import Ingest, Issuers
+from dicom_nodes.flows.make_room import MakeRoom
 from dicom_nodes.flows.ports import Archive, Checkpoint, StoreScu, no_checkpoint
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.retrieve import RetrieveFlow
 from dicom_nodes.flows.return_report import ReturnReport
+from dicom_nodes.flows.scrub import Scrub
 from dicom_nodes.flows.settle import SettleStudies
 from dicom_nodes.flows.take_report import TakeReport
 from dicom_nodes.flows.talk_to_router import SendFacts, take_orders
@@ -59,6 +62,7 @@ from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.pixels.pool import TranscodingPool
 from dicom_nodes.rules.health import Vitals, judge
+from dicom_nodes.rules.retention import Retention
 from dicom_nodes.spool.announcements import CHECK_JOB
 from dicom_nodes.spool.catalogue import ARCHIVE_JOB
 from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB, REPORT_COMMITMENT_JOB
@@ -183,9 +187,30 @@ class NodeApp:
         )
         self._router = HttpRouterLink(settings.router.url, read_token(settings))
         send_facts = self._send_facts = SendFacts(self.store.outbox, self._router, self.health, clock)
+        self._make_room = MakeRoom(
+            self.store.eviction,
+            self._spool,
+            _retention(settings),
+            clock,
+            catalogue.note_surplus,
+            grace_s=settings.spool.grace_s,
+            checkpoint=checkpoint,
+            stopping=stopping.is_set,
+        )
+        scrub = Scrub(
+            self.store.scrubbing, self._spool, settings.spool.scrub_mib_per_s * (1 << 20), clock, stopping.wait
+        )
         self._full_segments: list[FullSegment] = []
+        make_room_every_s = min(10.0, 1.0 + settings.spool.grace_s / 4)
         self._tickers = (
             Ticker("segments", self._vouch_for_full_segments, pause_s=5.0, longest_pause_s=_LONGEST_PAUSE_S),
+            Ticker(
+                "room",
+                self._make_room,
+                pause_s=make_room_every_s,
+                longest_pause_s=_LONGEST_PAUSE_S,
+            ),
+            Ticker("scrub", scrub, pause_s=1.0, longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("settle", settle, pause_s=min(1.0, node.settle_quiet_s / 4), longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("facts", send_facts, pause_s=_FACT_PAUSE_S, longest_pause_s=_LONGEST_PAUSE_S),
             Ticker("orders", self._take_orders, pause_s=0.0, longest_pause_s=_LONGEST_PAUSE_S, patience_s=0.1),
@@ -274,6 +299,7 @@ class NodeApp:
                 outbox_depth=depth,
                 outbox_oldest_s=oldest_s,
                 certificate_days_left=self._certificate_days_left(),
+                room_shortage=self._make_room.shortage,
             )
         )
 
@@ -394,6 +420,16 @@ def _collect_garbage_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def _retention(settings: NodeSettings) -> Retention:
+    below_mib, until_mib = settings.make_room_mib
+    return Retention(
+        keep=timedelta(days=settings.spool.keep_days),
+        keep_at_least=timedelta(minutes=settings.spool.keep_at_least_minutes),
+        make_room_below_bytes=below_mib << 20,
+        make_room_until_bytes=until_mib << 20,
+    )
 
 
 def _archive(settings: NodeSettings, scu: StoreScu) -> Archive:

@@ -105,6 +105,24 @@ class Tls(Settings):
         return TlsFiles(self.certificate, self.key, self.trusted)
 
 
+class Spool(Settings):
+    """How long images stay in the node's own spool once the archive has them, and how they are looked after."""
+
+    keep_days: float = Field(default=30.0, gt=0)
+    """Studies stay this long, counted from their newest instance, if there is room."""
+    keep_at_least_minutes: float = Field(default=60.0, ge=0)
+    """Nothing younger is let go of, however short room is."""
+    make_room_below_mib: int | None = Field(default=None, ge=0)
+    """With less room than this on the disk, archived studies go before their time, the oldest first. By default twice
+    the node's `disk_reserve_mib`, below which images are refused."""
+    make_room_until_mib: int | None = Field(default=None, ge=0)
+    """Until there is this much room; by default three times `disk_reserve_mib`."""
+    grace_s: float = Field(default=300.0, ge=0)
+    """How long a part of the spool stays readable, for retrieves under way, before it is used again."""
+    scrub_mib_per_s: float = Field(default=4.0, ge=0)
+    """How fast everything is read again and compared with what was kept, in the background; 0: not at all."""
+
+
 class Router(Settings):
     """Where facts go and orders come from; the node dials out."""
 
@@ -214,6 +232,7 @@ class NodeSettings(Settings):
     ris: Ris | None = None
     hl7: Hl7Listener | None = None
     delivery: Delivery = Delivery()
+    spool: Spool = Spool()
     peers: tuple[Peer, ...] = ()
 
     @model_validator(mode="after")
@@ -285,6 +304,27 @@ class NodeSettings(Settings):
     def _may_call(self, ae_title: str) -> bool:
         peer = self.peer(ae_title)
         return peer is not None and bool(peer.allowed_hosts)
+
+    @model_validator(mode="after")
+    def _room_is_made_before_images_are_refused(self) -> "NodeSettings":
+        below, until = self.make_room_mib
+        reserve = self.node.disk_reserve_mib
+        if below < reserve:
+            raise ValueError(
+                f"spool.make_room_below_mib: is {below}, below node.disk_reserve_mib ({reserve}); "
+                "images would be refused before room is made"
+            )
+        if until < below:
+            raise ValueError(f"spool.make_room_until_mib: is {until}; expected at least make_room_below_mib ({below})")
+        return self
+
+    @property
+    def make_room_mib(self) -> tuple[int, int]:
+        """(with less free room than this archived studies go before their time, until there is this much)."""
+        below, until = self.spool.make_room_below_mib, self.spool.make_room_until_mib
+        reserve = self.node.disk_reserve_mib
+        below = 2 * reserve if below is None else below
+        return below, max(3 * reserve, below) if until is None else until
 
     def peer(self, ae_title: str) -> Peer | None:
         """The peer with this AE title, if any."""

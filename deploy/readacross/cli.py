@@ -9,9 +9,11 @@ from readacross import node_command, router_command
 from readacross.bench.command import bench
 from readacross.check.command import check
 from readacross.demo.command import demo
+from readacross.export import export
 from readacross.human_queue import queue
 from readacross.parked import parked
 from readacross.router_client import RouterSaidNo
+from readacross.spool import spool
 from readacross.trace import trace
 
 EXIT_SETTINGS = 2
@@ -29,7 +31,9 @@ app.command()(router_command.token)
 app.command()(check)
 app.command()(trace)
 app.command()(parked)
+app.command()(export)
 app.add_typer(queue, name="queue")
+app.add_typer(spool, name="spool")
 app.command()(demo)
 app.add_typer(bench, name="bench")
 

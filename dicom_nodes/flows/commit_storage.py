@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, Spool, no_checkpoint
+from dicom_nodes.flows.sending import bytes_of
 from dicom_nodes.flows.workflow_ports import CommitmentReporter, CommitmentRequests
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.commitment import CommitmentRequest, CommitmentResult, FailureReason, InstanceReference
@@ -88,7 +89,7 @@ class CommitStorage:
         is_readable = False
         if stored is not None and not has_quarantined:
             try:
-                self._spool.read_data_set(stored.location)  # compares the digest
+                bytes_of(self._spool, stored)  # compares the digest
                 is_readable = True
             except NodeError:
                 is_readable = False

@@ -63,6 +63,10 @@ class DeliverStudy:
             raise PeerUnavailable("an instance of the revision is not at this node")
         if stored.digest != entry.digest:
             raise PeerRefused("an instance at this node has other content than the revision")
+        if stored.location is None:
+            raise PeerRefused(
+                "an instance of the revision is not in this node's spool any more: it must come here again"
+            )
         return outgoing(self._spool, stored)
 
     def _prove(self, job: Job, manifest: Manifest) -> None:

@@ -57,7 +57,7 @@ class FetchStudy:
         missing = []
         for entry in manifest.entries:
             stored = self._catalogue.find_instance(entry.sop_instance_uid)
-            if stored is None:
+            if stored is None or (stored.location is None and stored.digest == entry.digest):
                 missing.append(entry)
             elif stored.digest != entry.digest:
                 raise PeerRefused("this node holds the same SOP Instance UID with other content; a person must decide")
@@ -94,7 +94,7 @@ class FetchStudy:
 
     def _take(self, body: FetchOrder, instance: RetrievedInstance, order_id: str, now: datetime) -> None:
         known = self._catalogue.find_instance(instance.sop_instance_uid)
-        if known is not None and known.digest == instance.data_set.digest:
+        if known is not None and known.location is not None and known.digest == instance.data_set.digest:
             return
         self._ingest(
             IncomingInstance(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dicom_nodes.flows.ports import CaughtUp
-from dicom_nodes.foundation.buffers import Buffer
+from dicom_nodes.flows.sending import DataSetReader, outgoing
 from dicom_nodes.model.delivery import OutgoingInstance
 from dicom_nodes.model.errors import CannotRetrieve
 from dicom_nodes.model.instance import StoredObject
@@ -20,12 +20,6 @@ class RetrieveCatalogue(Protocol):
 
     def select(self, selection: RetrieveSelection) -> Sequence[StoredObject]:
         """Every instance under the selection, ordered by study, series and SOP Instance UID."""
-
-
-class DataSetReader(Protocol):
-    """The part of the spool that a retrieve needs."""
-
-    def read_data_set(self, location: str) -> Buffer: ...
 
 
 class RetrieveFlow:
@@ -44,13 +38,4 @@ class RetrieveFlow:
         selection = check_retrieve(query)
         if not self._caught_up():
             raise CannotRetrieve("catalogue is behind, try again")
-        return [self._outgoing(stored) for stored in self._catalogue.select(selection)]
-
-    def _outgoing(self, stored: StoredObject) -> OutgoingInstance:
-        return OutgoingInstance(
-            sop_instance_uid=stored.sop_instance_uid,
-            sop_class_uid=stored.sop_class_uid,
-            transfer_syntax_uid=stored.transfer_syntax_uid,
-            read_data_set=lambda: self._spool.read_data_set(stored.location),
-            size_bytes=stored.size_bytes,
-        )
+        return [outgoing(self._spool, stored) for stored in self._catalogue.select(selection)]

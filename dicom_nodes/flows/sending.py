@@ -1,18 +1,38 @@
 """What archiving and delivering share: sending stored objects and reading a partner's answers."""
 
-from dicom_nodes.flows.ports import Spool
+from typing import Protocol
+
+from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
-from dicom_nodes.model.errors import PeerFailed, PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import NotInSpool, PeerFailed, PeerRefused, PeerUnavailable
 from dicom_nodes.model.instance import StoredObject
 
 
-def outgoing(spool: Spool, stored: StoredObject) -> OutgoingInstance:
+class DataSetReader(Protocol):
+    """The part of the spool that sending needs."""
+
+    def read_data_set(self, location: str) -> Buffer: ...
+
+
+def bytes_of(spool: DataSetReader, stored: StoredObject) -> Buffer:
+    """The stored object's data set.
+
+    Raises:
+        NotInSpool: it was evicted.
+        CrashConsistency: it is damaged.
+    """
+    if stored.location is None:
+        raise NotInSpool
+    return spool.read_data_set(stored.location)
+
+
+def outgoing(spool: DataSetReader, stored: StoredObject) -> OutgoingInstance:
     """The stored object as it is sent: its bytes are read when its turn comes, and are checked then."""
     return OutgoingInstance(
         sop_instance_uid=stored.sop_instance_uid,
         sop_class_uid=stored.sop_class_uid,
         transfer_syntax_uid=stored.transfer_syntax_uid,
-        read_data_set=lambda: spool.read_data_set(stored.location),
+        read_data_set=lambda: bytes_of(spool, stored),
         size_bytes=stored.size_bytes,
     )
 

@@ -16,6 +16,7 @@
     │   ├── PeerRefused             permanent: it answered no, and asking again would not change that
     │   └── NumberingRefused        the router knows other facts under our numbers, or misses some (ADR 004)
     ├── CannotTranscode             one instance cannot be had in another transfer syntax; it is not sent
+    ├── NotInSpool                  the instance is known, but its bytes were evicted: its archive has them
     ├── CrashConsistency            what is on disk and what the catalogue says differ
     └── Stopping                    the node is asked to end; the work in hand goes back into the queue unharmed
 
@@ -111,6 +112,15 @@ class CannotTranscode(NodeError):
     """Nothing that is not the same image is sent: the message says why there is none."""
 
     phase = "transcoding"
+
+
+class NotInSpool(NodeError):
+    """Only this instance cannot be had here; the rest of an answer goes on and says what is missing."""
+
+    phase = "spool"
+
+    def __init__(self) -> None:
+        super().__init__("the instance is not in this node's spool any more; the archive of its trust has it")
 
 
 class CrashConsistency(NodeError):

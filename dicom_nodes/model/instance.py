@@ -143,4 +143,5 @@ class StoredObject:
     digest: str
     size_bytes: int
     origin: str
-    location: str
+    location: str | None
+    """None where this node's spool has let the bytes go: the instance is known here, but not to be had."""

@@ -25,6 +25,8 @@ class Vitals:
     outbox_oldest_s: float
     certificate_days_left: float | None = None
     """Until our TLS certificate is no longer valid; None without TLS."""
+    room_shortage: str | None = None
+    """Why the spool has not the room that is wished for, in a sentence."""
 
 
 CERTIFICATE_WARNING_DAYS = 30.0
@@ -42,6 +44,8 @@ def judge(vitals: Vitals) -> NodeHealth:
     if no_room:
         free_mib, reserve_mib = vitals.free_bytes >> 20, vitals.reserve_bytes >> 20
         reasons.append(f"Disk reserve reached: {free_mib} MiB free, {reserve_mib} MiB kept; images are refused (A700).")
+    if vitals.room_shortage is not None:
+        reasons.append(vitals.room_shortage)
     if vitals.catalogue_failing:
         reasons.append("The catalogue cannot be written; images are safe in the spool but wait to be archived.")
     elif vitals.refused_for is not None:
@@ -51,7 +55,7 @@ def judge(vitals: Vitals) -> NodeHealth:
     if vitals.router_silent_s > ROUTER_ALARM_S:
         reasons.append(f"The router has not answered for {vitals.router_silent_s:.0f} s.")
     if vitals.damaged_objects:
-        reasons.append(f"{vitals.damaged_objects} objects in the spool are damaged; see the log for their names.")
+        reasons.append(f"{vitals.damaged_objects} objects in the spool are damaged: see `readacross spool damaged`.")
     if vitals.parked_jobs:
         reasons.append(f"{vitals.parked_jobs} jobs are parked and wait for a person.")
     if vitals.quarantined:

@@ -15,7 +15,7 @@ _UID = re.compile(r"(0|[1-9][0-9]*|0[0-9]+)(\.[0-9]+)+")
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """New and sound."""
+    """Sound, and new; or known, but its bytes are not here any more: they are taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def judge_identity(
         if existing.origin != origin:
             return KeepAside(CannotUnderstand("same SOP Instance UID is here from another trust"))
         if existing.digest == digest:
-            return Known()
+            return Take() if existing.location is None else Known()
         return KeepAside(CannotUnderstand("same SOP Instance UID is here with other content"))
     if study is not None and study.origin != origin:
         return KeepAside(CannotUnderstand("same Study Instance UID is here from another trust"))

@@ -33,6 +33,7 @@ from dicom_nodes.spool.growth import add_instances
 from dicom_nodes.spool.instances import (
     OBJECT_COLUMNS,
     STORED_OBJECT_BY_PACKED_UID,
+    location_in,
     place_columns,
     stored_instance,
     stored_object_of,
@@ -42,6 +43,7 @@ from dicom_nodes.spool.location import SegmentLife
 from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.point_lookups import PointLookups
 from dicom_nodes.spool.ring import FullSegment
+from dicom_nodes.spool.wanted import SurplusRecords, wanted_bytes
 
 ARCHIVE_JOB = "archive"
 _CATCH_UP_S = 5.0
@@ -70,6 +72,7 @@ class SqlCatalogue:
     ) -> None:
         self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
         self._checkpoint = checkpoint
+        self._surplus = SurplusRecords()
         self.committer = Committer(self._commit)
         lookups = PointLookups(database.engine)
         database.before_dispose(lookups.close)
@@ -84,7 +87,7 @@ class SqlCatalogue:
         """
         found = 0
         batch: list[SpooledInstance] = []
-        for spooled in spool.unlisted(self._is_whole, self._listed):
+        for spooled in spool.unlisted(self._vouched_for().__contains__, self._listed):
             found += 1
             if isinstance(spooled, QuarantinedInstance):
                 self.note_quarantined(spooled)
@@ -96,12 +99,12 @@ class SqlCatalogue:
         self.committer.commit_now(batch)
         return found
 
-    def _is_whole(self, life: SegmentLife) -> bool:
-        """Whether every record of this life is known to be in the tables."""
-        table = tables.whole_segment
+    def _vouched_for(self) -> frozenset[SegmentLife]:
+        """The lives of which every record is known to be in the tables; read at once, for there may be thousands."""
+        table = tables.whole_segment.c
         with self._database.read() as connection:
-            epoch = connection.execute(select(table.c.epoch).where(table.c.segment == life.number)).scalar_one_or_none()
-        return epoch == life.epoch
+            rows = connection.execute(select(table.segment, table.epoch)).all()
+        return frozenset(SegmentLife(row.segment, row.epoch) for row in rows)
 
     def _listed(self, life: SegmentLife) -> frozenset[int]:
         """Where the tables know an object in this life."""
@@ -115,17 +118,28 @@ class SqlCatalogue:
             )
 
     def vouch_for(self, full: Sequence[FullSegment]) -> list[FullSegment]:
-        """Remember of each full segment that its records are all in the tables; returns those of which it is not so."""
+        """Remember of each full segment that its records are all in the tables; returns those of which it is not so.
+
+        A record to which nothing leads, because the same content is known in another place, is as good as listed.
+        """
         lacking = []
         for segment in full:
-            if len(self._listed(segment.life)) < segment.records:
+            if len(self._surplus.of(segment.life) | self._listed(segment.life)) < segment.records:
                 lacking.append(segment)
                 continue
             with self._database.write() as connection:
                 number, epoch = segment.life
+                wanted = wanted_bytes(connection, segment.life)
                 connection.execute(delete(tables.whole_segment).where(tables.whole_segment.c.segment == number))
-                connection.execute(insert(tables.whole_segment).values(segment=number, epoch=epoch))
+                connection.execute(
+                    insert(tables.whole_segment).values(segment=number, epoch=epoch, wanted_bytes=wanted)
+                )
+            self._surplus.forget(segment.life)
         return lacking
+
+    def note_surplus(self, location: str) -> None:
+        """A durable record to which nothing leads or will: it does not keep its segment from being vouched for."""
+        self._surplus.add(location)
 
     def find_instance(self, sop_instance_uid: str) -> StoredObject | None:
         noted = self.committer.find(sop_instance_uid)
@@ -146,12 +160,13 @@ class SqlCatalogue:
     def note_quarantined(self, quarantined: QuarantinedInstance) -> None:
         """Catalogue it with its fact; a repeat of the same bytes changes nothing."""
         with self._database.write() as connection:
+            place = tables.quarantine.c
             known = connection.execute(
-                select(tables.quarantine.c.quarantine_id).where(
-                    tables.quarantine.c.quarantine_id == quarantined.quarantine_id
-                )
+                select(place.segment, place.epoch, place.offset).where(place.quarantine_id == quarantined.quarantine_id)
             ).first()
             if known is not None:
+                if location_in(known) != quarantined.location:
+                    self.note_surplus(quarantined.location)
                 return
             connection.execute(
                 insert(tables.quarantine).values(
@@ -222,6 +237,8 @@ class SqlCatalogue:
                     run_at=self._clock() + _ARCHIVE_DELAY,
                 )  # fmt: skip
         self._checkpoint("catalogue.committed")
+        for spooled in growth.repeats:
+            self.note_surplus(spooled.location)
         for spooled in growth.second_contents:
             self.note_quarantined(as_second_content(spooled))
 

@@ -74,6 +74,7 @@ def study_row(spooled: SpooledInstance) -> dict[str, Any]:
         "growing": False,
         "settled_revision": 0,
         "archived_revision": 0,
+        "evicted_at": None,
     }
 
 

@@ -1,19 +1,21 @@
 """Write a batch of new instances into the catalogue's rows: a few statements a batch, however many instances it has.
 
 Counts of study and series grow with the rows of their instances in one transaction. What is there already is passed
-over; what is there with other content is returned, for it must be shown to a person.
+over; what is there but was evicted gets its place again; what is there with other content is returned, for it must be
+shown to a person.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, case, insert, select, tuple_, update
 
 from dicom_nodes.model.instance import Channel, SpooledInstance
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.catalogue_rows import filled_in, series_row, study_row
-from dicom_nodes.spool.instances import write_instances
+from dicom_nodes.spool.instances import location_in, place_columns, write_instances
 from dicom_nodes.spool.search_entries import index_studies
 
 _KEYS_AT_ONCE = 400
@@ -21,17 +23,25 @@ _KEYS_AT_ONCE = 400
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What a batch did: studies that grew by acquired instances, and instances whose UID has other content here."""
+    """What a batch did."""
 
     acquired_studies: tuple[str, ...]
+    """Studies that grew by acquired instances."""
     second_contents: tuple[SpooledInstance, ...]
+    """Instances whose UID has other content here."""
+    repeats: tuple[SpooledInstance, ...]
+    """Instances that are here already, in another place: nothing leads to these ones."""
 
 
 def add_instances(connection: Connection, batch: Sequence[SpooledInstance]) -> Growth:
-    """Add what is new of the batch."""
-    fresh, second = _sorted_out(connection, batch)
+    """Add what is new of the batch, and give what was evicted its place again."""
+    sorted_out = _sorted_out(connection, batch)
+    fresh = sorted_out.fresh
+    _take_back(connection, sorted_out.evicted)
+    acquired = {s.header.study_instance_uid for s in fresh if s.provenance.channel is Channel.ACQUIRED}
+    growth = Growth(tuple(sorted(acquired)), tuple(sorted_out.second), tuple(sorted_out.repeats))
     if not fresh:
-        return Growth((), second)
+        return growth
     studies = _studies(connection, fresh)
     series = _series_growth(connection, fresh)
     for spooled in fresh:
@@ -42,30 +52,75 @@ def add_instances(connection: Connection, batch: Sequence[SpooledInstance]) -> G
     _write_series(connection, series)
     write_instances(connection, fresh)
     index_studies(connection, list(studies))
-    acquired = {s.header.study_instance_uid for s in fresh if s.provenance.channel is Channel.ACQUIRED}
-    return Growth(tuple(sorted(acquired)), second)
+    return growth
 
 
-def _sorted_out(
-    connection: Connection, batch: Sequence[SpooledInstance]
-) -> tuple[list[SpooledInstance], tuple[SpooledInstance, ...]]:
-    """(new ones, those whose UID is here with other content); a repeat of the same content is neither."""
-    column = tables.instance.c
-    digests: dict[str, str] = {}
-    for uids in _portions([item.header.sop_instance_uid for item in batch]):
-        rows = connection.execute(
-            select(column.sop_instance_uid, column.digest).where(column.sop_instance_uid.in_(uids))
-        )
-        digests.update((row.sop_instance_uid, row.digest) for row in rows)
-    fresh, second = [], []
+@dataclass(frozen=True, slots=True)
+class _SortedOut:
+    """A batch against what is here: new; known but evicted; known in another place; known with other content.
+
+    What is known in the very place is in none of them.
+    """
+
+    fresh: list[SpooledInstance]
+    evicted: list[SpooledInstance]
+    repeats: list[SpooledInstance]
+    second: list[SpooledInstance]
+
+
+def _sorted_out(connection: Connection, batch: Sequence[SpooledInstance]) -> _SortedOut:
+    known = _known(connection, [item.header.sop_instance_uid for item in batch])
+    found = _SortedOut([], [], [], [])
     for item in batch:
-        known = digests.setdefault(item.header.sop_instance_uid, "")
-        if not known:
-            digests[item.header.sop_instance_uid] = item.digest
-            fresh.append(item)
-        elif known != item.digest:
-            second.append(item)
-    return fresh, tuple(second)
+        uid = item.header.sop_instance_uid
+        if uid not in known:
+            found.fresh.append(item)
+        else:
+            digest, location = known[uid]
+            if digest != item.digest:
+                found.second.append(item)
+                continue
+            if location is not None:
+                if location != item.location:
+                    found.repeats.append(item)
+                continue
+            found.evicted.append(item)
+        known[uid] = (item.digest, item.location)
+    return found
+
+
+def _known(connection: Connection, sop_instance_uids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    """SOP Instance UID → digest, location."""
+    column = tables.instance.c
+    known: dict[str, tuple[str, str | None]] = {}
+    for uids in _portions(sop_instance_uids):
+        rows = connection.execute(
+            select(column.sop_instance_uid, column.digest, column.segment, column.epoch, column.offset).where(
+                column.sop_instance_uid.in_(uids)
+            )
+        )
+        known.update((row.sop_instance_uid, (row.digest, location_in(row))) for row in rows)
+    return known
+
+
+def _take_back(connection: Connection, evicted: Sequence[SpooledInstance]) -> None:
+    """Lead to these places again; to queries and revisions nothing changes, and the time to keep them begins again."""
+    study, instance = tables.study, tables.instance
+    for item in evicted:
+        connection.execute(
+            update(instance)
+            .where(instance.c.sop_instance_uid == item.header.sop_instance_uid)
+            .values(**place_columns(item.location))
+        )
+    came: dict[str, datetime] = {}
+    for item in evicted:
+        uid, at = item.header.study_instance_uid, item.provenance.received_at
+        came[uid] = max(at, came.get(uid, at))
+    for uid in sorted(came):
+        last = case((study.c.last_arrival < came[uid], came[uid]), else_=study.c.last_arrival)
+        connection.execute(
+            update(study).where(study.c.study_instance_uid == uid).values(evicted_at=None, last_arrival=last)
+        )
 
 
 class _Study:
@@ -90,6 +145,8 @@ class _Study:
             self._change(filled_in(self._row, spooled))
         if provenance.received_at > self._row["last_arrival"]:
             self._change({"last_arrival": provenance.received_at})
+        if self._row["evicted_at"] is not None:
+            self._change({"evicted_at": None})
         if provenance.channel is Channel.ACQUIRED and not self._row["growing"]:
             self._change({"growing": True})
         self._modalities.add(header.attributes.get("Modality", ""))

@@ -55,7 +55,14 @@ def stored_objects(rows: Iterable[Row[Any]]) -> list[StoredObject]:
     ]
 
 
-def _location(segment: int, epoch: int, offset: int) -> str:
+def location_in(row: Row[Any]) -> str | None:
+    """The location that a row's columns say; None where the spool has let it go."""
+    return _location(row.segment, row.epoch, row.offset)
+
+
+def _location(segment: int | None, epoch: int | None, offset: int | None) -> str | None:
+    if segment is None or epoch is None or offset is None:
+        return None
     return Place(SegmentLife(segment, epoch), offset).location
 
 
@@ -64,7 +71,6 @@ def stored_object_of(values: tuple[Any, ...] | None) -> StoredObject | None:
     if values is None:
         return None
     uid, sop_class, study, of_study, syntax, digest, size_bytes, origin, segment, epoch, offset = values
-    place = Place(SegmentLife(segment, epoch), offset)
     return StoredObject(
         sop_instance_uid=unpacked_uid(bytes(uid)),
         sop_class_uid=sop_class,
@@ -74,7 +80,7 @@ def stored_object_of(values: tuple[Any, ...] | None) -> StoredObject | None:
         digest=bytes(digest).hex(),
         size_bytes=size_bytes,
         origin=origin,
-        location=place.location,
+        location=_location(segment, epoch, offset),
     )
 
 

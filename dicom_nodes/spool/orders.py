@@ -183,6 +183,7 @@ class SqlOrders:
                 seq=order.seq,
                 issued_at=order.issued_at,
                 received_at=self._clock(),
+                study_instance_uid=None if isinstance(order.body, ResendJob) else order.body.study.study_instance_uid,
                 body=order.body.model_dump(mode="json"),
             )
         )

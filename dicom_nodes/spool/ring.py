@@ -10,6 +10,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +24,14 @@ from dicom_nodes.spool.record import (
     SegmentHeader,
     SegmentState,
     decode_segment_header,
-    encode_segment_header,
 )
 from dicom_nodes.spool.segment import Segment
 
 _FULL_BELOW_BYTES = 1 << 20
 """A segment with less room than this is full; whatever is kept without having been spilled fits into more."""
 _OPEN_FOR_READING = 256
+_READ_TOGETHER = 16
+"""Thousands of headers are read at a start, each from another place of the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class SegmentRing:
         self._open: list[Segment] = []
         self._full: list[FullSegment] = []
         self._free: list[int] = []
+        self._highest = 0
         self._readers: OrderedDict[int, int] = OrderedDict()
         folder.mkdir(parents=True, exist_ok=True)
         for place in (folder.parent, folder.parent.parent):
@@ -61,9 +64,11 @@ class SegmentRing:
         A header that cannot be read is told, and its segment is left alone: objects in it are still found by location.
         """
         lives: list[SegmentLife] = []
-        for file in sorted(self._folder.glob("*.seg")):
-            with file.open("rb") as stream:
-                page = stream.read(PAGE_BYTES)
+        files = sorted(self._folder.glob("*.seg"))
+        with ThreadPoolExecutor(_READ_TOGETHER) as readers:
+            pages = list(readers.map(_first_page, files))
+        for file, page in zip(files, pages, strict=True):
+            self._highest = int(file.stem, 16)
             header = decode_segment_header(page)
             if header is not None and header.state is SegmentState.LIVE:
                 lives.append(SegmentLife(header.number, header.epoch))
@@ -112,26 +117,45 @@ class SegmentRing:
             full, self._full = self._full, []
         return full
 
-    def release(self, life: SegmentLife) -> None:
+    def release(self, life: SegmentLife) -> bool:
         """Use the segment again: nothing of this life is wanted any more, and nothing leads to it.
+
+        Returns:
+            Whether it was this life's to release: a segment that is written to, free or used again stays as it is.
 
         Raises:
             OSError: the disk would not take the mark; the segment stays as it is.
         """
-        file = self._file(life.number)
-        if file.stat().st_size > self._segment_bytes:
-            self._forget_reader(life.number)
-            self._disk.remove(file)
-            return
-        descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+        segment = self._opened(life.number)
+        if segment is None:
+            return False
         try:
-            header = SegmentHeader(life.number, life.epoch, SegmentState.FREE)
-            self._disk.write(descriptor, [encode_segment_header(header)], 0)
-            self._disk.sync(descriptor)
+            if not segment.lives(life):
+                return False
+            if segment.capacity_bytes > self._segment_bytes:
+                self.reopen(life.number)
+                self._disk.remove(segment.file)
+                return True
+            segment.end_life(life)
         finally:
-            os.close(descriptor)
+            segment.close()
         with self._lock:
             self._free.append(life.number)
+        return True
+
+    def is_current(self, life: SegmentLife) -> bool:
+        """Whether the segment still is in this life, as its file says now."""
+        try:
+            with self._file(life.number).open("rb") as stream:
+                header = decode_segment_header(stream.read(PAGE_BYTES))
+        except OSError:
+            return False
+        return header == SegmentHeader(life.number, life.epoch, SegmentState.LIVE)
+
+    @property
+    def segment_bytes(self) -> int:
+        """What a segment reserves."""
+        return self._segment_bytes
 
     @property
     def reusable_bytes(self) -> int:
@@ -181,13 +205,15 @@ class SegmentRing:
         return Segment(self._disk, self._file(number), descriptor, number, max(size, self._segment_bytes))
 
     def _new(self) -> Segment:
-        number = max((int(file.stem, 16) for file in self._folder.glob("*.seg")), default=0) + 1
         while True:
+            with self._lock:
+                self._highest += 1
+                number = self._highest
             try:
                 descriptor = self._disk.create(self._file(number), self._segment_bytes)
                 break
             except FileExistsError:
-                number += 1
+                continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         segment = Segment(self._disk, self._file(number), descriptor, number, self._segment_bytes)
         try:
@@ -229,9 +255,15 @@ class SegmentRing:
         except OSError as error:
             raise CrashConsistency(f"spool segment {number:08x}: {error.strerror}") from None
 
-    def _forget_reader(self, number: int) -> None:
+    def reopen(self, number: int) -> None:
+        """Read it by a new descriptor from now on: its file may be another than before."""
         with self._lock, suppress(KeyError):
             os.close(self._readers.pop(number))
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:08x}.seg"
+
+
+def _first_page(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(PAGE_BYTES)

@@ -20,6 +20,7 @@ from dicom_nodes.spool.record import (
     SegmentHeader,
     SegmentState,
     decode_record_head,
+    decode_segment_header,
     encode_record_head,
     encode_segment_header,
     head_bytes_of,
@@ -72,6 +73,17 @@ class Segment:
     def resume(self, epoch: int, tail: int, records: int) -> None:
         """Go on behind what a walk found."""
         self.epoch, self.tail, self.records = epoch, tail, records
+
+    def lives(self, life: SegmentLife) -> bool:
+        """Whether its header says that it is in this life."""
+        header = decode_segment_header(os.pread(self._descriptor, PAGE_BYTES, 0))
+        return header == SegmentHeader(life.number, life.epoch, SegmentState.LIVE)
+
+    def end_life(self, life: SegmentLife) -> None:
+        """Mark it free, durably; raises OSError."""
+        header = SegmentHeader(life.number, life.epoch, SegmentState.FREE)
+        self._disk.write(self._descriptor, [encode_segment_header(header)], 0)
+        self._disk.sync(self._descriptor)
 
     def reserve(self, end: int) -> None:
         """Have the file reach to `end`, beyond its capacity; raises OSError."""

@@ -8,15 +8,13 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
-
-from blake3 import blake3
+from typing import Any, TypeVar
 
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.part10 import ObjectMeta, file_meta, read_meta
 from dicom_nodes.encoding.walk import DamagedDataSetError, Data
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
-from dicom_nodes.foundation.buffers import Buffer, FileMap
+from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.model.errors import CrashConsistency, OutOfResources
 from dicom_nodes.model.instance import (
@@ -30,17 +28,10 @@ from dicom_nodes.model.instance import (
 from dicom_nodes.spool.disk import Disk
 from dicom_nodes.spool.draft import PieceBuffers, SpoolDraft
 from dicom_nodes.spool.location import Place, SegmentLife, place_of
-from dicom_nodes.spool.record import (
-    PAGE_BYTES,
-    RecordHead,
-    RecordKind,
-    decode_record_head,
-    head_bytes_of,
-    head_room,
-    looks_like_a_head,
-)
+from dicom_nodes.spool.record import PAGE_BYTES, RecordHead, RecordKind, head_room
 from dicom_nodes.spool.ring import FullSegment, SegmentRing
 from dicom_nodes.spool.segment import walk_segment
+from dicom_nodes.spool.stored_record import check_data, head_at, pieces_of, sound_data
 
 DEFAULT_SEGMENT_BYTES = 64 << 20
 _META_BYTES = 2048
@@ -48,8 +39,7 @@ _META_BYTES = 2048
 _MAPPED_FROM_BYTES = 64 << 20
 """A data set from this size on is not read into memory but mapped, if it is longer than a segment, too: then its
 segment has grown and is never written to again, so that a map stays what it was for as long as somebody holds it."""
-_READ_AT_ONCE_BYTES = 1 << 20
-
+Read = TypeVar("Read")
 Spooled = SpooledInstance | QuarantinedInstance
 
 
@@ -135,33 +125,93 @@ class SegmentSpool:
     # -- reading ---------------------------------------------------------------------------------------------------
     def read_data_set(self, location: str) -> Buffer:
         """The data set as received, its digest checked; a read-only memory map where it is long."""
-        try:
-            place = place_of(location)
-            with self._ring.reading(place.life.number) as descriptor:
-                head = _head_at(descriptor, place)
-                data_set = _sound_data(descriptor, place, head, self._mapped_from)
-        except CrashConsistency as error:
-            self._note_damage(location, error)
-            raise
+        data_set = self._read(location, self._sound)
         return memoryview(data_set) if isinstance(data_set, mmap.mmap) else data_set
 
     def read_object(self, location: str) -> tuple[ObjectMeta, Data]:
         """What the object's file meta says, and its data set; raises CrashConsistency."""
-        place = place_of(location)
-        with self._ring.reading(place.life.number) as descriptor:
-            head = _head_at(descriptor, place)
-            return read_meta(head.meta, location), _sound_data(descriptor, place, head, self._mapped_from)
+
+        def both(descriptor: int, place: Place, head: RecordHead) -> tuple[ObjectMeta, Data]:
+            return read_meta(head.meta, location), self._sound(descriptor, place, head)
+
+        return self._read(location, both)
 
     def is_sound(self, location: str) -> bool:
         """Whether the object is there and whole, read from the disk in constant memory; damage is noted."""
         try:
-            place = place_of(location)
-            with self._ring.reading(place.life.number) as descriptor:
-                _check_data(descriptor, place, _head_at(descriptor, place))
-        except CrashConsistency as error:
-            self._note_damage(location, error)
+            self._read(location, check_data)
+        except CrashConsistency:
             return False
         return True
+
+    def scrub(self, location: str, after_piece: Callable[[int], None]) -> bool:
+        """As `is_sound`, from the disk itself, leaving no trace in the system's cache.
+
+        `after_piece` is told what was read: it may wait, and what it raises ends the reading.
+        """
+
+        def checked(descriptor: int, place: Place, head: RecordHead) -> None:
+            start = place.offset + head.head_bytes
+            os.posix_fadvise(descriptor, start, head.data_bytes, os.POSIX_FADV_DONTNEED)
+            try:
+                check_data(descriptor, place, head, after_piece)
+            finally:
+                os.posix_fadvise(descriptor, start, head.data_bytes, os.POSIX_FADV_DONTNEED)
+
+        try:
+            self._read(location, checked)
+        except CrashConsistency:
+            return False
+        self.damaged.discard(location)
+        return True
+
+    def copy_out(self, location: str) -> str:
+        """Write the same record, byte for byte, to a segment that is open; returns where it is durable now.
+
+        Raises:
+            CrashConsistency: it is damaged, and stays where it is.
+            OutOfResources: the disk would not take it.
+        """
+
+        def copied(descriptor: int, place: Place, head: RecordHead) -> Place:
+            check_data(descriptor, place, head)
+            draft = SpoolDraft(self._ring, self._buffers, head.head_bytes)
+            try:
+                for piece in pieces_of(descriptor, place, head):
+                    draft.write(memoryview(piece))
+                if draft.digest != head.digest.hex():
+                    raise CrashConsistency(f"spool object {location}: changes while it is read")
+                return draft.keep(head.kind, head.meta)
+            finally:
+                draft.discard()
+
+        place = self._read(location, copied)
+        self._checkpoint("spool.copied_out")
+        return place.location
+
+    def _read(self, location: str, read: Callable[[int, Place, RecordHead], Read]) -> Read:
+        """What `read` makes of the record there; damage is noted.
+
+        A segment that was let go of meanwhile is no damage; its file may be another since.
+        """
+        place = place_of(location)
+        try:
+            try:
+                return self._read_at(place, read)
+            except CrashConsistency:
+                self._ring.reopen(place.life.number)
+                return self._read_at(place, read)
+        except CrashConsistency as error:
+            if self._ring.is_current(place.life):
+                self._note_damage(location, error)
+            raise
+
+    def _sound(self, descriptor: int, place: Place, head: RecordHead) -> Data:
+        return sound_data(descriptor, place, head, self._mapped_from)
+
+    def _read_at(self, place: Place, read: Callable[[int, Place, RecordHead], Read]) -> Read:
+        with self._ring.reading(place.life.number) as descriptor:
+            return read(descriptor, place, head_at(descriptor, place))
 
     def free_bytes(self) -> int:
         """What can still be written: the disk's free room, and that in segments that are there already."""
@@ -212,7 +262,7 @@ class SegmentSpool:
     def _read_back(self, descriptor: int, place: Place, head: RecordHead) -> Spooled:
         """The object as it was kept; raises CrashConsistency or DamagedDataSetError."""
         meta = read_meta(head.meta, place.location)
-        data_set = _sound_data(descriptor, place, head, self._mapped_from)
+        data_set = self._sound(descriptor, place, head)
         if head.kind is RecordKind.QUARANTINED:
             return _quarantined(meta, head, place)
         header = read_header(data_set, meta.transfer_syntax_uid)
@@ -223,9 +273,21 @@ class SegmentSpool:
         """Segments that became full since the last call."""
         return self._ring.full()
 
-    def release(self, life: SegmentLife) -> None:
-        """Use the segment again; nothing may lead to it any more. Raises OSError."""
-        self._ring.release(life)
+    def release(self, life: SegmentLife) -> bool:
+        """Use the segment again; nothing may lead to it any more.
+
+        Returns:
+            Whether it is not in this life any more; False while somebody writes to it.
+
+        Raises:
+            OSError: the disk would not take the mark; the segment stays as it is.
+        """
+        return not self._ring.is_current(life) or self._ring.release(life)
+
+    @property
+    def segment_bytes(self) -> int:
+        """What a segment takes of the disk."""
+        return self._ring.segment_bytes
 
     def close(self) -> None:
         """Let go of every file; what is kept stays."""
@@ -235,45 +297,6 @@ class SegmentSpool:
         """One damaged object never keeps a node from working: it is counted, and the node's health says so."""
         self.damaged.add(location)
         event_log().error("spool.object_damaged", object=location, exc_info=error)
-
-
-def _head_at(descriptor: int, place: Place) -> RecordHead:
-    page = os.pread(descriptor, PAGE_BYTES, place.offset)
-    if looks_like_a_head(page, place.life.epoch):
-        size = head_bytes_of(page)
-        pages = page if size <= PAGE_BYTES else os.pread(descriptor, size, place.offset)
-        head = decode_record_head(pages, place.life.epoch)
-        if head is not None:
-            return head
-    raise CrashConsistency(f"spool object {place.location}: is not there any more")
-
-
-def _sound_data(descriptor: int, place: Place, head: RecordHead, mapped_from: int) -> Data:
-    """The data set; what is long is checked piece by piece before it is mapped, so it never lies in memory whole."""
-    start = place.offset + head.head_bytes
-    if head.data_bytes >= mapped_from:
-        _check_data(descriptor, place, head)
-        return FileMap(descriptor, head.data_bytes, prot=mmap.PROT_READ, offset=start)
-    data_set = os.pread(descriptor, head.data_bytes, start)
-    if blake3(data_set).digest() != head.digest:
-        raise _not_what_was_kept(place)
-    return data_set
-
-
-def _check_data(descriptor: int, place: Place, head: RecordHead) -> None:
-    hasher, at, end = blake3(), place.offset + head.head_bytes, place.offset + head.head_bytes + head.data_bytes
-    while at < end:
-        piece = os.pread(descriptor, min(_READ_AT_ONCE_BYTES, end - at), at)
-        if not piece:
-            break
-        hasher.update(piece)
-        at += len(piece)
-    if hasher.digest() != head.digest:
-        raise _not_what_was_kept(place)
-
-
-def _not_what_was_kept(place: Place) -> CrashConsistency:
-    return CrashConsistency(f"spool object {place.location}: its content is not what was kept")
 
 
 def _quarantined(meta: ObjectMeta, head: RecordHead, place: Place) -> QuarantinedInstance:

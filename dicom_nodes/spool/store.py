@@ -13,9 +13,11 @@ from dicom_nodes.spool import tables
 from dicom_nodes.spool.announcements import SqlAnnouncements
 from dicom_nodes.spool.catalogue import ARCHIVE_JOB, SqlCatalogue
 from dicom_nodes.spool.commitments import SqlArchiveCommitments, SqlCommitmentRequests
+from dicom_nodes.spool.eviction import SqlEviction
 from dicom_nodes.spool.orders import SqlOrders
 from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.procedure_steps import SqlProcedureSteps, SqlWorklist
+from dicom_nodes.spool.scrubbing import SqlScrubbing
 from dicom_nodes.spool.studies import FollowUps, SqlStudies
 
 
@@ -34,6 +36,8 @@ class NodeStore:
     announcements: SqlAnnouncements
     procedure_steps: SqlProcedureSteps
     worklist: SqlWorklist
+    eviction: SqlEviction
+    scrubbing: SqlScrubbing
 
 
 def open_store(
@@ -70,4 +74,6 @@ def open_store(
         announcements=SqlAnnouncements(database, jobs, outbox, clock),
         procedure_steps=SqlProcedureSteps(database, jobs, outbox, clock),
         worklist=SqlWorklist(database, clock),
+        eviction=SqlEviction(database, clock),
+        scrubbing=SqlScrubbing(database, clock),
     )

@@ -28,7 +28,7 @@ from dicom_nodes.foundation.database import UtcDateTime
 from dicom_nodes.foundation.jobs import job_table
 from dicom_nodes.spool.column_types import ByteText, HexBytes, PackedUid, RowKey, UtcMicroseconds
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -67,6 +67,8 @@ study = Table(
     Column("growing", Boolean, nullable=False, server_default=false()),
     Column("settled_revision", Integer, nullable=False, default=0),
     Column("archived_revision", Integer, nullable=False, default=0),
+    Column("evicted_at", UtcDateTime, comment="when its instances were let go of; NULL: the spool has some"),
+    Index("ix_study_evictable", "evicted_at", "last_arrival"),
     sqlite_autoincrement=True,
 )
 
@@ -142,9 +144,9 @@ instance = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("received_at", UtcMicroseconds, nullable=False),
     Column("archived_at", UtcMicroseconds),
-    Column("epoch", BigInteger, nullable=False),
-    Column("offset", BigInteger, nullable=False),
-    Column("segment", Integer, nullable=False),
+    Column("epoch", BigInteger),
+    Column("offset", BigInteger),
+    Column("segment", Integer, comment="where in the spool; NULL: evicted from it"),
     Column("kind_key", Integer, nullable=False),
     Column("sop_instance_uid", PackedUid, primary_key=True),
     Column("digest", HexBytes, nullable=False),
@@ -181,6 +183,26 @@ whole_segment = Table(
     metadata,
     Column("segment", Integer, primary_key=True, autoincrement=False),
     Column("epoch", BigInteger, nullable=False, comment="the life of which every record is in these tables"),
+    Column("wanted_bytes", BigInteger, nullable=False, comment="what the records take that rows still lead to"),
+)
+
+damaged_object = Table(
+    "damaged_object",
+    metadata,
+    Column("segment", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("noticed_at", UtcDateTime, nullable=False),
+)
+
+scrubbing = Table(
+    "scrubbing",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("begun_at", UtcDateTime, nullable=False, comment="when this pass over the spool began"),
+    Column("segment", Integer, nullable=False, comment="the last object that was looked at"),
+    Column("offset", BigInteger, nullable=False),
+    Column("is_done", Boolean, nullable=False),
 )
 
 revision = Table(
@@ -224,6 +246,7 @@ order = Table(
     Column("seq", BigInteger, nullable=False),
     Column("issued_at", UtcDateTime, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
+    Column("study_instance_uid", String(64), index=True, comment="of the study it is about, if any"),
     Column("body", JSON, nullable=False),
 )
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from dicom_nodes.dimse.outgoing import no_transcoding
 from dicom_nodes.dimse.retrieve_scu import DicomRetrieveScu
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.model.delivery import RetrievedInstance
 from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.spool import tables
 from tests.integration.dimse.node import QUICK, WireNode, bundled, data_set_of, digest, peer, running_node
 from tests.peers import dcmtk
 from tests.peers.processes import free_port
@@ -262,3 +264,25 @@ def test_move_over_several_associations_delivers_everything_once_and_keeps_to_th
     assert answer.ok, answer.output
     assert len(target.received) == len({incoming.sop_instance_uid for incoming in target.received}) == 30
     assert 1 <= len(target.opened) <= 3
+
+
+@pytest.mark.parametrize("evicted", [1, 2])
+def test_an_evicted_instance_is_found_but_its_retrieve_says_that_it_is_missing(node: WireNode, evicted: int) -> None:
+    kept = Kept(node, "CT_small.dcm")
+    meta, data_set = data_set_of(bundled("CT_small.dcm"))
+    other = kept.uid[:-1] + ("1" if kept.uid[-1] != "1" else "2")
+    node.keep(data_set.replace(kept.uid.encode(), other.encode()), str(meta.TransferSyntaxUID))
+    gone = [kept.uid, other][:evicted]
+    instance = tables.instance
+    with node.database.write() as connection:
+        connection.execute(
+            update(instance).where(instance.c.sop_instance_uid.in_(gone)).values(segment=None, epoch=None, offset=None)
+        )
+
+    received, status = fetch(node, kept)
+
+    assert [item.sop_instance_uid for item in received] == [other][: 2 - evicted]
+    assert status == (0xB000 if evicted == 1 else 0xA702)
+    with node.database.read() as connection:
+        assert connection.execute(select(tables.study.c.instance_count)).scalar_one() == 2
+    assert "not in this node's spool any more" in str(node.log.named("get.sub_operation_failed"))
