@@ -103,7 +103,10 @@ class NodeApp:
         archive = _archive(settings, store_scu)
         self.store = open_node_store(settings, clock, archive.name, checkpoint)
         self._spool = SegmentSpool(
-            node.data_dir / "spool", segment_bytes=node.spool_segment_mib << 20, checkpoint=checkpoint
+            node.data_dir / "spool",
+            segment_bytes=node.spool_segment_mib << 20,
+            reserve_bytes=node.disk_reserve_mib << 20,
+            checkpoint=checkpoint,
         )
         associations = OpenAssociations()
         documents = StructuredReports()
@@ -127,7 +130,7 @@ class NodeApp:
                 settings=settings,
                 ingest=self._ingest,
                 query=QueryFlow(queries, self._caught_up),
-                retrieve=RetrieveFlow(queries, self._spool, self._caught_up),
+                retrieve=RetrieveFlow(queries, self._spool, self._caught_up, self.store.catalogue.uncatalogued),
                 move_scu=store_scu,
                 clock=clock,
                 log=event_log(),
@@ -184,6 +187,7 @@ class NodeApp:
             self._say_settled,
             checkpoint,
             node.settle_hold_s,
+            self.store.catalogue.is_uncatalogued,
         )
         self._router = HttpRouterLink(settings.router.url, read_token(settings))
         send_facts = self._send_facts = SendFacts(self.store.outbox, self._router, self.health, clock)
@@ -304,7 +308,9 @@ class NodeApp:
         )
 
     def _vouch_for_full_segments(self) -> None:
-        self._full_segments = self.store.catalogue.vouch_for([*self._full_segments, *self._spool.full()])
+        self.store.catalogue.note_left_aside()
+        self._full_segments += self._spool.full()
+        self._full_segments = self.store.catalogue.vouch_for(self._full_segments)
 
     def _caught_up(self) -> bool:
         """Whether every acknowledged instance can be found by a query, having waited a little for it."""

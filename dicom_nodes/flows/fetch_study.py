@@ -11,7 +11,7 @@ from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.delivery import ApplicationEntity, RetrievedInstance
 from dicom_nodes.model.dimse_status import Status
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable, Refused, Stopping
+from dicom_nodes.model.errors import CannotUnderstand, PeerRefused, PeerUnavailable, Refused, Stopping
 from dicom_nodes.model.instance import Channel, IncomingInstance, Provenance
 
 
@@ -57,7 +57,7 @@ class FetchStudy:
         missing = []
         for entry in manifest.entries:
             stored = self._catalogue.find_instance(entry.sop_instance_uid)
-            if stored is None or (stored.location is None and stored.digest == entry.digest):
+            if stored is None or (stored.digest == entry.digest and not self._ingest.is_here(stored)):
                 missing.append(entry)
             elif stored.digest != entry.digest:
                 raise PeerRefused("this node holds the same SOP Instance UID with other content; a person must decide")
@@ -93,17 +93,22 @@ class FetchStudy:
             )
 
     def _take(self, body: FetchOrder, instance: RetrievedInstance, order_id: str, now: datetime) -> None:
-        known = self._catalogue.find_instance(instance.sop_instance_uid)
-        if known is not None and known.location is not None and known.digest == instance.data_set.digest:
-            return
-        self._ingest(
-            IncomingInstance(
-                sop_class_uid=instance.sop_class_uid,
-                sop_instance_uid=instance.sop_instance_uid,
-                transfer_syntax_uid=instance.transfer_syntax_uid,
-                data_set=instance.data_set,
-                provenance=Provenance(body.study.origin, Channel.FETCHED, body.source.ae_title, now),
-                association_id=f"order {order_id}",
-            ),
-            Issuers(body.study.patient.issuer, body.study.accession_issuer),
+        """Take what the manifest names, with the content that it names; anything else is kept aside and refused.
+
+        Otherwise a wrong copy would stand under a UID that readers trust, and keep the right one out.
+        """
+        incoming = IncomingInstance(
+            sop_class_uid=instance.sop_class_uid,
+            sop_instance_uid=instance.sop_instance_uid,
+            transfer_syntax_uid=instance.transfer_syntax_uid,
+            data_set=instance.data_set,
+            provenance=Provenance(body.study.origin, Channel.FETCHED, body.source.ae_title, now),
+            association_id=f"order {order_id}",
         )
+        expected = {entry.sop_instance_uid: entry.digest for entry in body.manifest.entries}
+        digest = expected.get(instance.sop_instance_uid)
+        if digest is None:
+            self._ingest.keep_aside(incoming, CannotUnderstand("the manifest does not name this instance"))
+        if digest != instance.data_set.digest:
+            self._ingest.keep_aside(incoming, CannotUnderstand("its content is not what the manifest says"))
+        self._ingest(incoming, Issuers(body.study.patient.issuer, body.study.accession_issuer))

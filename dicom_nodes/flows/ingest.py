@@ -5,8 +5,9 @@ Returning means durable. Whatever cannot be taken is quarantined first and refus
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
 
@@ -16,7 +17,7 @@ from dicom_nodes.flows.associations import OpenAssociations
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, Draft, ReportDocuments, Spool, no_checkpoint
 from dicom_nodes.flows.study_claims import StudyClaims
 from dicom_nodes.model.errors import CannotUnderstand, OutOfResources, Refused
-from dicom_nodes.model.instance import Channel, IncomingInstance, InstanceHeader
+from dicom_nodes.model.instance import Channel, IncomingInstance, InstanceHeader, StoredObject
 from dicom_nodes.model.report import IncomingReport
 from dicom_nodes.rules.ingest import KeepAside, Known, judge_header, judge_identity
 from dicom_nodes.rules.ownership import owner_said_by
@@ -33,6 +34,13 @@ class Issuers:
 
     patient_id: str | None
     accession: str | None
+
+
+class _Discarded:
+    """Lets an incoming data set go, whatever became of it."""
+
+    def __init__(self, incoming: IncomingInstance) -> None:
+        self.close = incoming.data_set.discard
 
 
 class Ingest:
@@ -63,13 +71,19 @@ class Ingest:
         Raises:
             Refused: carries the DIMSE status; the bytes are in quarantine unless there was no room for them.
         """
-        try:
+        with self._remembering_refusals(), closing(_Discarded(incoming)):
+            self._check_room()
             self._receive(incoming, issuers)
-        except OutOfResources as refusal:
-            self._refusal = (time.monotonic(), str(refusal))
-            raise
-        finally:
-            incoming.data_set.discard()
+
+    def keep_aside(self, incoming: IncomingInstance, refusal: Refused) -> NoReturn:
+        """Quarantine what was not asked for, or is not what it should be; raises `refusal` once it is durable."""
+        with self._remembering_refusals(), closing(_Discarded(incoming)):
+            self._check_room()
+            self._keep_aside(incoming, None, refusal)
+
+    def is_here(self, stored: StoredObject) -> bool:
+        """Whether a known instance's bytes can be read, and are what was kept."""
+        return stored.location is not None and self._spool.is_sound(stored.location)
 
     def draft(self, *announced: str) -> Draft:
         """Begin to take a data set in: `announced` are the UIDs of its request.
@@ -77,15 +91,19 @@ class Ingest:
         Raises:
             OutOfResources: there is no room; also later, from the draft.
         """
-        try:
-            self._check_room(0)
+        with self._remembering_refusals():
+            self._check_room()
             return self._spool.draft(*announced)
+
+    @contextmanager
+    def _remembering_refusals(self) -> Iterator[None]:
+        try:
+            yield
         except OutOfResources as refusal:
             self._refusal = (time.monotonic(), str(refusal))
             raise
 
     def _receive(self, incoming: IncomingInstance, issuers: Issuers | None) -> None:
-        self._check_room(incoming.data_set.size_bytes)
         header = self._read(incoming)
         mismatch = judge_header(header, incoming.sop_class_uid, incoming.sop_instance_uid)
         if mismatch is not None:
@@ -101,9 +119,11 @@ class Ingest:
         refusal = self._refusal
         return refusal[1] if refusal and time.monotonic() - refusal[0] < _LATELY_S else None
 
-    def _check_room(self, size_bytes: int) -> None:
-        if self._spool.free_bytes() - size_bytes < self._reserve_bytes:
+    def _check_room(self) -> None:
+        if self._spool.free_bytes() < self._reserve_bytes:
             raise OutOfResources("disk reserve reached, try again later")
+        if self._catalogue.is_behind:
+            raise OutOfResources("catalogue is behind, try again")
 
     def _read(self, incoming: IncomingInstance) -> InstanceHeader:
         try:
@@ -116,7 +136,7 @@ class Ingest:
         study, origin = header.study_instance_uid, incoming.provenance.origin
         said = owner_said_by(header, origin)
         with self._only_one_at_a_time(header):
-            existing = self._catalogue.find_instance(header.sop_instance_uid)
+            existing = self._readable(self._catalogue.find_instance(header.sop_instance_uid), incoming.data_set.digest)
             judge = partial(judge_identity, header, incoming.data_set.digest, origin, existing)
             verdict = self._claims.judged(study, said, judge)
             if isinstance(verdict, KeepAside):
@@ -127,6 +147,17 @@ class Ingest:
                 self._keep(incoming, header)
             finally:
                 self._claims.release(study, said)
+
+    def _readable(self, existing: StoredObject | None, digest: str) -> StoredObject | None:
+        """What is known under the UID; without a place where it is the same content and cannot be read any more.
+
+        A repeat is often the only cure for damage, so it is not thrown away for a copy that nobody has looked at.
+        """
+        if existing is None or existing.location is None or existing.digest != digest or self.is_here(existing):
+            return existing
+        if not self._catalogue.lose_place(existing.sop_instance_uid, existing.location):
+            raise OutOfResources("the copy that is here is damaged and not yet catalogued, try again")
+        return replace(existing, location=None)
 
     def _keep(self, incoming: IncomingInstance, header: InstanceHeader) -> None:
         self._associations.touched(incoming.association_id, header.study_instance_uid, incoming.provenance.received_at)
@@ -146,10 +177,11 @@ class Ingest:
                 self._keep_aside(incoming, header.study_instance_uid, refusal)
 
     def _keep_aside(self, incoming: IncomingInstance, study_instance_uid: str | None, refusal: Refused) -> NoReturn:
-        if not self._catalogue.is_quarantined(incoming.sop_instance_uid, incoming.data_set.digest):
+        known_at = self._catalogue.quarantined_at(incoming.sop_instance_uid, incoming.data_set.digest)
+        if known_at is None or not self._spool.is_sound(known_at):
             aside = self._spool.quarantine(incoming, study_instance_uid, str(refusal))
             self._checkpoint("ingest.quarantined")
-            self._catalogue.note_quarantined(aside)
+            self._catalogue.note_quarantined(replace(aside, replaces=known_at is not None))
         raise refusal
 
     def _only_one_at_a_time(self, header: InstanceHeader) -> threading.Lock:

@@ -66,6 +66,9 @@ class Spool(Protocol):
             CrashConsistency: the object is gone or its digest differs from what was kept.
         """
 
+    def is_sound(self, location: str) -> bool:
+        """Whether the object is there and is what was kept; what is not is noted as damage."""
+
     def free_bytes(self) -> int: ...
 
 
@@ -78,7 +81,15 @@ class Catalogue(Protocol):
     def owner_of(self, study_instance_uid: str) -> StudyOwner | None:
         """Whose a known study is, including one noted but not yet committed."""
 
-    def is_quarantined(self, sop_instance_uid: str, digest: str) -> bool: ...
+    def quarantined_at(self, sop_instance_uid: str, digest: str) -> str | None:
+        """Where this content is in quarantine, if it is."""
+
+    def lose_place(self, sop_instance_uid: str, location: str) -> bool:
+        """Lead there no more, for the object cannot be read; False when no row did."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits to be catalogued that no more should be taken in."""
 
     def note_instance(self, spooled: SpooledInstance) -> None:
         """Catalogue it soon, with its archive job; returns before the commit, because the spool is the truth."""

@@ -3,7 +3,7 @@
 Like a query, a retrieve waits until what was acknowledged is catalogued: less than that is never sent as everything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dicom_nodes.flows.ports import CaughtUp
@@ -25,8 +25,16 @@ class RetrieveCatalogue(Protocol):
 class RetrieveFlow:
     """C-MOVE and C-GET without their wire."""
 
-    def __init__(self, catalogue: RetrieveCatalogue, spool: DataSetReader, caught_up: CaughtUp = lambda: True) -> None:
+    def __init__(
+        self,
+        catalogue: RetrieveCatalogue,
+        spool: DataSetReader,
+        caught_up: CaughtUp = lambda: True,
+        uncatalogued: Callable[[], Sequence[StoredObject]] = lambda: (),
+    ) -> None:
+        """`uncatalogued` gives what is kept and what the database will not take: it is sent all the same."""
         self._catalogue, self._spool, self._caught_up = catalogue, spool, caught_up
+        self._uncatalogued = uncatalogued
 
     def resolve(self, query: Query) -> Sequence[OutgoingInstance]:
         """The instances to send; none when nothing matches.
@@ -38,4 +46,5 @@ class RetrieveFlow:
         selection = check_retrieve(query)
         if not self._caught_up():
             raise CannotRetrieve("catalogue is behind, try again")
-        return [outgoing(self._spool, stored) for stored in self._catalogue.select(selection)]
+        selected = [*self._catalogue.select(selection), *filter(selection.holds, self._uncatalogued())]
+        return [outgoing(self._spool, stored) for stored in selected]

@@ -22,7 +22,10 @@ class SettleStudies:
         on_settled: OnSettled,
         checkpoint: Checkpoint = no_checkpoint,
         hold_s: float = 0.0,
+        is_uncatalogued: Callable[[str], bool] = lambda _study: False,
     ) -> None:
+        """`is_uncatalogued` says whether something of a study is kept that no row knows: it is not settled without."""
+        self._is_uncatalogued = is_uncatalogued
         self._store, self._associations, self._quiet_s, self._clock = store, associations, quiet_s, clock
         self._on_settled, self._checkpoint, self._hold_s = on_settled, checkpoint, hold_s
 
@@ -31,7 +34,7 @@ class SettleStudies:
             uid = study.study_instance_uid
             sending, now = self._associations.sending(uid), self._clock()
             verdict = decide(study.last_arrival, sending, self._quiet_s, now, study.announced, self._hold_s)
-            if isinstance(verdict, Settle):
+            if isinstance(verdict, Settle) and not self._is_uncatalogued(uid):
                 revision = self._store.settle(uid)
                 if revision is not None:
                     self._checkpoint("settle.settled")

@@ -129,6 +129,8 @@ class QuarantinedInstance:
     size_bytes: int
     location: str
     """Where the spool keeps it."""
+    replaces: bool = False
+    """Whether the same content was kept before where it can no more be read."""
 
 
 @dataclass(frozen=True, slots=True)

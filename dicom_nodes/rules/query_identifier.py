@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicom_nodes.model.errors import IdentifierMismatch
+from dicom_nodes.model.instance import StoredObject
 from dicom_nodes.model.query import LEVELS, Query, QueryLevel, QueryRoot
 from dicom_nodes.rules.query_matching import Matching, date_range, has_wildcard, is_universal, time_range
 
@@ -92,6 +93,15 @@ class RetrieveSelection:
     study_instance_uids: tuple[str, ...] = ()
     series_instance_uids: tuple[str, ...] = ()
     sop_instance_uids: tuple[str, ...] = ()
+
+    def holds(self, stored: StoredObject) -> bool:
+        """Whether the UIDs select an object that the catalogue does not know; a patient id alone never does."""
+        chosen = (
+            (self.study_instance_uids, stored.study_instance_uid),
+            (self.series_instance_uids, stored.series_instance_uid),
+            (self.sop_instance_uids, stored.sop_instance_uid),
+        )
+        return any(uids for uids, _ in chosen) and all(not uids or uid in uids for uids, uid in chosen)
 
 
 def check_query(query: Query) -> CheckedQuery:

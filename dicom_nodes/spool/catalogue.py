@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from dicom_nodes.contract import InstanceQuarantined
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
+from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.foundation.jobs import JobQueue
 from dicom_nodes.model.instance import QuarantinedInstance, SpooledInstance, StoredObject, quarantine_id_of
 from dicom_nodes.model.study import StudyOwner, StudyRecord
@@ -39,11 +40,11 @@ from dicom_nodes.spool.instances import (
     stored_object_of,
     stored_objects,
 )
-from dicom_nodes.spool.location import SegmentLife
+from dicom_nodes.spool.location import Place, SegmentLife, place_of
 from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.point_lookups import PointLookups
 from dicom_nodes.spool.ring import FullSegment
-from dicom_nodes.spool.wanted import SurplusRecords, wanted_bytes
+from dicom_nodes.spool.wanted import SurplusRecords, in_life, recount, wanted_bytes
 
 ARCHIVE_JOB = "archive"
 _CATCH_UP_S = 5.0
@@ -57,6 +58,8 @@ class Recoverable(Protocol):
     def unlisted(
         self, is_whole: Callable[[SegmentLife], bool], listed: Callable[[SegmentLife], Collection[int]]
     ) -> Iterator[SpooledInstance | QuarantinedInstance]: ...
+
+    def lost_lives(self, known: Collection[SegmentLife]) -> list[SegmentLife]: ...
 
 
 class SqlCatalogue:
@@ -73,6 +76,7 @@ class SqlCatalogue:
         self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
         self._checkpoint = checkpoint
         self._surplus = SurplusRecords()
+        self._aside_to_note: list[QuarantinedInstance] = []
         self.committer = Committer(self._commit)
         lookups = PointLookups(database.engine)
         database.before_dispose(lookups.close)
@@ -90,14 +94,38 @@ class SqlCatalogue:
         for spooled in spool.unlisted(self._vouched_for().__contains__, self._listed):
             found += 1
             if isinstance(spooled, QuarantinedInstance):
-                self.note_quarantined(spooled)
+                self._aside_to_note.append(spooled)
             else:
                 batch.append(spooled)
             if len(batch) == BATCH:
                 self.committer.commit_now(batch)
                 batch = []
         self.committer.commit_now(batch)
+        self.note_left_aside()
+        spool.lost_lives(self._led_to())
         return found
+
+    def note_left_aside(self) -> None:
+        """Note the quarantined objects that a start found; what the database will not take now is tried again."""
+        left, self._aside_to_note = self._aside_to_note, []
+        for aside in left:
+            try:
+                self.note_quarantined(aside)
+            except Exception as error:  # noqa: BLE001 - recorded, kept and tried again; its segment is not vouched for
+                event_log().error("catalogue.quarantine_failed", exc_info=error)
+                self._aside_to_note.append(aside)
+
+    def _led_to(self) -> list[SegmentLife]:
+        """Every life in which the tables know an object."""
+        with self._database.read() as connection:
+            lives = {
+                SegmentLife(segment, epoch)
+                for table in (tables.instance, tables.quarantine)
+                for segment, epoch in connection.execute(
+                    select(table.c.segment, table.c.epoch).where(table.c.segment.is_not(None)).distinct()
+                ).tuples()
+            }
+        return sorted(lives)
 
     def _vouched_for(self) -> frozenset[SegmentLife]:
         """The lives of which every record is known to be in the tables; read at once, for there may be thousands."""
@@ -124,7 +152,7 @@ class SqlCatalogue:
         """
         lacking = []
         for segment in full:
-            if len(self._surplus.of(segment.life) | self._listed(segment.life)) < segment.records:
+            if not segment.offsets <= self._surplus.of(segment.life) | self._listed(segment.life):
                 lacking.append(segment)
                 continue
             with self._database.write() as connection:
@@ -151,8 +179,33 @@ class SqlCatalogue:
         noted = self.committer.owner_of(study_instance_uid)
         return merged_owner(owner_in(self._owner_by_uid(study_instance_uid)), noted)
 
-    def is_quarantined(self, sop_instance_uid: str, digest: str) -> bool:
-        return self._quarantined_by_id(quarantine_id_of(sop_instance_uid, digest)) is not None
+    def quarantined_at(self, sop_instance_uid: str, digest: str) -> str | None:
+        found = self._quarantined_by_id(quarantine_id_of(sop_instance_uid, digest))
+        return None if found is None else Place(SegmentLife(found[0], found[1]), found[2]).location
+
+    def lose_place(self, sop_instance_uid: str, location: str) -> bool:
+        """The object there cannot be read any more: its instance stays known, and may be taken in again."""
+        place = place_of(location)
+        row, nowhere = tables.instance.c, {"segment": None, "epoch": None, "offset": None}
+        with self._database.write() as connection:
+            here = in_life(tables.instance, place.life) & (row.offset == place.offset)
+            lost = connection.execute(
+                update(tables.instance).where(row.sop_instance_uid == sop_instance_uid, here).values(nowhere)
+            )
+            recount(connection, place.life)
+        return lost.rowcount == 1
+
+    @property
+    def is_behind(self) -> bool:
+        return self.committer.is_behind
+
+    def uncatalogued(self) -> list[StoredObject]:
+        """What is kept, acknowledged, and in no row, because the database will not take it."""
+        return [_stored(spooled) for spooled in self.committer.set_aside_instances()]
+
+    def is_uncatalogued(self, study_instance_uid: str) -> bool:
+        """Whether something of the study is so."""
+        return any(stored.study_instance_uid == study_instance_uid for stored in self.uncatalogued())
 
     def note_instance(self, spooled: SpooledInstance) -> None:
         self.committer.note(spooled)
@@ -165,8 +218,7 @@ class SqlCatalogue:
                 select(place.segment, place.epoch, place.offset).where(place.quarantine_id == quarantined.quarantine_id)
             ).first()
             if known is not None:
-                if location_in(known) != quarantined.location:
-                    self.note_surplus(quarantined.location)
+                self._note_again(connection, quarantined, str(location_in(known)))
                 return
             connection.execute(
                 insert(tables.quarantine).values(
@@ -194,6 +246,18 @@ class SqlCatalogue:
                     sending_ae_title=quarantined.provenance.sending_ae_title,
                 ),
             )
+
+    def _note_again(self, connection: Connection, quarantined: QuarantinedInstance, known_at: str) -> None:
+        """The same content in another place: it counts where the first can no more be read, otherwise nothing does."""
+        if known_at == quarantined.location:
+            return
+        if not quarantined.replaces:
+            self.note_surplus(quarantined.location)
+            return
+        row = tables.quarantine.c
+        new = update(tables.quarantine).where(row.quarantine_id == quarantined.quarantine_id)
+        connection.execute(new.values(**place_columns(quarantined.location)))
+        recount(connection, place_of(known_at).life)
 
     def quarantined_count(self) -> int:
         with self._database.read() as connection:

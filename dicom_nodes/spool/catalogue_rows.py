@@ -19,7 +19,7 @@ OWNER_BY_STUDY_UID = select(
     _STUDY.origin, _STUDY.patient_id_issuer, _STUDY.patient_id, _STUDY.nhs_number, _STUDY.birth_date,
     _STUDY.patient_name_folded,
 ).where(_STUDY.study_instance_uid == bindparam("key"))  # fmt: skip
-QUARANTINED_BY_ID = select(tables.quarantine.c.quarantine_id).where(
+QUARANTINED_BY_ID = select(tables.quarantine.c.segment, tables.quarantine.c.epoch, tables.quarantine.c.offset).where(
     tables.quarantine.c.quarantine_id == bindparam("key")
 )
 _FILLABLE = (

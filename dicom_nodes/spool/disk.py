@@ -6,6 +6,7 @@ have dropped them and would then report success.
 
 import ctypes
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -68,6 +69,14 @@ class Disk:
         at = os.fstat(descriptor).st_size
         if size_bytes > at:
             os.posix_fallocate(descriptor, at, size_bytes - at)
+
+    def shrink(self, descriptor: int, size_bytes: int) -> None:
+        """Cut the file there."""
+        os.ftruncate(descriptor, size_bytes)
+
+    def free_bytes(self, folder: Path) -> int:
+        """What the file system has left."""
+        return shutil.disk_usage(folder).free
 
     def remove(self, file: Path) -> None:
         """Take the file away; it may come back after a power cut, which does no harm to a released segment."""

@@ -159,7 +159,7 @@ class SpoolDraft:
             segment = self._segment = self._ring.lease(needed)
         elif segment.left_bytes < needed and self._written_bytes < _MOVED_BELOW_BYTES:
             segment = self._moved(segment, needed)
-        segment.reserve(segment.tail + needed)
+        self._ring.lengthen(segment, segment.tail + needed)
         return segment
 
     def _moved(self, full: Segment, needed_bytes: int) -> Segment:

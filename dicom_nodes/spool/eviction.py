@@ -19,7 +19,7 @@ from dicom_nodes.spool import tables
 from dicom_nodes.spool.instances import place_columns, stored_instance
 from dicom_nodes.spool.location import Place, SegmentLife, place_of
 from dicom_nodes.spool.service_tables import archive_commitment
-from dicom_nodes.spool.wanted import PLACED, in_life, wanted_bytes
+from dicom_nodes.spool.wanted import PLACED, in_life, recount
 
 _STUDIES_AT_ONCE = 200
 _ROWS = stored_instance
@@ -71,7 +71,7 @@ class SqlEviction:
             )
             connection.execute(update(study).where(here).values(evicted_at=self._clock()))
             for segment, epoch in lives:
-                _recount(connection, SegmentLife(segment, epoch))
+                recount(connection, SegmentLife(segment, epoch))
         return now.size_bytes
 
     # -- segments --------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class SqlEviction:
                 )
                 if not moved:
                     needless.append(new)
-            _recount(connection, life)
+            recount(connection, life)
         return needless
 
     def is_unwanted(self, life: SegmentLife) -> bool:
@@ -114,7 +114,7 @@ class SqlEviction:
         table = tables.whole_segment
         with self._database.write() as connection:
             vouched = connection.execute(select(table.c.segment).where(_is(life)).with_for_update()).first()
-            return vouched is not None and _recount(connection, life) == 0
+            return vouched is not None and recount(connection, life) == 0
 
     def forget(self, life: SegmentLife) -> None:
         """It was released."""
@@ -137,12 +137,6 @@ class SqlEviction:
 def _is(life: SegmentLife) -> ColumnElement[bool]:
     table = tables.whole_segment.c
     return (table.segment == life.number) & (table.epoch == life.epoch)
-
-
-def _recount(connection: Connection, life: SegmentLife) -> int:
-    wanted = wanted_bytes(connection, life)
-    connection.execute(update(tables.whole_segment).where(_is(life)).values(wanted_bytes=wanted))
-    return wanted
 
 
 def _described(connection: Connection, rows: Sequence[Row[tuple[datetime, str, bool]]]) -> list[StudyInSpool]:

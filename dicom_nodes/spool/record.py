@@ -128,6 +128,14 @@ def looks_like_a_head(page: bytes, epoch: int) -> bool:
     return page[:8] == _RECORD_MAGIC and page[8:16] == struct.pack("<Q", epoch)
 
 
+def epoch_claimed(page: bytes) -> int | None:
+    """The epoch of the record that begins on this page and has a sound head of one page; None where none does."""
+    if len(page) < PAGE_BYTES or page[:8] != _RECORD_MAGIC:
+        return None
+    epoch = int.from_bytes(page[8:16], "little")
+    return epoch if decode_record_head(page, epoch) is not None else None
+
+
 def head_bytes_of(page: bytes) -> int:
     """How long the head that begins on this page says it is; ask only what `looks_like_a_head`."""
     return int(_RECORD.unpack_from(page)[4]) * PAGE_BYTES

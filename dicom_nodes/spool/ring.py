@@ -5,6 +5,7 @@ processes may share the folder: a segment that is open for writing is locked (fl
 A segment that grew beyond its size is removed rather than used again, so a memory map of a large object stays whole.
 """
 
+import errno
 import fcntl
 import os
 import threading
@@ -24,6 +25,7 @@ from dicom_nodes.spool.record import (
     SegmentHeader,
     SegmentState,
     decode_segment_header,
+    epoch_claimed,
 )
 from dicom_nodes.spool.segment import Segment
 
@@ -36,18 +38,21 @@ _READ_TOGETHER = 16
 
 @dataclass(frozen=True, slots=True)
 class FullSegment:
-    """A segment of this process that takes no more; `records` is how many its life holds."""
+    """A segment of this process that takes no more; `offsets` is where the records of its life begin."""
 
     life: SegmentLife
-    records: int
+    offsets: frozenset[int]
 
 
 class SegmentRing:
     """All segments in a folder; safe for several threads."""
 
-    def __init__(self, folder: Path, segment_bytes: int, disk: Disk) -> None:
-        """`segment_bytes` is what a new segment reserves; whole pages."""
+    def __init__(self, folder: Path, segment_bytes: int, disk: Disk, reserve_bytes: int = 0) -> None:
+        """`segment_bytes` is what a new segment takes, whole pages; none is made or lengthened where that would leave
+        less than `reserve_bytes` of the disk free.
+        """
         self._folder, self._segment_bytes, self._disk = folder, segment_bytes, disk
+        self._reserve_bytes = reserve_bytes
         self._lock = threading.Lock()
         self._open: list[Segment] = []
         self._full: list[FullSegment] = []
@@ -58,12 +63,14 @@ class SegmentRing:
         for place in (folder.parent, folder.parent.parent):
             disk.sync_folder(place)
 
-    def open(self) -> list[SegmentLife]:
-        """Look at every segment once; returns the lives that may hold objects, the rest is free.
+    def open(self) -> tuple[list[SegmentLife], list[str]]:
+        """Look at every segment once: (the lives that may hold objects, names of damaged headers); the rest is free.
 
-        A header that cannot be read is told, and its segment is left alone: objects in it are still found by location.
+        Where a header cannot be read the first record tells whose life it is; where that cannot either, the segment is
+        left alone, and objects in it are still found by location.
         """
         lives: list[SegmentLife] = []
+        damaged: list[str] = []
         files = sorted(self._folder.glob("*.seg"))
         with ThreadPoolExecutor(_READ_TOGETHER) as readers:
             pages = list(readers.map(_first_page, files))
@@ -76,7 +83,11 @@ class SegmentRing:
                 self._free.append(int(file.stem, 16))
             else:
                 event_log().error("spool.segment_header_damaged", segment=file.stem)
-        return lives
+                damaged.append(file.stem)
+                epoch = _epoch_of_first_record(file)
+                if epoch is not None:
+                    lives.append(SegmentLife(int(file.stem, 16), epoch))
+        return lives, damaged
 
     # -- writing ---------------------------------------------------------------------------------------------------
     def lease(self, room_bytes: int) -> Segment:
@@ -93,23 +104,46 @@ class SegmentRing:
                 segment = self._claimed(self._free.pop())
                 if segment is not None:
                     return segment
+        self._require_room(self._segment_bytes)
         return self._new()
+
+    def lengthen(self, segment: Segment, end: int) -> None:
+        """Have a leased segment reach to `end`; raises OSError."""
+        if end > segment.capacity_bytes:
+            self._require_room(end - segment.capacity_bytes)
+            segment.reserve(end)
+
+    def _require_room(self, size_bytes: int) -> None:
+        if self._reserve_bytes and self._disk.free_bytes(self._folder) - size_bytes < self._reserve_bytes:
+            raise OSError(errno.ENOSPC, "disk reserve reached")
 
     def give_back(self, segment: Segment, *, is_full: bool = False) -> None:
         """The caller is done with it, for now; or for this life, where it is full."""
+        if segment.capacity_bytes > self._segment_bytes >= segment.tail:
+            with suppress(OSError):
+                segment.shrink(self._segment_bytes)
         with self._lock:
             if is_full or segment.is_condemned or segment.left_bytes < _FULL_BELOW_BYTES:
                 self._seal(segment)
             else:
                 self._open.append(segment)
 
-    def resume(self, life: SegmentLife, tail: int, records: int, *, is_full: bool) -> None:
-        """Write on behind what a walk found in it, unless it is to count as full."""
+    def resume(
+        self,
+        life: SegmentLife,
+        tail: int,
+        sequence: int,
+        offsets: frozenset[int],
+        *,
+        may_be_written: bool,
+        may_be_vouched_for: bool,
+    ) -> None:
+        """Write on behind what a walk found in it, where it may be written to; otherwise it is full."""
         segment = self._opened(life.number)
         if segment is None:
             return
-        segment.resume(life.epoch, tail, records)
-        self.give_back(segment, is_full=is_full)
+        segment.resume(life.epoch, tail, sequence, offsets, may_be_vouched_for=may_be_vouched_for)
+        self.give_back(segment, is_full=not may_be_written)
 
     def full(self) -> list[FullSegment]:
         """Segments that became full since the last call."""
@@ -174,20 +208,24 @@ class SegmentRing:
             self._readers.clear()
 
     def _seal(self, segment: Segment) -> None:
-        self._full.append(FullSegment(segment.life, segment.records))
+        if segment.may_be_vouched_for:
+            self._full.append(FullSegment(segment.life, frozenset(segment.offsets)))
         segment.close()
 
     def _claimed(self, number: int) -> Segment | None:
-        """Begin a new life of a free segment; None when it is not to be had. Raises OSError, and it stays free."""
-        segment = self._opened(number)
+        """Begin a new life of a free segment; None when it is not to be had, or will not be written to."""
+        try:
+            segment = self._opened(number)
+        except OSError:
+            segment = None
         if segment is None:
             return None
         try:
             segment.begin_life()
-        except OSError:
+        except OSError as error:
+            event_log().error("spool.segment_refused", segment=f"{number:08x}", exc_info=error)
             segment.close()
-            self._free.append(number)
-            raise
+            return None
         return segment
 
     def _opened(self, number: int) -> Segment | None:
@@ -265,5 +303,18 @@ class SegmentRing:
 
 
 def _first_page(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return stream.read(PAGE_BYTES)
+    """The header's page; something that is none where the disk will not give it."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(PAGE_BYTES)
+    except OSError:
+        return b"?"
+
+
+def _epoch_of_first_record(file: Path) -> int | None:
+    try:
+        with file.open("rb") as stream:
+            stream.seek(PAGE_BYTES)
+            return epoch_claimed(stream.read(PAGE_BYTES))
+    except OSError:
+        return None

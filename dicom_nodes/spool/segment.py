@@ -6,7 +6,7 @@ and given up is overwritten by the next. After a failed sync the segment is neve
 
 import mmap
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,11 @@ class Segment:
         self._step_bytes = min(capacity_bytes, _GROWN_BY_BYTES)
         self.epoch = 0
         self.tail = PAGE_BYTES
-        self.records = 0
+        self.sequence = 0
+        self.offsets: set[int] = set()
+        """Where the records of this life begin, as far as they are sound."""
+        self.may_be_vouched_for = True
+        """False where a walk found damage: the next start must find it again."""
         self.is_condemned = False
 
     @property
@@ -66,13 +70,17 @@ class Segment:
 
     def begin_life(self) -> None:
         """Give the segment a new epoch; durable with its first record."""
-        self.epoch, self.tail, self.records = new_epoch(), PAGE_BYTES, 0
+        self.epoch, self.tail, self.sequence = new_epoch(), PAGE_BYTES, 0
+        self.offsets, self.may_be_vouched_for = set(), True
         header = SegmentHeader(self.number, self.epoch, SegmentState.LIVE)
         self._disk.write(self._descriptor, [encode_segment_header(header)], 0)
 
-    def resume(self, epoch: int, tail: int, records: int) -> None:
+    def resume(
+        self, epoch: int, tail: int, sequence: int, offsets: Collection[int], *, may_be_vouched_for: bool
+    ) -> None:
         """Go on behind what a walk found."""
-        self.epoch, self.tail, self.records = epoch, tail, records
+        self.epoch, self.tail, self.sequence = epoch, tail, sequence
+        self.offsets, self.may_be_vouched_for = set(offsets), may_be_vouched_for
 
     def lives(self, life: SegmentLife) -> bool:
         """Whether its header says that it is in this life."""
@@ -91,6 +99,12 @@ class Segment:
             grown = -(-end // self._step_bytes) * self._step_bytes
             self._disk.extend(self._descriptor, grown)
             self.capacity_bytes = grown
+
+    def shrink(self, size_bytes: int) -> None:
+        """Give room back that was reserved beyond `size_bytes` and holds no record; raises OSError."""
+        if self.capacity_bytes > size_bytes >= self.tail:
+            self._disk.shrink(self._descriptor, size_bytes)
+            self.capacity_bytes = size_bytes
 
     def write(self, buffers: Sequence[Buffer], offset: int, size_bytes: int) -> None:
         """Write part of a record that is not yet one, and start it on its way; raises OSError."""
@@ -117,7 +131,7 @@ class Segment:
             OSError: there is no such record, and after a failed sync nothing more is written here.
         """
         offset = self.tail
-        head = RecordHead(self.epoch, self.records, kind, head_bytes, data_bytes, digest, meta)
+        head = RecordHead(self.epoch, self.sequence, kind, head_bytes, data_bytes, digest, meta)
         self._write_whole(offset, head, rest)
         try:
             self._disk.sync(self._descriptor)
@@ -125,7 +139,8 @@ class Segment:
             self._condemn(offset)
             raise
         self.tail += head.record_bytes
-        self.records += 1
+        self.sequence += 1
+        self.offsets.add(offset)
         return offset
 
     def _write_whole(self, offset: int, head: RecordHead, rest: Sequence[Buffer]) -> None:
@@ -162,7 +177,11 @@ def walk_segment(descriptor: int, epoch: int) -> Iterator[WalkedRecord]:
     end = os.fstat(descriptor).st_size
     offset = PAGE_BYTES
     while offset + PAGE_BYTES <= end:
-        page = os.pread(descriptor, PAGE_BYTES, offset)
+        page = _readable(descriptor, PAGE_BYTES, offset)
+        if page is None:
+            yield WalkedRecord(offset, None)
+            offset += PAGE_BYTES
+            continue
         if not looks_like_a_head(page, epoch):
             offset = _next_head(descriptor, epoch, offset, end)
             continue
@@ -175,13 +194,23 @@ def walk_segment(descriptor: int, epoch: int) -> Iterator[WalkedRecord]:
 
 def _whole_head(descriptor: int, page: bytes, offset: int) -> bytes:
     size = head_bytes_of(page)
-    return page if size <= PAGE_BYTES else os.pread(descriptor, size, offset)
+    return page if size <= PAGE_BYTES else _readable(descriptor, size, offset) or page
+
+
+def _readable(descriptor: int, size_bytes: int, offset: int) -> bytes | None:
+    """What stands there; None where the disk will not give it."""
+    try:
+        return os.pread(descriptor, size_bytes, offset)
+    except OSError:
+        return None
 
 
 def _next_head(descriptor: int, epoch: int, offset: int, end: int) -> int:
     """The next page that claims to begin a record of this life; `end` when there is none."""
     while offset < end:
-        block = os.pread(descriptor, _BLOCK_BYTES, offset)
+        block = _readable(descriptor, _BLOCK_BYTES, offset) or _readable(descriptor, PAGE_BYTES, offset)
+        if block is None:
+            return offset  # the walk says so of this page, and goes on behind it
         for at in range(0, len(block), PAGE_BYTES):
             if looks_like_a_head(block[at : at + 16], epoch):
                 return offset + at

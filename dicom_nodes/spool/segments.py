@@ -25,6 +25,7 @@ from dicom_nodes.model.instance import (
     SpooledInstance,
     quarantine_id_of,
 )
+from dicom_nodes.rules.ingest import is_uid
 from dicom_nodes.spool.disk import Disk
 from dicom_nodes.spool.draft import PieceBuffers, SpoolDraft
 from dicom_nodes.spool.location import Place, SegmentLife, place_of
@@ -52,14 +53,15 @@ class SegmentSpool:
         *,
         segment_bytes: int = DEFAULT_SEGMENT_BYTES,
         disk: Disk | None = None,
+        reserve_bytes: int = 0,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
-        self._folder, self._checkpoint = folder, checkpoint
+        self._folder, self._checkpoint, self._reserve_bytes = folder, checkpoint, reserve_bytes
         self._mapped_from = max(_MAPPED_FROM_BYTES, segment_bytes)
-        self._ring = SegmentRing(folder / "segments", segment_bytes, disk or Disk())
+        self._ring = SegmentRing(folder / "segments", segment_bytes, disk or Disk(), reserve_bytes)
         self._buffers = PieceBuffers()
-        self._found = self._ring.open()
-        self.damaged: set[str] = set()
+        self._found, unreadable = self._ring.open()
+        self.damaged: set[str] = set(unreadable)
         """Places of objects that could not be read back; they stay where they are for a person to look at."""
 
     # -- taking in -------------------------------------------------------------------------------------------------
@@ -83,7 +85,8 @@ class SegmentSpool:
         self, incoming: IncomingInstance, study_instance_uid: str | None, reason: str
     ) -> QuarantinedInstance:
         """Make it durable aside. The same bytes under the same UID always get the same id."""
-        notes = {"reason": reason, "study_instance_uid": study_instance_uid}
+        study = study_instance_uid if study_instance_uid and is_uid(study_instance_uid) else None
+        notes = {"reason": reason, "study_instance_uid": study}
         draft = incoming.data_set
         size_bytes, digest = draft.size_bytes, draft.digest
         place = self._keep(draft, RecordKind.QUARANTINED, self._meta(incoming, notes))
@@ -211,11 +214,27 @@ class SegmentSpool:
 
     def _read_at(self, place: Place, read: Callable[[int, Place, RecordHead], Read]) -> Read:
         with self._ring.reading(place.life.number) as descriptor:
-            return read(descriptor, place, head_at(descriptor, place))
+            try:
+                return read(descriptor, place, head_at(descriptor, place))
+            except OSError as error:
+                raise CrashConsistency(f"spool object {place.location}: {error.strerror}") from None
 
     def free_bytes(self) -> int:
-        """What can still be written: the disk's free room, and that in segments that are there already."""
-        return shutil.disk_usage(self._folder).free + self._ring.reusable_bytes
+        """What can still be written: the disk's free room, and that in segments that are there already.
+
+        Nothing where so little of the disk itself is free that the database beside us could not grow either.
+        """
+        free = shutil.disk_usage(self._folder).free
+        return 0 if free < self._reserve_bytes // 4 else free + self._ring.reusable_bytes
+
+    def lost_lives(self, known: Collection[SegmentLife]) -> list[SegmentLife]:
+        """Which of the lives that the catalogue leads to are not on the disk any more; each is noted as damage."""
+        lost = [life for life in known if not self._ring.is_current(life)]
+        for life in lost:
+            self._note_damage(
+                Place(life, 0).location, CrashConsistency(f"spool segment {life.number:08x} is not there")
+            )
+        return lost
 
     # -- after a start ---------------------------------------------------------------------------------------------
     def unlisted(
@@ -232,32 +251,38 @@ class SegmentSpool:
                 yield from self._walked(life, listed(life))
 
     def _walked(self, life: SegmentLife, listed: Collection[int]) -> Iterator[Spooled]:
-        """A record that is not what its head says, with no other behind it, was being written when the power went; it
-        was never acknowledged. Any other was, and is damage.
+        """What the catalogue does not list in this life, as it was kept.
+
+        A record that is not what its head says, with no other behind it, was being written when the power went; it
+        was never acknowledged. Any other was, and is damage; so is a gap in the sequence of records, which is all that
+        a lost head leaves behind. A segment with damage is never written on, and never vouched for.
         """
-        tail, records, is_torn = PAGE_BYTES, 0, False
-        doubtful: tuple[str, Exception] | None = None
+        walk = _Walk(life)
         with self._ring.reading(life.number) as descriptor:
             for found in walk_segment(descriptor, life.epoch):
                 place = Place(life, found.offset)
                 if found.head is None:
-                    is_torn = True
+                    walk.is_doubtful = True
                     event_log().warning("spool.head_damaged", object=place.location)
                     continue
-                if doubtful is not None:
-                    self._note_damage(*doubtful)
-                    doubtful = None
-                tail, records = found.offset + found.head.record_bytes, records + 1
+                for location, error in walk.came_upon(found.offset, found.head):
+                    self._note_damage(location, error)
                 if found.offset in listed:
                     continue
                 try:
                     yield self._read_back(descriptor, place, found.head)
-                except (CrashConsistency, DamagedDataSetError) as error:
-                    is_torn, records = True, records - 1
-                    doubtful = (place.location, error)
-        if doubtful is not None:
-            event_log().warning("spool.unfinished_record", object=doubtful[0], exc_info=doubtful[1])
-        self._ring.resume(life, tail, records, is_full=is_torn)
+                except (CrashConsistency, DamagedDataSetError, OSError) as error:
+                    walk.could_not_read(place, error)
+        if walk.unfinished is not None:
+            event_log().warning("spool.unfinished_record", object=walk.unfinished[0], exc_info=walk.unfinished[1])
+        self._ring.resume(
+            life,
+            walk.tail,
+            walk.sequence,
+            frozenset(walk.offsets),
+            may_be_written=not walk.is_doubtful,
+            may_be_vouched_for=not walk.has_damage,
+        )
 
     def _read_back(self, descriptor: int, place: Place, head: RecordHead) -> Spooled:
         """The object as it was kept; raises CrashConsistency or DamagedDataSetError."""
@@ -297,6 +322,37 @@ class SegmentSpool:
         """One damaged object never keeps a node from working: it is counted, and the node's health says so."""
         self.damaged.add(location)
         event_log().error("spool.object_damaged", object=location, exc_info=error)
+
+
+class _Walk:
+    """What a walk through one life has come upon so far."""
+
+    def __init__(self, life: SegmentLife) -> None:
+        self._life = life
+        self.tail, self.sequence = PAGE_BYTES, 0
+        self.offsets: list[int] = []
+        self.unfinished: tuple[str, Exception] | None = None
+        self.is_doubtful = self.has_damage = False
+
+    def came_upon(self, offset: int, head: RecordHead) -> list[tuple[str, Exception]]:
+        """A sound head: returns what is damaged before it."""
+        damage = [] if self.unfinished is None else [self.unfinished]
+        self.unfinished = None
+        if head.sequence != self.sequence:
+            gap = Place(self._life, self.tail).location
+            damage.append(
+                (gap, CrashConsistency(f"spool object {gap}: {head.sequence - self.sequence} heads are lost"))
+            )
+        self.tail, self.sequence = offset + head.record_bytes, head.sequence + 1
+        self.offsets.append(offset)
+        self.has_damage = self.has_damage or bool(damage)
+        self.is_doubtful = self.is_doubtful or bool(damage)
+        return damage
+
+    def could_not_read(self, place: Place, error: Exception) -> None:
+        self.is_doubtful = True
+        self.offsets.remove(place.offset)
+        self.unfinished = (place.location, error)
 
 
 def _quarantined(meta: ObjectMeta, head: RecordHead, place: Place) -> QuarantinedInstance:

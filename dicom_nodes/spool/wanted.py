@@ -2,7 +2,7 @@
 
 import threading
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Table, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Table, func, select, update
 
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.location import SegmentLife, place_of
@@ -27,6 +27,14 @@ def wanted_bytes(connection: Connection, life: SegmentLife) -> int:
         )
         for table in PLACED
     )
+
+
+def recount(connection: Connection, life: SegmentLife) -> int:
+    """Write down again what of this life is wanted, in the transaction that changed it; returns it."""
+    here = (tables.whole_segment.c.segment == life.number) & (tables.whole_segment.c.epoch == life.epoch)
+    wanted = wanted_bytes(connection, life)
+    connection.execute(update(tables.whole_segment).where(here).values(wanted_bytes=wanted))
+    return wanted
 
 
 def footprint_of(table: Table) -> ColumnElement[int]:
