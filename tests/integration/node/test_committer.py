@@ -154,3 +154,52 @@ def test_what_passes_by_itself_is_told_from_what_does_not(tmp_path: Path) -> Non
     assert is_temporary(locked)
     assert not is_temporary(refused)
     assert not is_temporary(ValueError())
+
+
+def test_what_was_set_aside_is_tried_again_while_images_keep_coming(
+    database: Database, committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicom_nodes.spool.committer._SET_ASIDE_RETRY_S", 0.05)
+    database.refuses = {"1.2.3.1"}
+    committer.note(spooled(1))
+    wait_until(lambda: committer.set_aside == 1, "it is set aside")
+    database.refuses = set()
+    numbers = iter(range(2, 100_000))
+
+    def taken_meanwhile() -> bool:
+        committer.note(spooled(next(numbers)))
+        return "1.2.3.1" in database.rows
+
+    wait_until(taken_meanwhile, "it is committed between the others")
+
+
+def test_a_busy_database_at_start_is_waited_out(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicom_nodes.spool.committer._AWAY_PAUSE_S", 0.01)
+    committer, really_commit, failures = Committer(database.commit), database.commit, iter(range(3))
+
+    def busy(batch: Sequence[SpooledInstance]) -> None:
+        database.away = next(failures, None) is not None
+        really_commit(batch)
+
+    committer._commit = busy
+    committer.commit_now([spooled(1), spooled(2)])
+    assert (database.rows, committer.set_aside) == (["1.2.3.1", "1.2.3.2"], 0)
+
+
+def test_noting_and_stopping_never_wait_for_a_database_that_is_away(database: Database) -> None:
+    committer = Committer(database.commit)
+    committer.start()
+    database.away = True
+    for number in range(6000):
+        committer.note(spooled(number))
+    assert committer.is_behind
+    committer.stop()
+    assert not committer.is_alive
+
+
+def test_what_the_database_will_not_take_is_named_to_whoever_asks(database: Database, committer: Committer) -> None:
+    database.refuses = {"1.2.3.1"}
+    committer.note(spooled(1))
+    wait_until(lambda: committer.set_aside == 1, "it is set aside")
+    assert [item.header.sop_instance_uid for item in committer.set_aside_instances()] == ["1.2.3.1"]
+    assert committer.wait_until_committed(1)
