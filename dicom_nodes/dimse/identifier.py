@@ -15,8 +15,7 @@ from dicom_nodes.rules.query_identifier import MATCHED_SEQUENCES
 
 _SPECIFIC_CHARACTER_SET, _QUERY_RETRIEVE_LEVEL = 0x00080005, 0x00080052
 _UNREADABLE = {"SQ", "OB", "OW", "OF", "OD", "UN", "AT"}
-_NO_CHARACTER = "\ufffd"
-"""Stands for a NUL inside a key, which no database takes: it matches what it would, nothing."""
+_ASCII = TextDecoder(None)
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
@@ -25,7 +24,7 @@ def decode_query(identifier: bytes, transfer_syntax_uid: str, root: QueryRoot, *
 
     Raises:
         CannotUnderstand: the bytes are no data set.
-        IdentifierMismatch: it has no level, or one that does not exist.
+        IdentifierMismatch: it has no level, or one that does not exist; or an id or UID that cannot be read.
     """
     try:
         layout = layout_of(transfer_syntax_uid)
@@ -70,8 +69,7 @@ def element_text(data: bytes, element: Element, layout: Layout, decoder: TextDec
             str(struct.unpack_from(layout.byte_order + BINARY[vr], value, at)[0])
             for at in range(0, len(value) - size + 1, size)
         )
-    parts = decoder.decode(value).split("\\")
-    return "\\".join(part.strip(" \0").replace("\0", _NO_CHARACTER) for part in parts)
+    return "\\".join(part.strip(" \0") for part in decoder.decode(value).split("\\"))
 
 
 class _Reader:
@@ -85,11 +83,20 @@ class _Reader:
         keyword = keyword_for_tag(element.tag)
         if keyword in MATCHED_SEQUENCES:
             return self._keys_of_item(keyword, element)
+        self._require_readable(keyword, element)
         text = element_text(self._data, element, self._layout, self._decoder) if keyword else None
         if text is not None:
             return {keyword: text}
         self.others += 1 if element.tag & 0xFFFF else 0
         return {}
+
+    def _require_readable(self, keyword: str, element: Element) -> None:
+        """An identity is never guessed: one with bytes that its character set lacks may be somebody else's."""
+        is_uid = bool(keyword) and dictionary_VR(element.tag) == "UI"
+        if (keyword == "PatientID" or is_uid) and not element.undefined_length:
+            decoder = _ASCII if is_uid else self._decoder
+            if not decoder.is_readable(self._data[element.start : element.end]):
+                raise IdentifierMismatch(f"{keyword} holds bytes outside Specific Character Set")
 
     def _keys_of_item(self, keyword: str, sequence: Element) -> dict[str, str]:
         """Keys of the only item that sequence matching allows (PS3.4 C.2.2.2.6); an empty one asks for everything."""

@@ -73,7 +73,7 @@ class _Reader:
             else:
                 text = element_text(self._data, element, layout, decoder)
                 if text is not None:
-                    found[keyword] = text.replace("\0", "\\x00")
+                    found[keyword] = text
         return found
 
     def _sequence(self, element: Element, layout: Layout, decoder: TextDecoder, depth: int) -> list[Attributes]:

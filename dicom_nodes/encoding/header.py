@@ -145,7 +145,7 @@ class _Reader:
         value = self._data[element.start : element.end]
         if element.tag in _NUMBERS:
             return str(struct.unpack_from(self._layout.byte_order + "H", value)[0]) if len(value) >= 2 else ""
-        return self._decoder.decode(value).strip().replace("\0", "\\x00")
+        return self._decoder.decode(value).strip()
 
     def items(self, sequence: Element) -> list[Item]:
         return [

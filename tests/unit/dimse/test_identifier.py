@@ -9,6 +9,7 @@ from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 
 from dicom_nodes.dimse.identifier import decode_query, encode_identifier
+from dicom_nodes.encoding.header import read_header
 from dicom_nodes.model.errors import CannotUnderstand, IdentifierMismatch
 from dicom_nodes.model.query import QueryLevel, QueryRoot
 
@@ -120,9 +121,58 @@ def test_sequences_of_an_answer_are_read_back_by_pydicom(syntax: str) -> None:
 def test_nul_inside_a_key_reaches_no_database() -> None:
     asked = Dataset()
     asked.QueryRetrieveLevel = "STUDY"
-    asked.PatientID = "12\0003\0"
+    asked.AccessionNumber = "12\0003\0"
 
-    assert "\0" not in decode_query(encoded(asked, EXPLICIT), EXPLICIT, QueryRoot.STUDY).keys["PatientID"]
+    assert decode_query(encoded(asked, EXPLICIT), EXPLICIT, QueryRoot.STUDY).keys == {"AccessionNumber": "12<00>3"}
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("PatientID", "12é45".encode("latin-1")),
+        ("PatientID", b"12\x003"),
+        ("StudyInstanceUID", b"1.2\\1.\xe9"),
+        ("SOPInstanceUID", b"1.\x002"),
+    ],
+)
+def test_an_id_that_cannot_be_read_is_refused_and_not_guessed(keyword: str, value: bytes) -> None:
+    with pytest.raises(IdentifierMismatch, match=keyword):
+        decode_query(_with_bytes(keyword, value), EXPLICIT, QueryRoot.STUDY)
+
+
+@pytest.mark.parametrize("value", [b"1.2\0", b"1.2\0\\1.3\0", b"1.2 \\ 1.3"])
+def test_padding_of_uids_is_no_reason_to_refuse(value: bytes) -> None:
+    query = decode_query(_with_bytes("StudyInstanceUID", value), EXPLICIT, QueryRoot.STUDY)
+
+    assert query.keys["StudyInstanceUID"].split("\\") == ["1.2", "1.3"][: 1 + value.count(b"\\")]
+
+
+def test_a_declared_patient_id_is_read_as_declared() -> None:
+    query = decode_query(_with_bytes("PatientID", "12é45".encode(), "ISO_IR 192"), EXPLICIT, QueryRoot.STUDY)
+
+    assert query.keys == {"PatientID": "12é45"}
+
+
+@pytest.mark.parametrize("charset", ["", "ISO_IR 192", "ISO_IR 13", "GB18030", "\\ISO 2022 IR 87"])
+def test_the_same_bytes_are_the_same_text_in_an_image_and_in_a_query(charset: str) -> None:
+    raw = "Müller^Anna".encode("latin-1")
+    data_set = _with_bytes("PatientName", raw, charset)
+
+    key = decode_query(data_set, EXPLICIT, QueryRoot.STUDY).keys["PatientName"]
+
+    assert key == read_header(data_set, EXPLICIT).attributes["PatientName"]
+    assert "\\" not in key
+    assert "\ufffd" not in key
+
+
+def _with_bytes(keyword: str, value: bytes, charset: str = "") -> bytes:
+    """A query in which the value of a key of even length stands as these bytes."""
+    value += (b"\0" if keyword.endswith("UID") else b" ") * (len(value) % 2)
+    asked = Dataset()
+    asked.SpecificCharacterSet = charset.split("\\")
+    asked.QueryRetrieveLevel = "STUDY"
+    setattr(asked, keyword, "9" * len(value))
+    return encoded(asked, EXPLICIT).replace(b"9" * len(value), value)
 
 
 @pytest.mark.parametrize(

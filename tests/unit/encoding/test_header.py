@@ -88,7 +88,12 @@ def test_an_odd_date_leaves_the_image_readable(text: str) -> None:
 def test_bytes_outside_the_declared_character_set_stay_visible() -> None:
     data_set = minimal(PatientName="Sian")
     raw = encoded(data_set, EXPLICIT).replace(b"Sian", "Siân".encode("latin-1"))
-    assert read_header(raw, EXPLICIT).attributes["PatientName"] == r"Si\xe2n"
+    assert read_header(raw, EXPLICIT).attributes["PatientName"] == "Si<E2>n"
+
+
+def test_a_nul_inside_a_value_stays_visible_and_is_no_delimiter() -> None:
+    raw = encoded(minimal(PatientID="12\0005"), EXPLICIT)
+    assert read_header(raw, EXPLICIT).patient_id == "12<00>5"
 
 
 def test_latin_1_and_code_extensions_are_decoded() -> None:
