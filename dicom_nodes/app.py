@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -61,6 +62,7 @@ from dicom_nodes.hl7.sender import MllpRisSender
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.pixels.pool import TranscodingPool
+from dicom_nodes.rules.fetch_source import source_of
 from dicom_nodes.rules.health import Vitals, judge
 from dicom_nodes.rules.retention import Retention
 from dicom_nodes.spool.announcements import CHECK_JOB
@@ -97,7 +99,7 @@ class NodeApp:
         self._lock = _sole_user_of(node.data_dir)
         self._uid_hash = UidHash.from_file(node.data_dir / "log.key")
         self._transcoding = TranscodingPool()
-        caller = None if self._tls is None else TlsCaller(self._tls, settings.certificate_of)
+        caller = None if self._tls is None else TlsCaller(self._tls, settings.certificate_of, settings.may_be_called)
         open_association = self._open_association = AssociationRequester(node.ae_title, tls=caller)
         store_scu = DicomStoreScu(node.ae_title, open_association=open_association, transcode=self._transcoding)
         archive = _archive(settings, store_scu)
@@ -163,6 +165,7 @@ class NodeApp:
                     clock,
                     checkpoint,
                     stopping.is_set,
+                    source_of=partial(source_of, settings),
                 ),
                 "deliver": DeliverStudy(
                     orders, catalogue, self._spool, store_scu, self._workstation, checkpoint, stopping.is_set

@@ -301,6 +301,11 @@ class NodeSettings(Settings):
         archive = self.archive
         return archive.certificate if isinstance(archive, DimseArchive) and archive.ae_title == ae_title else None
 
+    def may_be_called(self, ae_title: str) -> bool:
+        """Whether this is, letter by letter, a listed peer or the archive: whether we know how it is called."""
+        archive = self.archive
+        return self.peer(ae_title) is not None or (isinstance(archive, DimseArchive) and archive.ae_title == ae_title)
+
     def _may_call(self, ae_title: str) -> bool:
         peer = self.peer(ae_title)
         return peer is not None and bool(peer.allowed_hosts)

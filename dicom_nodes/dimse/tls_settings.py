@@ -21,6 +21,8 @@ class TlsCaller:
     contexts: TlsContexts
     certificate_of: Callable[[str], str | None]
     """(AE title) → the certificate it must have; None where it is called without TLS."""
+    is_known: Callable[[str], bool]
+    """(AE title) → whether our settings say how it is called. Nobody else is: plain is never what is left over."""
 
     def connection(
         self, connected: socket.socket, to: ApplicationEntity, *, tick_s: float, send_s: float, handshake_s: float
@@ -28,9 +30,16 @@ class TlsCaller:
         """A connection to the partner, by TLS with the partner's own certificate where it has one.
 
         Raises:
-            PeerUnavailable: TLS does not come about; PeerRefused: it does, with somebody else. The socket is closed.
+            PeerUnavailable: TLS does not come about; PeerRefused: it does, with somebody else,
+                or the partner is nobody we know. The socket is closed.
         """
         wanted = self.certificate_of(to.ae_title)
+        if wanted is None and not self.is_known(to.ae_title):
+            connected.close()
+            raise PeerRefused(
+                f"{to.ae_title} at {to.host}:{to.port} is not called: with [tls], only those are that this trust's "
+                "file lists; add it under [[peers]], with its certificate where it has one"
+            )
         if wanted is None:
             return Connection(connected, tick_s=tick_s, send_s=send_s)
         plain = Connection(connected, tick_s=min(tick_s, handshake_s / 4), send_s=send_s, buffer_bytes=CIPHERTEXT_BYTES)

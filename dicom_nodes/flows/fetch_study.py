@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from dicom_nodes.contract import FetchStudy as FetchOrder
-from dicom_nodes.contract import Manifest, ManifestEntry, OrderCompleted
+from dicom_nodes.contract import Manifest, ManifestEntry, NodeAddress, OrderCompleted
 from dicom_nodes.flows.ingest import Ingest, Issuers
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, OrderStore, RetrieveScu, no_checkpoint
 from dicom_nodes.foundation.clock import Clock
@@ -27,9 +27,13 @@ class FetchStudy:
         clock: Clock,
         checkpoint: Checkpoint = no_checkpoint,
         stopping: Callable[[], bool] = lambda: False,
+        *,
+        source_of: Callable[[NodeAddress], ApplicationEntity],
     ) -> None:
+        """`source_of` says whom an order's source stands for, or raises PeerRefused."""
         self._orders, self._catalogue, self._scu, self._ingest = orders, catalogue, scu, ingest
         self._clock, self._checkpoint, self._stopping = clock, checkpoint, stopping
+        self._source_of = source_of
 
     def __call__(self, job: Job) -> None:
         """Raises PeerUnavailable or PeerRefused until every instance of the manifest is here with its digest."""
@@ -64,7 +68,7 @@ class FetchStudy:
         return missing
 
     def _retrieve(self, body: FetchOrder, order_id: str) -> None:
-        source = ApplicationEntity(body.source.ae_title, body.source.host, body.source.port)
+        source = self._source_of(body.source)
         contexts = sorted({(e.sop_class_uid, e.transfer_syntax_uid) for e in body.manifest.entries})
         refused: list[Refused] = []
 

@@ -49,7 +49,7 @@ def opener(settings: NodeSettings, timeouts: Timeouts) -> OpenAssociation:
         contexts = TlsContexts(settings.tls.files)
     except TlsFilesError:
         return _WithoutTls(settings, AssociationRequester(own, timeouts))
-    return AssociationRequester(own, timeouts, TlsCaller(contexts, settings.certificate_of))
+    return AssociationRequester(own, timeouts, TlsCaller(contexts, settings.certificate_of, settings.may_be_called))
 
 
 class _WithoutTls:

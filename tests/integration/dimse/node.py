@@ -119,7 +119,9 @@ class WireNode:
         self._lock = threading.Lock()
         query = StudyQuery(self.database)
         contexts = tls_contexts(self.settings, self.not_reloaded.append)
-        caller = None if contexts is None else TlsCaller(contexts, self.settings.certificate_of)
+        caller = (
+            None if contexts is None else TlsCaller(contexts, self.settings.certificate_of, self.settings.may_be_called)
+        )
         self.services = DimseServices(
             settings=self.settings,
             ingest=lambda incoming: self.ingest(incoming),

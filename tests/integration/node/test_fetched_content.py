@@ -93,7 +93,11 @@ def fetch(store: NodeStore, folder: Path, source: Source) -> None:
     ingest = Ingest(spool, store.catalogue, OpenAssociations(), StructuredReports(), take_report, issuers, 0)
     job = store.jobs.lease(["fetch"], lease_s=60)
     assert job is not None
-    FetchStudy(store.orders, store.catalogue, source, ingest, lambda: NOW)(job)
+    FetchStudy(store.orders, store.catalogue, source, ingest, lambda: NOW, source_of=_where_the_order_says)(job)
+
+
+def _where_the_order_says(named: NodeAddress) -> ApplicationEntity:
+    return ApplicationEntity(named.ae_title, named.host, named.port)
 
 
 def facts(store: NodeStore) -> list[object]:

@@ -65,6 +65,8 @@ def requester_of(authority: Authority) -> RequesterOf:
 
     def make(ae_title: str, identity: Identity, wanted: str | None = "cn:NODE") -> AssociationRequester:
         contexts = TlsContexts(TlsFiles(identity.certificate, identity.key, (authority.certificate,)))
-        return AssociationRequester(ae_title, QUICK, TlsCaller(contexts, lambda _ae_title: wanted))
+        return AssociationRequester(
+            ae_title, QUICK, TlsCaller(contexts, lambda _ae_title: wanted, lambda _ae_title: True)
+        )
 
     return make
