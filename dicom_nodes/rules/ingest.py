@@ -85,7 +85,9 @@ def _is_another_patient(header: InstanceHeader, study: StudyOwner) -> bool:
     if study.patient_id and header.patient_id:
         if (study.patient_id_issuer, study.patient_id) != (header.patient_id_issuer, header.patient_id):
             return True
-    elif _differ(study.patient_name, fold(header.attributes.get("PatientName", "")) or None):
+    elif _differ(
+        study.patient_name and fold(study.patient_name), fold(header.attributes.get("PatientName", "")) or None
+    ):
         return True
     return _differ(study.nhs_number, header.nhs_number) or _differ(study.birth_date, header.birth_date)
 

@@ -36,6 +36,11 @@ TEXT, NAME, DATE, TIME, UID, NUMBER = (
         (TEXT, "*A*", "xA", True),
         (TEXT, "A*A", "A", False),
         (TEXT, "?*?", "A", False),
+        (NAME, "Smith^John*", "SMITH ^JOHN", True),
+        (NAME, "Smith ^ John", "SMITH^JOHN", True),
+        (NAME, "Van Dyk^J*", "VanDyk^John", False),
+        (NAME, "O'Brien*", "O\u2019Brien^Una", True),
+        (NAME, "O\u2019Brien*", "O'Brien^Una", True),
         (NAME, "lukasz*", "Łukasz^Jan", True),
         (NAME, "ŁUKASZ^JAN", "Łukasz^Jan^^", True),
         (NAME, "siân^*", "SIAN^Gwen", True),
@@ -82,6 +87,12 @@ def test_malformed_date_is_refused_rather_than_matching_nothing(wanted: str) -> 
 def test_malformed_time_is_refused_rather_than_matching_nothing(wanted: str) -> None:
     with pytest.raises(IdentifierMismatch):
         matches(TIME, wanted, "1030")
+
+
+def test_folding_twice_is_folding_once() -> None:
+    once = fold(" A \u2019 ^ b ^ ^= c ^=\\ d ^")
+    assert once == "a '^b=c\\d"
+    assert fold(once) == once
 
 
 def test_folding_keeps_wildcards_and_drops_empty_components() -> None:
