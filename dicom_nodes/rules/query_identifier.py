@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dicom_nodes.foundation.nhs_number import is_nhs_number
 from dicom_nodes.model.errors import IdentifierMismatch
 from dicom_nodes.model.instance import StoredObject
 from dicom_nodes.model.query import LEVELS, Query, QueryLevel, QueryRoot
@@ -132,8 +133,8 @@ def _asked(query: Query) -> tuple[dict[str, str], bool]:
     """The keys, those of sequences as this node keeps them; False where one cannot be matched.
 
     An empty sequence asks for all that is known of it. Either form of an accession number's issuer names it, because
-    the catalogue keeps one. An other patient id under an issuer that is not the NHS is not in the catalogue at all: it
-    counts as unsupported, never as "no such patient".
+    the catalogue keeps one. An other patient id under an issuer that is not the NHS is not in the catalogue at all, nor
+    is one without issuer that is no NHS number: they count as unsupported, never as "no such patient".
     """
     keys, complete = dict(query.keys), query.other_keys == 0
     for sequence in [keyword for keyword in keys if keyword in MATCHED_SEQUENCES]:
@@ -145,10 +146,18 @@ def _asked(query: Query) -> tuple[dict[str, str], bool]:
         keys[_OTHER_ID] = ""
     for keyword in ("OtherPatientIDs", _OTHER_ID):
         if keyword in keys:
-            keys[keyword] = keys[keyword].replace(" ", "")
+            keys[keyword] = keys[keyword].replace(" ", "").replace("-", "")
+            named_nhs = keyword == _OTHER_ID and bool(issuer)
+            if keys[keyword].strip("*") and not named_nhs and not _are_nhs_numbers(keys[keyword]):
+                complete = False
+                keys[keyword] = ""
     issuers = "\\".join(text for keyword in _ACCESSION_ISSUERS if (text := keys.get(keyword, "").strip()))
     keys |= {keyword: issuers for keyword in _ACCESSION_ISSUERS if keyword in keys}
     return keys, complete
+
+
+def _are_nhs_numbers(text: str) -> bool:
+    return all(is_nhs_number(part) for part in text.split("\\"))
 
 
 def check_retrieve(query: Query) -> RetrieveSelection:

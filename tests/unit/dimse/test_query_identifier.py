@@ -125,3 +125,24 @@ def test_other_patient_id_of_an_issuer_that_is_not_kept_is_unsupported_not_unmat
 
     assert checked.complete is complete
     assert checked.keys[f"{sequence}.PatientID"][1] == ("9990000018" if complete else "")
+
+
+@pytest.mark.parametrize("keyword", ["OtherPatientIDs", "OtherPatientIDsSequence.PatientID"])
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("999 000 0018", "9990000018"),
+        ("999-000-0018", "9990000018"),
+        ("9990000018\\9990000026", "9990000018\\9990000026"),
+        ("111", None),
+        ("9990000019", None),
+        ("999*", None),
+        ("9990000018\\111", None),
+    ],
+)
+def test_other_patient_id_that_is_no_nhs_number_is_unsupported_not_unmatched(
+    keyword: str, text: str, kept: str | None
+) -> None:
+    checked = check_query(Query(QueryRoot.STUDY, STUDY, {keyword: text}))
+
+    assert (checked.complete, checked.keys[keyword][1]) == (kept is not None, kept or "")
