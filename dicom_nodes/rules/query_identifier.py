@@ -7,7 +7,15 @@ from dicom_nodes.foundation.nhs_number import is_nhs_number
 from dicom_nodes.model.errors import IdentifierMismatch
 from dicom_nodes.model.instance import StoredObject
 from dicom_nodes.model.query import LEVELS, Query, QueryLevel, QueryRoot
-from dicom_nodes.rules.query_matching import Matching, date_range, has_wildcard, is_universal, time_range
+from dicom_nodes.rules.query_matching import (
+    Matching,
+    Test,
+    date_range,
+    has_wildcard,
+    is_universal,
+    matcher,
+    time_range,
+)
 
 _UID, _TEXT, _NAME, _DATE, _TIME = Matching.UID, Matching.TEXT, Matching.NAME, Matching.DATE, Matching.TIME
 _NUMBER, _RETURN = Matching.NUMBER, Matching.RETURN_ONLY
@@ -57,6 +65,9 @@ _ACCESSION_ISSUERS = (
     "IssuerOfAccessionNumberSequence.UniversalEntityID",
 )
 
+_OF_SEVERAL_VALUES = frozenset({"ModalitiesInStudy", "ImageType"})
+"""Text that has several values. Person names are compared value by value though most have one: a miss is worse."""
+
 UNIQUE_KEY: Mapping[QueryLevel, str] = {
     QueryLevel.PATIENT: "PatientID",
     QueryLevel.STUDY: "StudyInstanceUID",
@@ -83,6 +94,12 @@ class CheckedQuery:
 
     def matching(self, keyword: str) -> Matching:
         return SUPPORTED_KEYS[self.keys[keyword][0]][keyword]
+
+    def test(self, keyword: str) -> Test | None:
+        """Whether a stored value meets this key; None where it matches everything."""
+        matching = self.matching(keyword)
+        is_single = matching in {_TEXT, _DATE} and keyword not in _OF_SEVERAL_VALUES
+        return matcher(matching, self.keys[keyword][1], several=not is_single)
 
 
 @dataclass(frozen=True, slots=True)

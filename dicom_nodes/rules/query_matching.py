@@ -82,10 +82,11 @@ Test = Callable[[str], bool]
 """Whether a stored value meets a key."""
 
 
-def matcher(matching: Matching, wanted: str) -> Test | None:
+def matcher(matching: Matching, wanted: str, *, several: bool = True) -> Test | None:
     """A key read once, for as many stored values as there are; None where it matches everything.
 
-    A stored value may be several joined by backslashes: any of them is enough.
+    A stored value may be several joined by backslashes: any of them is enough, and so is the whole. Where the attribute
+    has one value (not `several`), a backslash is part of it: nobody's Patient ID is half of another's.
 
     Raises:
         IdentifierMismatch: the key's value is malformed.
@@ -93,24 +94,34 @@ def matcher(matching: Matching, wanted: str) -> Test | None:
     if matching is Matching.RETURN_ONLY or is_universal(matching, wanted):
         return None
     meets = _single_matcher(matching, wanted)
-    return lambda stored: any(map(meets, _stripped(stored))) if "\\" in stored else meets(stored.strip())
+    if not several:
+        return lambda stored: meets(stored.strip())
+    return lambda stored: meets(stored.strip()) or ("\\" in stored and any(map(meets, _stripped(stored))))
 
 
-def matches(matching: Matching, wanted: str, stored: str) -> bool:
+def matches(matching: Matching, wanted: str, stored: str, *, several: bool = True) -> bool:
     """Whether a stored value meets the key; as `matcher`."""
-    meets = matcher(matching, wanted)
+    meets = matcher(matching, wanted, several=several)
     return meets is None or meets(stored)
 
 
 def values_of(matching: Matching, wanted: str) -> tuple[str, ...]:
-    """The alternatives a key names, as they are compared."""
+    """The alternatives a key names, as they are compared.
+
+    A text with backslashes is a list and, for one who asks with what is stored, also a text with backslashes. Nothing
+    between two of them is no alternative: it asks for nobody, least of all for everybody without a value.
+    """
     parts = wanted.split("\\")
+    if len(parts) > 1 and matching in {Matching.TEXT, Matching.NAME}:
+        parts.append(wanted)
     match matching:
         case Matching.UID:
-            return tuple(dict.fromkeys(part.strip("\0 ") for part in parts))
+            values = [part.strip("\0 ") for part in parts]
         case Matching.NAME:
-            return tuple(dict.fromkeys(fold(part) for part in parts))
-    return tuple(dict.fromkeys(part.strip() for part in parts))
+            values = [fold(part) for part in parts]
+        case _:
+            values = [part.strip() for part in parts]
+    return tuple(dict.fromkeys(value for value in values if value))
 
 
 def _stripped(stored: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from dicom_nodes.model.query import QueryLevel
 from dicom_nodes.rules.ingest import is_uid
 from dicom_nodes.rules.query_identifier import CheckedQuery
-from dicom_nodes.rules.query_matching import Test, matcher
+from dicom_nodes.rules.query_matching import Test
 from dicom_nodes.spool.tables import instance, instance_kind, series, study
 
 COLUMNS: Mapping[str, Any] = {
@@ -109,11 +109,7 @@ def shape_of(query: CheckedQuery) -> AnswerShape:
         if place == len(columns):
             columns.append(column)
         places.append((keyword, place, attribute))
-    tests = [
-        (keyword, test)
-        for keyword, (_, text) in query.keys.items()
-        if (test := matcher(query.matching(keyword), text)) is not None
-    ]
+    tests = [(keyword, test) for keyword in query.keys if (test := query.test(keyword)) is not None]
     return AnswerShape(
         columns=tuple(columns),
         places=tuple(places),

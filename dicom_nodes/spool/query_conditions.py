@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, false, or_
 
 from dicom_nodes.rules.query_identifier import CheckedQuery
 from dicom_nodes.rules.query_matching import Matching, date_range, has_wildcard, is_universal, values_of
@@ -65,6 +65,8 @@ def _condition(keyword: str, matching: Matching, wanted: str) -> ColumnElement[b
     column = COLUMNS.get(keyword)
     if column is None:
         return None
+    if matching in {Matching.TEXT, Matching.NAME} and not values_of(matching, wanted):
+        return false()
     match matching:
         case Matching.UID:
             return column.in_(values_of(matching, wanted))  # type: ignore[no-any-return]
@@ -87,9 +89,9 @@ def _text_condition(column: Any, part: str) -> ColumnElement[bool]:
 
 
 def _name_condition(column: Any, part: str) -> ColumnElement[bool]:
-    """A name or one of its groups begins like this; components that the name leaves out are not asked for."""
+    """A name, or a value or group of it, begins like this; components that the name leaves out are not asked for."""
     pattern = _like(part.rstrip("^*? "))
-    return or_(column.like(f"{pattern}%", escape="\\"), column.like(f"%={pattern}%", escape="\\"))
+    return or_(*(column.like(f"{before}{pattern}%", escape="\\") for before in ("", "%=", "%\\\\")))
 
 
 def _like(text: str) -> str:

@@ -18,10 +18,15 @@ LONGEST_NAME_ENTRY = 120
 
 
 def name_entries(folded: str | None) -> list[str]:
-    """A folded name and, where it has several, each of its component groups; without repeats, the whole first."""
+    """A folded name and each of its values and component groups; without repeats, the whole first.
+
+    A name should have one value; that of an image which has two is found by either.
+    """
     if not folded:
         return []
-    return list(dict.fromkeys(part[:LONGEST_NAME_ENTRY] for part in (folded, *folded.split("=")) if part))
+    names = dict.fromkeys((folded, *folded.split("\\")))
+    parts = [part for name in names for part in (name, *name.split("="))]
+    return list(dict.fromkeys(part[:LONGEST_NAME_ENTRY] for part in parts if part))
 
 
 def modality_entries(modalities: str | None) -> list[str]:
