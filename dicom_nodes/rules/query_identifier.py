@@ -68,6 +68,10 @@ _ACCESSION_ISSUERS = (
 _OF_SEVERAL_VALUES = frozenset({"ModalitiesInStudy", "ImageType"})
 """Text that has several values. Person names are compared value by value though most have one: a miss is worse."""
 
+MOST_UIDS, MOST_TEXTS = 20_000, 1_000
+"""Values that the UID keys of an identifier may list together, and its other keys. A statement of SQLite takes 32,766
+values, one of PostgreSQL 65,535; whoever asks for more asks for a level above, or several times."""
+
 UNIQUE_KEY: Mapping[QueryLevel, str] = {
     QueryLevel.PATIENT: "PatientID",
     QueryLevel.STUDY: "StudyInstanceUID",
@@ -134,6 +138,7 @@ def check_query(query: Query) -> CheckedQuery:
     if not query.relational:
         for level in _levels_above(query):
             _require_single(query, UNIQUE_KEY[level])
+    _require_bounded(query)
     asked, complete = _asked(query)
     keys: dict[str, tuple[QueryLevel, str]] = {}
     for keyword, text in asked.items():
@@ -187,6 +192,7 @@ def check_retrieve(query: Query) -> RetrieveSelection:
     for level in _levels_above(query):
         if not query.relational or query.keys.get(UNIQUE_KEY[level]):
             _require_single(query, UNIQUE_KEY[level])
+    _require_bounded(query)
     wanted = query.keys.get(UNIQUE_KEY[query.level], "").strip()
     if not wanted or has_wildcard(wanted):
         raise IdentifierMismatch(f"{UNIQUE_KEY[query.level]} must be given in full")
@@ -210,6 +216,19 @@ def _require_level(query: Query) -> None:
 def _levels_above(query: Query) -> tuple[QueryLevel, ...]:
     top = 0 if query.root is QueryRoot.PATIENT else 1
     return LEVELS[top : LEVELS.index(query.level)]
+
+
+def _require_bounded(query: Query) -> None:
+    uids = texts = 0
+    for keyword, text in query.keys.items():
+        if keyword.endswith("UID"):
+            uids += text.count("\\") + 1
+        elif "\\" in text:
+            texts += text.count("\\") + 1
+    if uids > MOST_UIDS:
+        raise IdentifierMismatch(f"{uids} UIDs are listed, at most {MOST_UIDS} may be")
+    if texts > MOST_TEXTS:
+        raise IdentifierMismatch(f"{texts} values are listed, at most {MOST_TEXTS} may be")
 
 
 def _require_single(query: Query, keyword: str) -> None:

@@ -14,6 +14,8 @@ _FOLDED: Mapping[str, Any] = {
     "PatientName": study.c.patient_name_folded,
     "ReferringPhysicianName": study.c.referring_physician_name_folded,
 }
+MOST_ALTERNATIVES = 100
+"""A longer list is left to the rules: SQLite takes no expression that is nested 1,000 deep."""
 _LAST_CHARACTER = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
@@ -65,8 +67,10 @@ def _condition(keyword: str, matching: Matching, wanted: str) -> ColumnElement[b
     column = COLUMNS.get(keyword)
     if column is None:
         return None
-    if matching in {Matching.TEXT, Matching.NAME} and not values_of(matching, wanted):
-        return false()
+    if matching in {Matching.TEXT, Matching.NAME}:
+        values = values_of(matching, wanted)
+        if not values or len(values) > MOST_ALTERNATIVES:
+            return None if values else false()
     match matching:
         case Matching.UID:
             return column.in_(values_of(matching, wanted))  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from dicom_nodes.foundation.database import Database, open_database
 from dicom_nodes.model.query import Query, QueryLevel, QueryRoot
-from dicom_nodes.rules.query_identifier import CheckedQuery, check_query
+from dicom_nodes.rules.query_identifier import MOST_TEXTS, MOST_UIDS, CheckedQuery, check_query, check_retrieve
 from dicom_nodes.spool import query_walks, study_query, tables
 from dicom_nodes.spool.catalogue_rows import folded
 from dicom_nodes.spool.search_entries import index_studies
@@ -90,7 +90,7 @@ def _small_pages() -> Iterator[None]:
         patch.setattr(study_query, "FIRST_PAGE_ROWS", 3)
         patch.setattr(study_query, "PAGE_ROWS", 5)
         patch.setattr(query_walks, "WINDOW_KEYS", 25)
-        patch.setattr(query_walks, "_UIDS_AT_A_TIME", 7)
+        patch.setattr(query_walks, "_UIDS_AT_A_TIME", 20)
         yield
 
 
@@ -155,6 +155,31 @@ def test_each_shape_alone_is_answered_as_the_rules_say(on_sqlite: Database, keyw
     query = checked({keyword: text})
 
     assert found(on_sqlite, query) == by_rules(query)
+
+
+def uids(count: int) -> str:
+    return "\\".join(f"1.2.{number}" for number in range(count))
+
+
+@pytest.mark.peers("postgresql")
+@pytest.mark.parametrize("name", ["on_sqlite", "on_postgresql"])
+def test_the_longest_lists_are_answered(name: str, request: pytest.FixtureRequest) -> None:
+    """Of UIDs whose key does not choose the walk; of texts, as alternatives in one statement."""
+    database = request.getfixturevalue(name)
+    texts = "\\".join(f"N{number}*" for number in range(MOST_TEXTS // 2 - 1)) + "\\AC1"
+    for keys in (
+        {"AccessionNumber": texts, "PatientID": "12"},
+        {"PatientName": texts + "\\Smith*", "PatientID": "12"},
+        {"StudyInstanceUID": uids(MOST_UIDS)},
+    ):
+        query = checked(keys)
+        assert found(database, query) == by_rules(query)
+    below = {"StudyInstanceUID": "1.2.7", "SeriesInstanceUID": uids(MOST_UIDS - 1)}
+    series = check_query(Query(QueryRoot.STUDY, QueryLevel.SERIES, below))
+    assert list(StudyQuery(database).find(series)) == []
+    selection = check_retrieve(Query(QueryRoot.STUDY, QueryLevel.STUDY, {"StudyInstanceUID": uids(MOST_UIDS)}))
+    assert len(selection.study_instance_uids) == MOST_UIDS
+    assert list(StudyQuery(database).select(selection)) == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from dicom_nodes.model.errors import IdentifierMismatch
 from dicom_nodes.model.query import Query, QueryLevel, QueryRoot
-from dicom_nodes.rules.query_identifier import RetrieveSelection, check_query, check_retrieve
+from dicom_nodes.rules.query_identifier import MOST_TEXTS, MOST_UIDS, RetrieveSelection, check_query, check_retrieve
 
 PATIENT, STUDY, SERIES, IMAGE = QueryLevel
 
@@ -146,3 +146,28 @@ def test_other_patient_id_that_is_no_nhs_number_is_unsupported_not_unmatched(
     checked = check_query(Query(QueryRoot.STUDY, STUDY, {keyword: text}))
 
     assert (checked.complete, checked.keys[keyword][1]) == (kept is not None, kept or "")
+
+
+def _listed(count: int) -> str:
+    return "\\".join(f"1.2.{number}" for number in range(count))
+
+
+def test_a_list_of_uids_no_statement_can_hold_is_refused_in_words() -> None:
+    check_query(Query(QueryRoot.STUDY, STUDY, {"StudyInstanceUID": _listed(MOST_UIDS)}))
+    query = Query(QueryRoot.STUDY, STUDY, {"StudyInstanceUID": _listed(MOST_UIDS + 1)})
+
+    for check in (check_query, check_retrieve):
+        with pytest.raises(IdentifierMismatch, match="20001 UIDs are listed, at most 20000 may be"):
+            check(query)
+
+
+def test_uids_of_all_keys_count_together() -> None:
+    keys = {"StudyInstanceUID": _listed(MOST_UIDS // 2), "SeriesInstanceUID": _listed(MOST_UIDS // 2 + 1)}
+
+    with pytest.raises(IdentifierMismatch, match="20001 UIDs"):
+        check_query(Query(QueryRoot.STUDY, SERIES, keys, relational=True))
+
+
+def test_a_list_of_texts_that_nobody_means_is_refused_in_words() -> None:
+    with pytest.raises(IdentifierMismatch, match="1001 values are listed"):
+        check_query(Query(QueryRoot.STUDY, STUDY, {"AccessionNumber": _listed(MOST_TEXTS + 1)}))
