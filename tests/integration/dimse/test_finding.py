@@ -10,6 +10,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from sqlalchemy import select, update
 
+from dicom_nodes.dimse.identifier import decode_query, encode_identifier
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.model.errors import IdentifierMismatch
 from dicom_nodes.model.query import Match, Query, QueryLevel, QueryRoot
@@ -202,6 +203,33 @@ def test_retrieve_by_a_number_that_two_trusts_use_is_refused_without_its_issuer(
     selected = query.select(RetrieveSelection(patient_id="x1234", patient_id_issuer="RXL"))
     assert {stored.origin for stored in selected} == {"RXL"}
     assert len(selected) == 2
+
+
+@pytest.mark.peers("postgresql")
+@pytest.mark.parametrize("more", [{}, {"StudyDate": "20260301-20260302"}])
+@pytest.mark.parametrize("name", ["Müller*", "Müller^Anna", "M*^Anna"])
+def test_a_name_in_undeclared_bytes_is_found_by_the_same_bytes(
+    filled: WireNode, name: str, more: dict[str, str]
+) -> None:
+    """As devices send it that leave out Specific Character Set; and again by what we answered, which declares one."""
+    image = data_set(6, 1, 1, PatientID="12X45", PatientName="M@ller^Anna", StudyDate="20260301")
+    undeclared = image.replace(b"ISO_IR 192", b"ISO_IR 6  ").replace(b"M@ller", "Müller".encode("latin-1"))
+    filled.keep(undeclared.replace(b"12X45", "12é45".encode("latin-1")), EXPLICIT)
+
+    (answer,) = _asked_in_bytes(filled, name, more)
+    again = decode_query(encode_identifier(STUDY, answer, EXPLICIT), EXPLICIT, QueryRoot.STUDY)
+
+    assert answer["StudyInstanceUID"] == "1.2.826.0.1.6"
+    _, found = QueryFlow(StudyQuery(filled.database)).find(again)
+    assert [match["StudyInstanceUID"] for match in found] == ["1.2.826.0.1.6"]
+    assert studies(filled, PatientID="12") == []
+
+
+def _asked_in_bytes(node: WireNode, name: str, more: dict[str, str]) -> list[dict[str, str]]:
+    keys = {"PatientName": name.replace("ü", "@"), "PatientID": "", "StudyInstanceUID": "", **more}
+    identifier = encode_identifier(STUDY, keys, EXPLICIT).replace(b"@", "ü".encode("latin-1"))
+    _, found = QueryFlow(StudyQuery(node.database)).find(decode_query(identifier, EXPLICIT, QueryRoot.STUDY))
+    return [dict(match) for match in found]
 
 
 @pytest.mark.peers("postgresql")
