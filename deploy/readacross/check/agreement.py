@@ -6,7 +6,10 @@ from itertools import combinations
 from pathlib import Path
 
 from dicom_nodes.config import DimseArchive, NodeSettings
+from dicom_nodes.contract import NodeAddress
 from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.model.errors import PeerRefused
+from dicom_nodes.rules.fetch_source import source_of
 from readacross.check.loading import Files, Finding, TrustFile
 from router.config import NodeSeed, RouterSettings
 
@@ -112,10 +115,21 @@ def _node_as_the_network_knows_it(trust: TrustFile, router: RouterSettings, netw
         yield Finding(network, f"{key}.port", f"is {seed.port}, but {trust.path} listens at {listens}")
     if _is_ip(host) and _is_ip(seed.host) and host not in _ANY_ADDRESS and host != seed.host:
         yield Finding(network, f"{key}.host", f"is {seed.host}, but {trust.path} listens at {listens}")
-    titles = {node.ae_title for node in router.network.nodes}
+    nodes = {node.ae_title: node for node in router.network.nodes}
     for number, peer in enumerate(settings.peers):
-        if peer.role == "node" and peer.ae_title not in titles:
+        if peer.role == "node" and peer.ae_title not in nodes:
             yield Finding(trust.path, f"peers[{number}].ae_title", f"{peer.ae_title!r} is no node of {network}")
+        elif peer.role == "node":
+            yield from _may_be_fetched_from(trust, number, nodes[peer.ae_title])
+
+
+def _may_be_fetched_from(trust: TrustFile, number: int, node: NodeSeed) -> Iterator[Finding]:
+    """With [tls], a node is called only where the trust's own file expects it."""
+    named = NodeAddress(ods_code=node.ods_code, ae_title=node.ae_title, host=node.host, port=node.port)
+    try:
+        source_of(trust.settings, named)
+    except PeerRefused as refusal:
+        yield Finding(trust.path, f"peers[{number}].address", str(refusal))
 
 
 def _where_nodes_call(settings: NodeSettings) -> tuple[str, str]:

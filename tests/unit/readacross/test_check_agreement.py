@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from readacross.check.loading import load_files
 from readacross.cli import app
+from tests.peers.certificates import Authority
 from tests.unit.readacross.region_files import Change, write_region
 
 
@@ -139,6 +140,31 @@ def test_check_names_file_key_and_what_was_expected(tmp_path: Path, file: str, c
     code, output = check(write_region(tmp_path, {file: change}))
     assert expected.format(folder=tmp_path) in output
     assert code == 1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:11101", None])
+def test_a_node_that_is_where_its_peer_says_passes_with_tls(tmp_path: Path, address: str | None) -> None:
+    code, output = check(_with_tls(tmp_path, address))
+    assert code == 0, output
+
+
+def test_a_node_that_would_not_be_fetched_from_is_named(tmp_path: Path) -> None:
+    code, output = check(_with_tls(tmp_path, "127.0.0.1:9"))
+    assert "RXL.toml: peers[0].address: source 'RXN_NODE' (RXN) at 127.0.0.1:11101 is not called: expected" in output
+    assert code == 1
+
+
+def _with_tls(folder: Path, address: str | None) -> list[Path]:
+    """The region, RXL with [tls] and with this address of its peer RXN_NODE."""
+    Authority(folder).issue("NODE")
+    files = write_region(folder)
+    (file,) = (file for file in files if file.name == "RXL.toml")
+    text = file.read_text()
+    if address:
+        text = text.replace('role = "node"\n', f'role = "node"\naddress = "{address}"\n', 1)
+    tls = '[tls]\ncertificate = "NODE.pem"\nkey = "NODE.key"\ntrusted = ["authority.pem"]\n'
+    file.write_text(text + tls)
+    return files
 
 
 def test_check_goes_on_after_a_file_that_cannot_be_read(tmp_path: Path) -> None:
