@@ -398,7 +398,7 @@ def test_instance_is_converted_where_only_a_fallback_is_accepted() -> None:
     peer = FakePeer(accepts=lambda _sop_class, syntax: syntax == EXPLICIT)
     asked: list[tuple[bytes, str, str]] = []
 
-    def transcode(data_set: Any, stored: str, wanted: str) -> bytes:
+    def transcode(data_set: Any, stored: str, wanted: str, _receiver: str) -> bytes:
         asked.append((bytes(data_set), stored, wanted))
         return b"converted"
 
@@ -413,7 +413,7 @@ def test_instance_is_converted_where_only_a_fallback_is_accepted() -> None:
 def test_instance_that_cannot_be_converted_fails_alone_and_says_why() -> None:
     peer = FakePeer(accepts=lambda _sop_class, syntax: syntax == EXPLICIT)
 
-    def transcode(_data_set: Any, _stored: str, _wanted: str) -> bytes:
+    def transcode(_data_set: Any, _stored: str, _wanted: str, _receiver: str) -> bytes:
         raise CannotTranscode("its conversion crashed (exit code -6)")
 
     scu = DicomStoreScu("NODE", open_association=peer, transcode=transcode)
