@@ -15,7 +15,7 @@ FALLBACKS = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 """Explicit VR little endian before implicit, which every peer must take (DICOM PS3.5 10.1)."""
 
 
-def no_transcoding(_data_set: Buffer, _stored: str, _wanted: str) -> Buffer:
+def no_transcoding(_data_set: Buffer, _stored: str, _wanted: str, _receiver: str) -> Buffer:
     """The `Transcode` of whoever has none."""
     raise CannotTranscode("nothing here converts it into a transfer syntax that is accepted")
 
@@ -49,7 +49,8 @@ class Preparation:
                 return Prepared(instance, failure="the stored data set is empty")
             if context.transfer_syntax == instance.transfer_syntax_uid:
                 return Prepared(instance, context, data_set)
-            converted = self._transcode(data_set, instance.transfer_syntax_uid, context.transfer_syntax)
+            stored, wanted = instance.transfer_syntax_uid, context.transfer_syntax
+            converted = self._transcode(data_set, stored, wanted, self._receiver)
         except CannotTranscode as error:
             return Prepared(instance, failure=f"{not_accepted(self._receiver, instance)}, and {error}")
         except NodeError as error:

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 
+from dicom_nodes.dimse.association import NoContextAccepted
 from dicom_nodes.dimse.read_ahead import Unsent
 from dicom_nodes.model.delivery import StoreResult
 from dicom_nodes.model.errors import NodeError
@@ -27,6 +28,7 @@ def in_parallel(count: int, send: Send, is_cancelled: Callable[[], bool], unsent
     others; it is an error when they all fail, or when something stays unsent.
 
     Raises:
+        NoContextAccepted: something is unsent, and no association failed for another reason.
         PeerUnavailable, PeerRefused: as `send` does.
     """
     results: queue.Queue[StoreResult | _Ended] = queue.Queue(_RESULTS_WAITING)
@@ -55,7 +57,12 @@ def in_parallel(count: int, send: Send, is_cancelled: Callable[[], bool], unsent
         stopped.set()
         _end(threads, results)
     if errors and not cancelled and (unsent or len(errors) == count):
-        raise errors[0]
+        raise min(errors, key=_refused_contexts)
+
+
+def _refused_contexts(error: Exception) -> bool:
+    """Says the least about the rest: another association may well have had its contexts."""
+    return isinstance(error, NoContextAccepted)
 
 
 def _run(

@@ -1,6 +1,7 @@
 """Sends instances by C-STORE with an answer for each, on one association or on several (DICOM PS3.4 annex B)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -67,20 +68,20 @@ class DicomStoreScu:
         for batch in batches(instances):
             work = _Work(to, Unsent(batch), proposals_for(batch), originator)
             wanted = min(to.parallel_associations, -(-len(batch) // _WORTH_AN_ASSOCIATION))
-            if wanted == 1:
-                yield from self._send_on_one(work, is_cancelled)
-            else:
-                yield from in_parallel(wanted, partial(self._send_on_one, work), is_cancelled, work.unsent)
-
-    def _send_on_one(self, work: _Work, is_cancelled: Callable[[], bool]) -> Iterator[StoreResult]:
-        """One association at a time, until nothing is unsent."""
-        lost = 0
-        while work.unsent and not is_cancelled():
+            if wanted > 1:
+                # A refusal is the others' business until none of them goes on; then one association alone decides.
+                with suppress(NoContextAccepted):
+                    yield from in_parallel(wanted, partial(self._send_on_one, work), is_cancelled, work.unsent)
             try:
-                association = self._open(work.to, work.proposals)
+                yield from self._send_on_one(work, is_cancelled)
             except NoContextAccepted:
                 yield from _refused(work)
-                return
+
+    def _send_on_one(self, work: _Work, is_cancelled: Callable[[], bool]) -> Iterator[StoreResult]:
+        """One association at a time, until nothing is unsent; raises NoContextAccepted, with the rest left unsent."""
+        lost = 0
+        while work.unsent and not is_cancelled():
+            association = self._open(work.to, work.proposals)
             ahead = ReadAhead(work.unsent, Preparation(work.to.ae_title, association.contexts, self._transcode))
             pipeline = StorePipeline(association, ahead, work.originator)
             try:
@@ -101,5 +102,6 @@ class DicomStoreScu:
 
 
 def _refused(work: _Work) -> Iterator[StoreResult]:
+    """Nobody else may be sending any more: whatever is unsent fails."""
     while (instance := work.unsent.take()) is not None:
         yield StoreResult(instance.sop_instance_uid, None, not_accepted(work.to.ae_title, instance))

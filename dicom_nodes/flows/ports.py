@@ -206,8 +206,10 @@ class Outbox(Protocol):
         """(number of unsent facts, age of the oldest in seconds)."""
 
 
-Transcode = Callable[[Buffer, str, str], Buffer]
-"""(data set, its transfer syntax UID, the wanted one) → the same instance in that syntax; raises CannotTranscode."""
+Transcode = Callable[[Buffer, str, str, str], Buffer]
+"""(data set, its transfer syntax UID, the wanted one, the receiver's AE title) → the same instance in that syntax.
+
+Raises CannotTranscode. One receiver's instances never hold up those of all others."""
 
 
 class StoreScu(Protocol):

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, TypeDecorator, create_engine, event
+import psycopg
+from sqlalchemy import Connection, DateTime, Dialect, Engine, TypeDecorator, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.pool import StaticPool
+
+from dicom_nodes.foundation.postgresql import connection_limits, end_silent_links
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -77,11 +80,13 @@ def open_database(url: str) -> Database:
     elif url.startswith("sqlite"):
         options |= pool | {"connect_args": {"check_same_thread": False, "timeout": 30}}
     else:
-        options |= pool | {"pool_pre_ping": True}
+        options |= pool | {"pool_pre_ping": True, "connect_args": connection_limits(make_url(url))}
     engine = create_engine(url, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        end_silent_links(engine)
     return Database(engine)
 
 
@@ -93,10 +98,14 @@ _PASSING_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR"
 def is_temporary(error: BaseException) -> bool:
     """Whether the database is away, busy or full, so that the same statement may succeed later.
 
-    False means that it will not take this statement's own content, however often it is asked.
+    False means that it will not take this statement's own content, however often it is asked. Errors of PostgreSQL's
+    driver are judged as they are, too.
     """
     if isinstance(error, TimeoutError):  # no connection became free in time
         return True
+    if isinstance(error, psycopg.Error):
+        is_interface = isinstance(error, psycopg.InterfaceError)
+        return is_interface or (isinstance(error, psycopg.OperationalError) and _passes(error))
     if not isinstance(error, DBAPIError):
         return False
     if error.connection_invalidated or isinstance(error, InterfaceError):
@@ -104,8 +113,12 @@ def is_temporary(error: BaseException) -> bool:
     sqlite = getattr(error.orig, "sqlite_errorname", None)
     if sqlite is not None:
         return str(sqlite).startswith(_PASSING_SQLITE)
-    state = getattr(error.orig, "sqlstate", None)
-    return isinstance(error, OperationalError) and (state is None or str(state).startswith(_PASSING_STATES))
+    return isinstance(error, OperationalError) and _passes(error.orig)
+
+
+def _passes(error: BaseException | None) -> bool:
+    state = getattr(error, "sqlstate", None)
+    return state is None or str(state).startswith(_PASSING_STATES)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

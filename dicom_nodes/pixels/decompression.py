@@ -5,7 +5,7 @@ is passed over, and the number of bytes must be what the attributes announce.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -20,6 +20,7 @@ from pydicom.pixels.decoders.base import (
 )
 
 from dicom_nodes.encoding.part10 import plain_file_meta
+from dicom_nodes.pixels.loss import MAY_TRUNCATE, is_lossy, method_of
 from dicom_nodes.pixels.reencoding import CannotConvertError
 
 _JPEG_LOSSY = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"})
@@ -58,8 +59,7 @@ def decompressed(data_set: bytes, transfer_syntax_uid: str) -> dict[int, tuple[b
     if _announced_bytes(image) > LARGEST_BYTES:
         raise CannotConvertError(f"it would take more than {LARGEST_BYTES >> 20} MiB uncompressed")
     before = {keyword: image.get(keyword) for keyword in ("PhotometricInterpretation", *_NUMBERS.values())}
-    if transfer_syntax_uid in _ENDS_WITH_EOI:
-        _require_whole_frames(image)
+    lost = transfer_syntax_uid in _ENDS_WITH_EOI and _loses(image, transfer_syntax_uid)
     _without_warning(
         lambda: image.decompress(as_rgb=transfer_syntax_uid in _JPEG_LOSSY, generate_instance_uid=False),
         get_decoder(transfer_syntax_uid).UID.name,
@@ -67,10 +67,21 @@ def decompressed(data_set: bytes, transfer_syntax_uid: str) -> dict[int, tuple[b
     if image.PhotometricInterpretation == "YBR_FULL_422":
         image.PhotometricInterpretation = "YBR_FULL"  # a codec gives every pixel its colour
     _require_size(image)
-    return _changes(image, before, transfer_syntax_uid)
+    return _changes(image, before) | (_lossy(image, transfer_syntax_uid) if lost else {})
 
 
-def _require_whole_frames(image: Dataset) -> None:
+def _loses(image: Dataset, syntax: str) -> bool:
+    """Whether the image must be taken for one that was compressed with loss; its frames are whole.
+
+    A reversible codestream in a syntax that allows loss may have been cut short: without a word that it was not, it
+    counts as lossy.
+    """
+    silent = not image.get("LossyImageCompression")
+    lossy = [is_lossy(frame, syntax) for frame in _whole_frames(image)]
+    return any(lossy) or (silent and syntax in MAY_TRUNCATE)
+
+
+def _whole_frames(image: Dataset) -> Iterator[bytes]:
     count = int(image.get("NumberOfFrames") or 1)
     offsets = None
     if "ExtendedOffsetTable" in image:
@@ -80,6 +91,7 @@ def _require_whole_frames(image: Dataset) -> None:
         seen += 1
         if not frame.rstrip(b"\0\xff").endswith(_END):
             raise CannotConvertError(f"frame {seen} of {count} ends early")
+        yield frame
     if seen != count:
         raise CannotConvertError(f"{seen} of {count} frames are there")
 
@@ -111,7 +123,7 @@ def _require_size(image: Dataset) -> None:
         raise CannotConvertError(f"{len(image.PixelData)} bytes of pixels came out, {expected} are announced")
 
 
-def _changes(image: Dataset, before: dict[str, Any], syntax: str) -> dict[int, tuple[bytes, bytes] | None]:
+def _changes(image: Dataset, before: dict[str, Any]) -> dict[int, tuple[bytes, bytes] | None]:
     changes: dict[int, tuple[bytes, bytes] | None] = dict.fromkeys(_EXTENDED_OFFSETS)
     changes[_PIXEL_DATA] = (b"OW" if image.BitsAllocated > 8 else b"OB", bytes(image.PixelData))
     if image.PhotometricInterpretation != before["PhotometricInterpretation"]:
@@ -120,11 +132,14 @@ def _changes(image: Dataset, before: dict[str, Any], syntax: str) -> dict[int, t
         value = image.get(keyword)
         if value is not None and value != before[keyword]:
             changes[tag] = (b"US", int(value).to_bytes(2, "little"))
-    if syntax in _JPEG_LOSSY:
-        if not image.get("LossyImageCompression"):
-            changes[_LOSSY] = (b"CS", b"01")
-        if not image.get("LossyImageCompressionMethod"):
-            changes[_LOSSY_METHOD] = (b"CS", _text("ISO_10918_1"))
+    return changes
+
+
+def _lossy(image: Dataset, syntax: str) -> dict[int, tuple[bytes, bytes]]:
+    """Say that something was lost, whatever the attributes said before."""
+    changes = {_LOSSY: (b"CS", b"01")}
+    if not image.get("LossyImageCompressionMethod"):
+        changes[_LOSSY_METHOD] = (b"CS", _text(method_of(syntax)))
     return changes
 
 

@@ -12,17 +12,22 @@ from typing import IO
 
 from dicom_nodes.foundation.buffers import Buffer
 from dicom_nodes.model.errors import CannotTranscode
+from dicom_nodes.pixels.places import Places
 from dicom_nodes.pixels.worker import JOB, OUTCOME
 
 _PIECE = 1 << 20
 _JOBS_A_PROCESS = 500
+_START_S = 30.0
+"""For starting the process and for what is small however it is packed; empty images of 1 GiB take 7 s."""
+_S_PER_MIB = 2.0
+"""More than ten times what the slowest codec takes for a compressed MiB."""
 
 
 class Worker:
     """One process, for one job at a time."""
 
     def __init__(self, memory_bytes: int, timeout_s: float, module: str) -> None:
-        self._timeout_s = timeout_s
+        self._longest_s = self._timeout_s = timeout_s
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, str(memory_bytes), str(int(timeout_s) + 1)],
             stdin=subprocess.PIPE,
@@ -38,6 +43,7 @@ class Worker:
 
     def convert(self, data_set: Buffer, stored: str, wanted: str) -> bytes:
         """Raises CannotTranscode; afterwards `is_usable` says whether the process is still good."""
+        self._timeout_s = min(self._longest_s, timeout_s_for(len(data_set)))
         timer = threading.Timer(self._timeout_s, self._run_out)
         timer.daemon = True
         timer.start()
@@ -99,16 +105,18 @@ class TranscodingPool:
         memory_bytes: int = 6 << 30,
         worker_module: str = "dicom_nodes.pixels.worker",
     ) -> None:
-        """At most `processes` work at once; others wait. `worker_module` stands in for the codecs in tests."""
+        """At most `processes` work at once, for one receiver one less; others wait. No conversion takes more than
+        `timeout_s`, and a small one less. `worker_module` stands in for the codecs in tests.
+        """
         self._start: Callable[[], Worker] = lambda: Worker(memory_bytes, timeout_s, worker_module)
-        self._places = threading.BoundedSemaphore(processes)
+        self._places = Places(processes)
         self._idle: list[Worker] = []
         self._lock = threading.Lock()
         self._is_closed = False
 
-    def __call__(self, data_set: Buffer, stored: str, wanted: str) -> bytes:
+    def __call__(self, data_set: Buffer, stored: str, wanted: str, receiver: str = "") -> bytes:
         """As `ports.Transcode`."""
-        with self._places:
+        with self._places.taken(receiver):
             worker = self._take()
             try:
                 return worker.convert(data_set, stored, wanted)
@@ -140,6 +148,11 @@ class TranscodingPool:
                 self._idle.append(worker)
                 return
         worker.end()
+
+
+def timeout_s_for(size_bytes: int) -> float:
+    """How long the conversion of so large a data set may take."""
+    return _START_S + _S_PER_MIB * size_bytes / (1 << 20)
 
 
 def _exactly(stream: IO[bytes], size: int) -> bytes:

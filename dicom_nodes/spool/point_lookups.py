@@ -1,7 +1,7 @@
 """Single rows by their key, as ingest asks for them before every answer: microseconds each, not milliseconds.
 
 SQLAlchemy prepares a statement's text once; asking goes straight to the driver, on a few connections that are kept for
-it in autocommit. What is asked sees everything committed before.
+it in autocommit. What is asked sees everything committed before. PostgreSQL answers within seconds, or it is an error.
 """
 
 import threading
@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Select
 from sqlalchemy.pool import StaticPool
+
+from dicom_nodes.foundation.postgresql import for_point_lookups, gave_no_answer
 
 Values = tuple[Any, ...]
 
@@ -32,8 +34,10 @@ class PointLookups:
         while (connection := self._kept()) is not None:
             try:
                 return self._asked(connection, text, parameters)
-            except self._errors:
-                connection.close()
+            except self._errors as error:
+                if gave_no_answer(error):
+                    self.close()  # nor would the others be answered, each after as long a wait
+                    raise
         return self._asked(self._new(), text, parameters)
 
     def close(self) -> None:
@@ -47,7 +51,11 @@ class PointLookups:
         return error
 
     def _asked(self, connection: Any, text: str, parameters: Any) -> Values | None:
-        row: Values | None = connection.execute(text, parameters).fetchone()
+        try:
+            row: Values | None = connection.execute(text, parameters).fetchone()
+        except self._errors:
+            connection.close()
+            raise
         with self._lock:
             self._idle.append(connection)
         return row
@@ -62,7 +70,7 @@ class PointLookups:
         if not isinstance(self._engine.pool, StaticPool):  # a database in memory has just one
             pooled.detach()
             if self._engine.dialect.name == "postgresql":
-                connection.autocommit = True
+                for_point_lookups(connection, self._engine.url)
         return connection
 
 

@@ -151,8 +151,8 @@ class WireNode:
     def entity(self) -> ApplicationEntity:
         return ApplicationEntity("NODE", "127.0.0.1", self.port)
 
-    def _transcode(self, data_set: Buffer, stored: str, wanted: str) -> Buffer:
-        return self.transcode(data_set, stored, wanted)
+    def _transcode(self, data_set: Buffer, stored: str, wanted: str, receiver: str) -> Buffer:
+        return self.transcode(data_set, stored, wanted, receiver)
 
     def read_data_set(self, location: str) -> bytes:
         return self._objects[location]

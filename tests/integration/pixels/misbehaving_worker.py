@@ -1,4 +1,4 @@
-"""A worker in place of the codecs' one, which does what its data set says: crash, hang, or work."""
+"""A worker in place of the codecs' one, which does what its data set says: crash, hang, wait, or work."""
 
 import os
 import sys
@@ -14,6 +14,9 @@ def main() -> None:
         order = sys.stdin.buffer.read(size)
         if order == b"crash":
             os.abort()
+        if order.startswith(b"/"):  # work until that file is there
+            while not os.path.exists(order):
+                time.sleep(0.01)
         if order == b"hang":
             time.sleep(600)
         answer = str(os.getpid()).encode()

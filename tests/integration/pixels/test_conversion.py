@@ -19,6 +19,7 @@ from tests.peers.processes import program, run
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 FREE_TO_CHANGE = {"PixelData", "PhotometricInterpretation", "PlanarConfiguration", "LossyImageCompressionMethod"}
+FREE_TO_CHANGE |= {"LossyImageCompression"}
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,10 @@ def test_pixels_are_those_of_dcmtk(pool: TranscodingPool, tmp_path: Path, name: 
         ("SC_rgb_jpeg_dcmtk.dcm", "RGB", "01"),
         ("JPGExtended.dcm", "MONOCHROME2", "01"),
         ("GDCMJ2K_TextGBR.dcm", "RGB", None),
+        ("MR_small_jp2klossless.dcm", "MONOCHROME2", None),
+        ("MR_small_jpeg_ls_lossless.dcm", "MONOCHROME2", None),
+        ("JPEG2000.dcm", "MONOCHROME2", "01"),
+        ("JPEGLSNearLossless_16.dcm", "MONOCHROME2", "01"),
     ],
 )
 def test_attributes_say_what_the_pixels_are_now(
@@ -120,14 +125,43 @@ def test_attributes_say_what_the_pixels_are_now(
     assert len(after.PixelData) == samples * after.BitsAllocated // 8
 
 
-def test_lossy_image_that_does_not_say_so_says_it_afterwards(pool: TranscodingPool, tmp_path: Path) -> None:
-    image = dcmread(bundled("SC_rgb_jpeg_dcmtk.dcm"))
-    del image.LossyImageCompression
+@pytest.mark.parametrize("claim", [None, "", "00"])
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("SC_rgb_jpeg_dcmtk.dcm", "ISO_10918_1"),
+        ("JPGExtended.dcm", "ISO_10918_1"),
+        ("JPEGLSNearLossless_16.dcm", "ISO_14495_1"),
+        ("JPEG2000.dcm", "ISO_15444_1"),
+    ],
+)
+def test_lossy_image_that_says_otherwise_says_so_afterwards(
+    pool: TranscodingPool, tmp_path: Path, name: str, method: str, claim: str | None
+) -> None:
+    image = dcmread(bundled(name))
+    for keyword in ("LossyImageCompression", "LossyImageCompressionMethod"):
+        if keyword in image:
+            delattr(image, keyword)
+    if claim is not None:
+        image.LossyImageCompression = claim
     image.save_as(tmp_path / "silent.dcm")
 
     after = converted(pool, tmp_path / "silent.dcm")
 
-    assert (after.LossyImageCompression, after.LossyImageCompressionMethod) == ("01", "ISO_10918_1")
+    assert (after.LossyImageCompression, after.LossyImageCompressionMethod) == ("01", method)
+
+
+@pytest.mark.parametrize(("claim", "told"), [(None, "01"), ("00", "00"), ("01", "01")])
+def test_reversible_codestream_that_may_have_been_cut_short_counts_as_lossy_unless_it_says_otherwise(
+    pool: TranscodingPool, tmp_path: Path, claim: str | None, told: str
+) -> None:
+    image = dcmread(bundled("MR_small_jp2klossless.dcm"))
+    image.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.91"
+    if claim is not None:
+        image.LossyImageCompression = claim
+    image.save_as(tmp_path / "allowed.dcm")
+
+    assert converted(pool, tmp_path / "allowed.dcm").LossyImageCompression == told
 
 
 def test_high_throughput_jpeg_2000_is_read(pool: TranscodingPool, tmp_path: Path) -> None:

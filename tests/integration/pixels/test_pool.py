@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from dicom_nodes.model.errors import CannotTranscode
-from dicom_nodes.pixels.pool import TranscodingPool
+from dicom_nodes.pixels.pool import TranscodingPool, timeout_s_for
+from tests.peers.processes import wait_until
 
 MISBEHAVING = "tests.integration.pixels.misbehaving_worker"
 ANY = "1.2.840.10008.1.2"
@@ -56,6 +58,24 @@ def test_no_more_processes_work_at_once_than_allowed(pool: TranscodingPool) -> N
         answers = list(threads.map(lambda _n: pool(b"work", ANY, ANY), range(40)))
 
     assert len(set(answers)) <= 2
+
+
+def test_receiver_whose_conversions_take_long_never_has_all_processes(tmp_path: Path) -> None:
+    pool, go_on = TranscodingPool(processes=2, timeout_s=20, worker_module=MISBEHAVING), tmp_path / "go-on"
+    with ThreadPoolExecutor(2) as threads:
+        long = [threads.submit(pool, bytes(go_on), ANY, ANY, "SLOW") for _ in range(2)]
+        wait_until(lambda: all(future.running() for future in long), "both are under way")
+
+        assert pid(pool(b"work", ANY, ANY, "OTHER"))
+
+        assert not any(future.done() for future in long)
+        go_on.touch()
+        assert all(pid(future.result(30)) for future in long)
+    pool.close()
+
+
+def test_small_image_is_given_up_sooner_than_a_large_one() -> None:
+    assert timeout_s_for(1 << 20) < 60 < 120 < timeout_s_for(100 << 20)
 
 
 def test_closing_ends_the_processes_and_takes_nothing_more(pool: TranscodingPool) -> None:

@@ -300,6 +300,50 @@ def test_partner_that_takes_one_association_only_gets_everything_on_that_one() -
     assert sorted(result.sop_instance_uid for result in results) == sorted(f"1.2.{n}" for n in range(60))
 
 
+class FirstOnly(FakePeer):
+    """Accepts no context on the associations of the threads beside the first."""
+
+    def __call__(self, to: ApplicationEntity, proposals: Sequence[Proposal]) -> "FakeAssociation":
+        if threading.current_thread().name != "dicom-send-0":
+            raise NoContextAccepted("nothing accepted")
+        return super().__call__(to, proposals)
+
+
+def test_association_without_contexts_leaves_its_share_to_the_others() -> None:
+    def answer(_uid: str) -> Response:
+        for thread in threading.enumerate():  # answered when the others have been refused and are gone
+            if thread.name in {"dicom-send-1", "dicom-send-2"}:
+                thread.join(10)
+        return Response(0)
+
+    peer = FirstOnly(answers=answer)
+
+    results = list(DicomStoreScu("NODE", open_association=peer).send(PARALLEL, [instance(n) for n in range(60)]))
+
+    assert sorted(result.sop_instance_uid for result in results) == sorted(f"1.2.{n}" for n in range(60))
+    assert {result.status for result in results} == {0}
+
+
+def test_partner_that_accepts_no_context_on_any_association_gives_a_result_for_each_instance() -> None:
+    peer = FakePeer(accepts=lambda _sop_class, _syntax: False)
+
+    results = list(DicomStoreScu("NODE", open_association=peer).send(PARALLEL, [instance(n) for n in range(60)]))
+
+    assert sorted(result.sop_instance_uid for result in results) == sorted(f"1.2.{n}" for n in range(60))
+    assert {result.status for result in results} == {None}
+    assert all("does not accept" in result.comment for result in results)
+
+
+def test_lost_associations_beside_refused_ones_mean_the_peer_is_unavailable() -> None:
+    peer = FirstOnly(answers=lambda _uid: None)
+
+    results: list[StoreResult] = []
+    with pytest.raises(PeerUnavailable):
+        results.extend(DicomStoreScu("NODE", open_association=peer).send(PARALLEL, [instance(n) for n in range(60)]))
+
+    assert [result.status for result in results] == [None] * 2
+
+
 def test_partner_that_fails_on_every_association_is_unavailable_and_nothing_counts_as_stored() -> None:
     peer = FakePeer(answers=lambda _uid: None)
 
@@ -354,7 +398,7 @@ def test_instance_is_converted_where_only_a_fallback_is_accepted() -> None:
     peer = FakePeer(accepts=lambda _sop_class, syntax: syntax == EXPLICIT)
     asked: list[tuple[bytes, str, str]] = []
 
-    def transcode(data_set: Any, stored: str, wanted: str) -> bytes:
+    def transcode(data_set: Any, stored: str, wanted: str, _receiver: str) -> bytes:
         asked.append((bytes(data_set), stored, wanted))
         return b"converted"
 
@@ -369,7 +413,7 @@ def test_instance_is_converted_where_only_a_fallback_is_accepted() -> None:
 def test_instance_that_cannot_be_converted_fails_alone_and_says_why() -> None:
     peer = FakePeer(accepts=lambda _sop_class, syntax: syntax == EXPLICIT)
 
-    def transcode(_data_set: Any, _stored: str, _wanted: str) -> bytes:
+    def transcode(_data_set: Any, _stored: str, _wanted: str, _receiver: str) -> bytes:
         raise CannotTranscode("its conversion crashed (exit code -6)")
 
     scu = DicomStoreScu("NODE", open_association=peer, transcode=transcode)
