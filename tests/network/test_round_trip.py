@@ -16,6 +16,7 @@ from tests.network.region import ORIGIN, READER, READING, Region, running_region
 from tests.peers import dcmtk
 from tests.peers.dcmtk import Target
 from tests.peers.hl7_oracle import report_text
+from tests.peers.processes import wait_until
 from tests.synthetic.studies import MadeStudy, make_study, pixel_digest
 
 pytestmark = pytest.mark.peers
@@ -66,6 +67,7 @@ def test_a_study_goes_round(tmp_path: Path, database_url: str, channel: str) -> 
         read = region.wait_for_images(study)
         assert (read["origin"], read["lease"]["reader_id"]) == (ORIGIN, READER)
         origin_pacs = region.pacs[ORIGIN]
+        wait_until(lambda: origin_pacs.instance_count() == len(pixels), "the origin's own archive has it, too")
         assert {uid: origin_pacs.pixel_digest(uid) for uid in pixels} == pixels
         assert region.workstation.digests() == study.digests
         assert region.workstation.pixel_digests() == pixels
