@@ -13,8 +13,16 @@ from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
 from dicom_nodes.hl7.identifiers import read_patient
 from dicom_nodes.hl7.message import Field, Message, Segment
 from dicom_nodes.hl7.timestamps import HOME, read_date, read_moment
-from dicom_nodes.model.attributes import Attributes
-from dicom_nodes.model.procedure import ImagingOrder, OrderControl, OrderNumber, ScheduledStep, ScheduleState
+from dicom_nodes.model.attributes import Attributes, text_of
+from dicom_nodes.model.procedure import (
+    ImagingOrder,
+    OrderControl,
+    OrderNumber,
+    PatientNumber,
+    ScheduledStep,
+    ScheduleState,
+    order_key,
+)
 from dicom_nodes.model.report import AckCode
 
 _EVENTS = {"ORM": "O01", "OMI": "O23"}
@@ -46,6 +54,14 @@ class _Group:
 
     def named(self, name: str) -> list[Segment]:
         return [segment for segment in self.others if segment.name == name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """An order's number for identifiers that the message leaves out, and its key, which is no other order's."""
+
+    number: str
+    key: str
 
 
 def read_orders(raw: bytes, default_issuer: str, stations: Mapping[str, str]) -> tuple[ImagingOrder, ...]:
@@ -102,15 +118,15 @@ def _order(
 ) -> ImagingOrder:
     control = _control(group.orc)
     placer, filler = (_number(_first(group, number), default_issuer) for number in (2, 3))
-    if placer is None and filler is None:
+    number = filler or placer
+    if number is None:
         raise group.orc.fault(3, "neither placer (ORC-2) nor filler (ORC-3) number", ErrorCode.REQUIRED_FIELD_MISSING)
     state = _STATE_OF_ORDER_STATUS.get(group.orc.value(5)) if control is OrderControl.STATUS else None
     steps: tuple[ScheduledStep, ...] = ()
     if control in _SCHEDULING:
-        number = filler or placer
-        assert number is not None
-        steps = tuple(_steps(group, patient, number, stations))
-    return ImagingOrder(control, placer, filler, steps, state, raw)
+        steps = tuple(_steps(group, patient, _Named(number.number, order_key(placer, filler)), stations))
+    owner = PatientNumber(text_of(patient, "PatientID"), text_of(patient, "IssuerOfPatientID"))
+    return ImagingOrder(control, placer, filler, steps, state, raw, patient=owner)
 
 
 def _control(orc: Segment) -> OrderControl:
@@ -162,15 +178,13 @@ def _person(xcn: Field) -> str:
     return "^".join(xcn.component(part) for part in (2, 3, 4, 6, 5)).rstrip("^")
 
 
-def _steps(
-    group: _Group, patient: Attributes, number: OrderNumber, stations: Mapping[str, str]
-) -> Iterator[ScheduledStep]:
+def _steps(group: _Group, patient: Attributes, order: _Named, stations: Mapping[str, str]) -> Iterator[ScheduledStep]:
     obr = group.named("OBR")
     if not obr:
         raise Hl7Fault(Place("OBR"), "the order has no OBR segment", ErrorCode.SEGMENT_SEQUENCE)
     scheduled: Sequence[Segment | None] = group.named("IPC") or [None]
     for ipc in scheduled:
-        yield _step(group, obr[0], ipc, patient, number, stations)
+        yield _step(group, obr[0], ipc, patient, order, stations)
 
 
 def _step(
@@ -178,11 +192,11 @@ def _step(
     obr: Segment,
     ipc: Segment | None,
     patient: Attributes,
-    number: OrderNumber,
+    order: _Named,
     stations: Mapping[str, str],
 ) -> ScheduledStep:
     where = ipc or obr
-    procedure_id = (ipc.value(2) if ipc else obr.value(19)) or number.number
+    procedure_id = (ipc.value(2) if ipc else obr.value(19)) or order.number
     step_id = (ipc.value(4) if ipc else obr.value(20)) or procedure_id
     if len(step_id) > _LONGEST_ID:
         raise where.fault(4 if ipc else 20, f"longer than {_LONGEST_ID} characters", ErrorCode.DATA_TYPE)
@@ -190,7 +204,7 @@ def _step(
     if not modality:
         raise where.fault(5 if ipc else 24, "modality is missing", ErrorCode.REQUIRED_FIELD_MISSING)
     start_date, start_time = _start(group, obr)
-    study_instance_uid = _study_instance_uid(group, ipc, number)
+    study_instance_uid = _study_instance_uid(group, ipc, order)
     code = {"CodeValue": obr.value(4), "CodingSchemeDesignator": obr.value(4, 3) or "L", "CodeMeaning": obr.value(4, 2)}
     codes: list[Attributes] = [dict(code)] if code["CodeValue"] else []
     description = obr.value(4, 2) or obr.value(4)
@@ -209,7 +223,7 @@ def _step(
     }
     attributes: Attributes = {
         **patient,
-        "AccessionNumber": (ipc.value(1) if ipc else obr.value(18)) or number.number,
+        "AccessionNumber": (ipc.value(1) if ipc else obr.value(18)) or order.number,
         "RequestedProcedureID": procedure_id,
         "RequestedProcedureDescription": description,
         "RequestedProcedureCodeSequence": codes,
@@ -257,7 +271,7 @@ def _component(segment: Segment, number: int, component: int) -> Field:
     return Field(parts[component - 1], found.place, found.delimiters, found.charset)
 
 
-def _study_instance_uid(group: _Group, ipc: Segment | None, number: OrderNumber) -> str:
+def _study_instance_uid(group: _Group, ipc: Segment | None, order: _Named) -> str:
     """IPC-3 or ZDS-1; ours, and the same for the same order, where the order has none."""
     said = [(ipc, 3)] if ipc else []
     for segment, place in [*said, *((zds, 1) for zds in group.named("ZDS"))]:
@@ -266,7 +280,7 @@ def _study_instance_uid(group: _Group, ipc: Segment | None, number: OrderNumber)
             raise segment.fault(place, "not a DICOM UID", ErrorCode.DATA_TYPE)
         if uid:
             return uid
-    return f"2.25.{uuid.uuid5(_NAMESPACE, f'{number.issuer} {number.number}').int}"
+    return f"2.25.{uuid.uuid5(_NAMESPACE, order.key).int}"
 
 
 def _priority(group: _Group, obr: Segment) -> str:

@@ -15,7 +15,8 @@ from dicom_nodes.spool.catalogue import ARCHIVE_JOB, SqlCatalogue
 from dicom_nodes.spool.commitments import SqlArchiveCommitments, SqlCommitmentRequests
 from dicom_nodes.spool.orders import SqlOrders
 from dicom_nodes.spool.outbox import SqlOutbox
-from dicom_nodes.spool.procedure_steps import SqlProcedureSteps, SqlWorklist
+from dicom_nodes.spool.procedure_steps import SqlProcedureSteps
+from dicom_nodes.spool.scheduled_steps import SqlWorklist
 from dicom_nodes.spool.studies import FollowUps, SqlStudies
 
 
