@@ -318,6 +318,7 @@ class NodeApp:
                 self._address,
                 checkpoint,
                 stopping.is_set,
+                needs_promise=asking is not None,
             ),
             TakeAnnouncements(store.announcements, node.settle_hold_s, clock, checkpoint),
             TakeProcedureSteps(store.procedure_steps, node.settle_hold_s, clock, checkpoint),
