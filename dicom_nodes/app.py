@@ -50,6 +50,7 @@ from dicom_nodes.foundation.event_log import UidHash, event_log
 from dicom_nodes.foundation.jobs import JobState
 from dicom_nodes.foundation.process_limits import prepare_for_many_connections
 from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.hl7.imaging_order import OrderIssuers
 from dicom_nodes.hl7.intake import Hl7Intake
 from dicom_nodes.hl7.listener import MllpListener
 from dicom_nodes.hl7.order_intake import OrderIntake
@@ -138,7 +139,8 @@ class NodeApp:
         )
         self._hl7 = None
         if settings.hl7:
-            orders_in = OrderIntake(workflow.worklist.take, trust.accession_issuer, settings.hl7.stations)
+            issuers = OrderIssuers(trust.patient_id_issuer, trust.accession_issuer)
+            orders_in = OrderIntake(workflow.worklist.take, issuers, settings.hl7.stations)
             self._hl7 = MllpListener(settings.hl7, Hl7Intake(OruIntake(take_report), orders_in))
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
         orders, catalogue = self.store.orders, self.store.catalogue

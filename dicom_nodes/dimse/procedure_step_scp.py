@@ -33,7 +33,8 @@ def set_step(request: SetRequest, caller: Caller, services: DimseServices) -> Re
     """Keep a change of a step; it is durable once this returns.
 
     Raises:
-        Refused: 0124 not authorised, or not who created it; 0106, 0110 (A501), 0112, 0120, 0121 as `rules.procedure_step.changed` says.
+        Refused: 0124 not authorised, or not its creator; 0106, 0110 (A501), 0112, 0120,
+            0121 as `rules.procedure_step.changed` says.
     """
     require_action(caller.peer, "mpps")
     attributes = decode_attributes(request.data_set, request.context.transfer_syntax)

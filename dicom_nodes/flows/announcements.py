@@ -50,7 +50,7 @@ class TakeProcedureSteps:
         self._checkpoint("procedure_step.created")
 
     def change(self, sop_instance_uid: str, attributes: Attributes, changed_by: str) -> None:
-        """Raises OperationRefused, see `rules.procedure_step.changed`; 0112 for one that is not here, 0124 for another's.
+        """Raises OperationRefused, see `rules.procedure_step.changed`; 0112 not here, 0124 another's.
 
         Only the AE title that created a step may end it: a second device would end what goes on at the first.
         """

@@ -41,6 +41,8 @@ _PRIORITIES = {"S": "STAT", "A": "HIGH", "R": "ROUTINE", "P": "MEDIUM", "C": "HI
 _SEX = {"F": "F", "M": "M", "O": "O", "A": "O"}
 _NAMESPACE = uuid.UUID("0b9d5a6c-6c7e-4c0a-9f0e-0c0c4c5b1d11")
 _LONGEST_ID = 64
+_LONGEST_SHORT = 16
+"""Of DICOM's SH: a modality that cuts an identifier off performs a step that nobody scheduled."""
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _AE_TITLE = re.compile(r"[\x21-\x5b\x5d-\x7e]([\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?")
 
@@ -64,7 +66,15 @@ class _Named:
     key: str
 
 
-def read_orders(raw: bytes, default_issuer: str, stations: Mapping[str, str]) -> tuple[ImagingOrder, ...]:
+@dataclass(frozen=True, slots=True)
+class OrderIssuers:
+    """The trust's own, for numbers that name no issuer: patients and orders are counted by different systems."""
+
+    patient: str
+    order: str
+
+
+def read_orders(raw: bytes, issuers: OrderIssuers, stations: Mapping[str, str]) -> tuple[ImagingOrder, ...]:
     """Read a message for production (MSH-11 `P`): one order for each ORC.
 
     Raises:
@@ -78,8 +88,8 @@ def read_orders(raw: bytes, default_issuer: str, stations: Mapping[str, str]) ->
     groups = list(_groups(message))
     if not groups:
         raise Hl7Fault(Place("ORC"), "the message has no ORC segment", ErrorCode.SEGMENT_SEQUENCE)
-    patient = _patient(message, pid[0], default_issuer)
-    return tuple(_order(group, patient, default_issuer, stations, raw) for group in groups)
+    patient = _patient(message, pid[0], issuers.patient)
+    return tuple(_order(group, patient, issuers.order, stations, raw) for group in groups)
 
 
 def _check_header(message: Message) -> None:
@@ -99,14 +109,15 @@ def _refused(field_number: int, words: str, code: ErrorCode) -> Hl7Fault:
 
 
 def _groups(message: Message) -> Iterator[_Group]:
-    """Each ORC with what follows it; a ZDS that stands at the end belongs to every order."""
+    """Each ORC with what follows it; the only ZDS, where it stands at the end, belongs to every order."""
     groups: list[_Group] = []
     for segment in message.segments:
         if segment.name == "ORC":
             groups.append(_Group(segment))
         elif groups:
             groups[-1].others.append(segment)
-    shared = [segment for group in groups for segment in group.named("ZDS")]
+    said = [group for group in groups if group.named("ZDS")]
+    shared = groups[-1].named("ZDS") if said and said[0] is groups[-1] else []
     for group in groups:
         if len(shared) == 1 and not group.named("ZDS"):
             group.others += shared
@@ -155,6 +166,7 @@ def _patient(message: Message, pid: Segment, default_issuer: str) -> Attributes:
     identifier, issuer = (found.patient_id, found.issuer) if found.patient_id else (found.nhs_number, "NHS")
     if not identifier:
         raise pid.fault(3, "expected a hospital number or an NHS number", ErrorCode.REQUIRED_FIELD_MISSING)
+    identifier = _identifier(pid, 3, identifier, _LONGEST_ID)
     name = "^".join(pid.value(5, part) for part in (1, 2, 3, 5, 4)).rstrip("^")
     if not name:
         raise pid.fault(5, "patient name is missing", ErrorCode.REQUIRED_FIELD_MISSING)
@@ -171,6 +183,15 @@ def _patient(message: Message, pid: Segment, default_issuer: str) -> Attributes:
         "ReferringPhysicianName": _person(visit[0].first(8)) if visit else "",
         "ReferencedPatientSequence": [],
     }
+
+
+def _identifier(segment: Segment, number: int, value: str, longest: int = _LONGEST_SHORT) -> str:
+    """The value, if DICOM can hold it whole: it must come back from the modality as it went there."""
+    if len(value) > longest:
+        raise segment.fault(number, f"longer than the {longest} characters that DICOM has for it", ErrorCode.DATA_TYPE)
+    if "\\" in value or "^" in value:
+        raise segment.fault(number, "an identifier with a backslash or a caret", ErrorCode.DATA_TYPE)
+    return value
 
 
 def _person(xcn: Field) -> str:
@@ -196,10 +217,9 @@ def _step(
     stations: Mapping[str, str],
 ) -> ScheduledStep:
     where = ipc or obr
-    procedure_id = (ipc.value(2) if ipc else obr.value(19)) or order.number
-    step_id = (ipc.value(4) if ipc else obr.value(20)) or procedure_id
-    if len(step_id) > _LONGEST_ID:
-        raise where.fault(4 if ipc else 20, f"longer than {_LONGEST_ID} characters", ErrorCode.DATA_TYPE)
+    procedure_id = _identifier(where, 2 if ipc else 19, where.value(2 if ipc else 19) or order.number)
+    step_id = _identifier(where, 4 if ipc else 20, where.value(4 if ipc else 20) or procedure_id)
+    accession = _identifier(where, 1 if ipc else 18, where.value(1 if ipc else 18) or order.number)
     modality = ipc.value(5) if ipc else obr.value(24)
     if not modality:
         raise where.fault(5 if ipc else 24, "modality is missing", ErrorCode.REQUIRED_FIELD_MISSING)
@@ -223,7 +243,7 @@ def _step(
     }
     attributes: Attributes = {
         **patient,
-        "AccessionNumber": (ipc.value(1) if ipc else obr.value(18)) or order.number,
+        "AccessionNumber": accession,
         "RequestedProcedureID": procedure_id,
         "RequestedProcedureDescription": description,
         "RequestedProcedureCodeSequence": codes,

@@ -7,6 +7,7 @@ import pytest
 
 from dicom_nodes.flows.worklist import ServeWorklist
 from dicom_nodes.hl7.ack import read_ack
+from dicom_nodes.hl7.imaging_order import OrderIssuers
 from dicom_nodes.hl7.order_intake import OrderIntake
 from dicom_nodes.model.attributes import text_of
 from dicom_nodes.spool.store import open_store
@@ -21,7 +22,7 @@ class Ris:
 
     def __init__(self, url: str) -> None:
         self.store = open_store(url, lambda: NOW, "PACS")
-        self._intake = OrderIntake(ServeWorklist(self.store.worklist).take, "RXN", {"CT": "CT1"})
+        self._intake = OrderIntake(ServeWorklist(self.store.worklist).take, OrderIssuers("RXN", "RXN"), {"CT": "CT1"})
 
     def send(self, *segments: str) -> str:
         ack = read_ack(self._intake("\r".join([MSH, *segments]).encode() + b"\r"))
