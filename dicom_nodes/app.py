@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
@@ -275,6 +276,7 @@ class NodeApp:
                 quarantined=self.store.catalogue.quarantined_count(),
                 outbox_depth=depth,
                 outbox_oldest_s=oldest_s,
+                overdue_steps=self.store.worklist.overdue(),
                 certificate_days_left=self._certificate_days_left(),
             )
         )
@@ -361,7 +363,7 @@ def open_node_store(
         notify=tuple(peer.ae_title for peer in settings.peers if peer.notify),
         commitment=isinstance(settings.archive, DimseArchiveSettings) and settings.archive.commitment,
     )
-    return open_store(url, clock, archive, checkpoint, follow_ups)
+    return open_store(url, clock, archive, checkpoint, follow_ups, timedelta(days=settings.node.worklist_days))
 
 
 def run(

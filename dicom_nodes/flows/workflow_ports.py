@@ -151,7 +151,10 @@ class Worklist(Protocol):
     """Scheduled steps."""
 
     def scheduled(self, earliest: str | None, latest: str | None) -> Iterator[Attributes]:
-        """Worklist items that start between these dates (YYYYMMDD), in order of their start."""
+        """Worklist items that start between these dates (YYYYMMDD), in order of their start; no overdue ones."""
+
+    def overdue(self) -> int:
+        """How many steps nobody began or cancelled for so long that they are no longer listed."""
 
     def take(self, orders: Sequence[ImagingOrder]) -> None:
         """Carry all of them out in one commit, durable on return.

@@ -1,14 +1,15 @@
 """The worklist as rows: which rows are an order's, and what an order message does to them in one commit."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
-from dicom_nodes.model.attributes import Attributes, text_of
+from dicom_nodes.model.attributes import Attributes, items_of, text_of
 from dicom_nodes.model.errors import OrderConflict
 from dicom_nodes.model.procedure import (
     ImagingOrder,
@@ -17,9 +18,10 @@ from dicom_nodes.model.procedure import (
     PatientNumber,
     ScheduledStep,
     ScheduleState,
+    StepState,
 )
 from dicom_nodes.rules.order import decide
-from dicom_nodes.spool.service_tables import scheduled_step
+from dicom_nodes.spool.service_tables import procedure_step, procedure_step_study, scheduled_step
 
 _PAGE = 200
 _ATTEMPTS = 3
@@ -28,22 +30,45 @@ _ATTEMPTS = 3
 class SqlWorklist:
     """Implements `Worklist`."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, clock: Clock, keep: timedelta = timedelta(days=30)) -> None:
+        """`keep` is how long after its day of start a step is listed that nobody has begun or cancelled."""
+        self._database, self._clock, self._keep = database, clock, keep
 
     def scheduled(self, earliest: str | None, latest: str | None) -> Iterator[Attributes]:
         step = scheduled_step.c
+        key = tuple_(step.start_date, step.order_key, step.step_id)
         query = (
-            select(step.attributes)
+            select(step.attributes, step.start_date, step.order_key, step.step_id)
             .where(
                 step.state == ScheduleState.SCHEDULED.value,
-                step.start_date >= (earliest or ""),
+                step.start_date >= max(earliest or "", self._oldest_day()),
                 step.start_date <= (latest or "99999999"),
             )
             .order_by(step.start_date, step.order_key, step.step_id)
+            .limit(_PAGE)
+        )
+        page = self._page(query)
+        while page:
+            yield from (row.attributes for row in page)
+            last = page[-1]
+            after = tuple_(literal(last.start_date), literal(last.order_key), literal(last.step_id))
+            page = self._page(query.where(key > after)) if len(page) == _PAGE else []
+
+    def _page(self, query: Select[Any]) -> Sequence[Any]:
+        """Whole before anything is answered: a slow asker holds no snapshot of the database open."""
+        with self._database.read() as connection:
+            return connection.execute(query).all()
+
+    def overdue(self) -> int:
+        step = scheduled_step.c
+        query = select(func.count()).where(
+            step.state == ScheduleState.SCHEDULED.value, step.start_date < self._oldest_day()
         )
         with self._database.read() as connection:
-            yield from connection.execution_options(yield_per=_PAGE).execute(query).scalars()
+            return int(connection.execute(query).scalar_one())
+
+    def _oldest_day(self) -> str:
+        return (self._clock() - self._keep).strftime("%Y%m%d")
 
     def take(self, orders: Sequence[ImagingOrder]) -> None:
         for _ in range(_ATTEMPTS):
@@ -64,9 +89,12 @@ class SqlWorklist:
             self._update(connection, known[step], {"state": state.value})
         by_step_id = {row.step_id: row for row in rows}
         for scheduled in decision.schedule:
+            if scheduled.start_date < self._oldest_day():
+                raise OrderConflict("the day of the examination is too long past for the worklist")
             row = by_step_id.get(scheduled.step_id)
             if row is None:
                 values = _values(order, scheduled) | {
+                    "state": _performed_state(connection, scheduled).value,
                     "order_key": rows[0].order_key if rows else order.key,
                     "step_id": scheduled.step_id,
                     "changed_at": self._clock(),
@@ -96,6 +124,30 @@ def _values(order: ImagingOrder, step: ScheduledStep) -> dict[str, Any]:
         "attributes": step.attributes,
         "original": order.original,
     }
+
+
+def _performed_state(connection: Connection, scheduled: ScheduledStep) -> ScheduleState:
+    """Where a step stands that a modality may have performed before its order came (an emergency, a slow RIS).
+
+    By study and, where the modality named it, step, as `_take_off_the_worklist` would have. What was discontinued is to
+    be done again.
+    """
+    of_study, step = procedure_step_study.c, procedure_step.c
+    performed = connection.execute(
+        select(step.state, step.attributes)
+        .join(procedure_step_study, step.sop_instance_uid == of_study.sop_instance_uid)
+        .where(of_study.study_instance_uid == scheduled.study_instance_uid)
+    ).all()
+    states = {
+        StepState(row.state)
+        for row in performed
+        for item in items_of(row.attributes, "ScheduledStepAttributesSequence")
+        if text_of(item, "StudyInstanceUID") == scheduled.study_instance_uid
+        and text_of(item, "ScheduledProcedureStepID") in {"", scheduled.step_id}
+    }
+    if StepState.COMPLETED in states:
+        return ScheduleState.COMPLETED
+    return ScheduleState.STARTED if StepState.IN_PROGRESS in states else ScheduleState.SCHEDULED
 
 
 def _known(row: Any) -> KnownStep:

@@ -1,6 +1,7 @@
 """Open a node's database with everything that lives in it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import insert, select
 
@@ -43,6 +44,7 @@ def open_store(
     archive: str,
     checkpoint: Checkpoint = no_checkpoint,
     follow_ups: FollowUps = FollowUps(),
+    worklist_keep: timedelta = timedelta(days=30),
 ) -> NodeStore:
     """Open (and on first use create) the database at `url`; `archive` names the PACS in facts.
 
@@ -70,5 +72,5 @@ def open_store(
         archive_commitments=SqlArchiveCommitments(database, jobs, clock, ARCHIVE_JOB),
         announcements=SqlAnnouncements(database, jobs, outbox, clock),
         procedure_steps=SqlProcedureSteps(database, jobs, outbox, clock),
-        worklist=SqlWorklist(database, clock),
+        worklist=SqlWorklist(database, clock, worklist_keep),
     )

@@ -1,16 +1,21 @@
 """Orders as HL7 messages against rows: no order touches another's entry, another patient's, or nothing behind an AA."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from dicom_nodes.flows.worklist import ServeWorklist
 from dicom_nodes.hl7.ack import read_ack
 from dicom_nodes.hl7.imaging_order import OrderIssuers
 from dicom_nodes.hl7.order_intake import OrderIntake
 from dicom_nodes.model.attributes import text_of
+from dicom_nodes.rules.procedure_step import changed, created
+from dicom_nodes.spool import scheduled_steps
+from dicom_nodes.spool.service_tables import scheduled_step
 from dicom_nodes.spool.store import open_store
+from tests.integration.workflow.test_rows import BEGINS, ends
 
 NOW = datetime(2026, 11, 27, 10, 0, tzinfo=UTC)
 OTHERS = "AE ORC-1: the order of this number is another patient's (PID-3)"
@@ -21,7 +26,8 @@ class Ris:
     """Sends order messages of one ORC, and sees the worklist."""
 
     def __init__(self, url: str) -> None:
-        self.store = open_store(url, lambda: NOW, "PACS")
+        self.now = NOW
+        self.store = open_store(url, lambda: self.now, "PACS")
         self._intake = OrderIntake(ServeWorklist(self.store.worklist).take, OrderIssuers("RXN", "RXN"), {"CT": "CT1"})
 
     def send(self, *segments: str) -> str:
@@ -123,3 +129,41 @@ def test_an_examination_that_has_begun_is_not_ordered_again_behind_an_aa(ris: Ri
     assert ris.order("NW", "A", "P1", "F1") == "AA"
     assert ris.order("SC", "A", "P1", "F1", status=status) == "AA"
     assert ris.order("NW", "A", "P1", "F1").startswith("AE ORC-1: the examination has begun")
+
+
+@pytest.mark.parametrize(
+    ("state", "listed"), [("COMPLETED", []), ("IN PROGRESS", []), ("DISCONTINUED", [("A", "HEAD")])]
+)
+def test_what_was_performed_before_its_order_came_is_not_listed(ris: Ris, state: str, listed: list[object]) -> None:
+    assert ris.order("NW", "A", "P1", "F1") == "AA"
+    (item,) = ris.store.worklist.scheduled(None, None)
+    begins = BEGINS | {"ScheduledStepAttributesSequence": [{"StudyInstanceUID": text_of(item, "StudyInstanceUID")}]}
+    with ris.store.database.write() as connection:
+        connection.execute(delete(scheduled_step))
+    ris.store.procedure_steps.create(created("2.25.7", begins, "CT1"))
+    if state != "IN PROGRESS":
+        end = ends() | {"PerformedProcedureStepStatus": state}
+        ris.store.procedure_steps.change("2.25.7", lambda step: changed(step, end), NOW)
+    assert ris.order("NW", "A", "P1", "F1") == "AA"
+    assert ris.listed() == listed
+
+
+def test_what_nobody_began_leaves_the_worklist_and_is_counted(ris: Ris) -> None:
+    assert ris.order("NW", "A", "P1", "F1") == "AA"
+    ris.now = NOW + timedelta(days=30)
+    assert (ris.listed(), ris.store.worklist.overdue()) == ([("A", "HEAD")], 0)
+    ris.now = NOW + timedelta(days=31)
+    assert (ris.listed(), ris.store.worklist.overdue()) == ([], 1)
+    assert ris.order("XO", "A", "P1", "F1").startswith("AE ORC-1: the day of the examination is too long past")
+    assert ris.order("CA", "A", "P1", "F1") == "AA"
+    assert ris.store.worklist.overdue() == 0
+
+
+def test_a_slow_asker_holds_no_transaction_open_and_misses_nothing(ris: Ris, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduled_steps, "_PAGE", 2)
+    for number in range(5):
+        assert ris.order("NW", f"A{number}", f"P{number}", f"F{number}") == "AA"
+    answers = ris.store.worklist.scheduled(None, None)
+    found = [text_of(next(answers), "PatientID")]
+    assert ris.store.database.engine.pool.checkedout() == 0
+    assert sorted(found + [text_of(item, "PatientID") for item in answers]) == [f"A{number}" for number in range(5)]
