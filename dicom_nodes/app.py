@@ -54,6 +54,7 @@ from dicom_nodes.foundation.event_log import UidHash, event_log
 from dicom_nodes.foundation.jobs import JobState
 from dicom_nodes.foundation.process_limits import prepare_for_many_connections
 from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.hl7.imaging_order import OrderIssuers
 from dicom_nodes.hl7.intake import Hl7Intake
 from dicom_nodes.hl7.listener import MllpListener
 from dicom_nodes.hl7.order_intake import OrderIntake
@@ -147,7 +148,8 @@ class NodeApp:
         )
         self._hl7 = None
         if settings.hl7:
-            orders_in = OrderIntake(workflow.worklist.take, trust.accession_issuer, settings.hl7.stations)
+            issuers = OrderIssuers(trust.patient_id_issuer, trust.accession_issuer)
+            orders_in = OrderIntake(workflow.worklist.take, issuers, settings.hl7.stations)
             self._hl7 = MllpListener(settings.hl7, Hl7Intake(OruIntake(take_report), orders_in))
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
         orders, catalogue = self.store.orders, self.store.catalogue
@@ -305,6 +307,7 @@ class NodeApp:
                 quarantined=self.store.catalogue.quarantined_count(),
                 outbox_depth=depth,
                 outbox_oldest_s=oldest_s,
+                overdue_steps=self.store.worklist.overdue(),
                 certificate_days_left=self._certificate_days_left(),
                 room_shortage=self._make_room.shortage,
             )
@@ -353,6 +356,7 @@ class NodeApp:
                 self._address,
                 checkpoint,
                 stopping.is_set,
+                needs_promise=asking is not None,
             ),
             TakeAnnouncements(store.announcements, node.settle_hold_s, clock, checkpoint),
             TakeProcedureSteps(store.procedure_steps, node.settle_hold_s, clock, checkpoint),
@@ -393,7 +397,7 @@ def open_node_store(
         notify=tuple(peer.ae_title for peer in settings.peers if peer.notify),
         commitment=isinstance(settings.archive, DimseArchiveSettings) and settings.archive.commitment,
     )
-    return open_store(url, clock, archive, checkpoint, follow_ups)
+    return open_store(url, clock, archive, checkpoint, follow_ups, timedelta(days=settings.node.worklist_days))
 
 
 def run(

@@ -76,6 +76,8 @@ class Node(Settings):
     settle_quiet_s: float = Field(default=60.0, gt=0)
     settle_hold_s: float = Field(default=900.0, gt=0)
     """How long a study waits for instances that were announced (MPPS, IAN) before it settles without them."""
+    worklist_days: float = Field(default=30.0, gt=0, le=36_500)
+    """How long after its day an examination is listed that nobody began or cancelled; health counts those left out."""
     maximum_associations: int = Field(default=600, ge=1)
     maximum_waiting: int = Field(default=1024, ge=16, le=65_536)
     """How many connections may be open that have said nothing yet; the oldest makes room."""

@@ -33,9 +33,10 @@ def set_step(request: SetRequest, caller: Caller, services: DimseServices) -> Re
     """Keep a change of a step; it is durable once this returns.
 
     Raises:
-        Refused: 0124 not authorised; 0106, 0110 (A501), 0112, 0120, 0121 as `rules.procedure_step.changed` says.
+        Refused: 0124 not authorised, or not its creator; 0106, 0110 (A501), 0112, 0120,
+            0121 as `rules.procedure_step.changed` says.
     """
     require_action(caller.peer, "mpps")
     attributes = decode_attributes(request.data_set, request.context.transfer_syntax)
-    services.workflow.procedure_steps.change(request.sop_instance_uid, attributes)
+    services.workflow.procedure_steps.change(request.sop_instance_uid, attributes, caller.peer.ae_title)
     return Response(Status.SUCCESS)

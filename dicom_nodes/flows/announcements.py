@@ -12,7 +12,7 @@ from dicom_nodes.model.attributes import Attributes
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import PeerRefused
 from dicom_nodes.model.procedure import Announcement
-from dicom_nodes.rules.procedure_step import changed, created
+from dicom_nodes.rules.procedure_step import changed, created, require_creator
 
 _NAMESPACE = uuid.UUID("8f3c9f57-52a6-4a0f-9a4b-6a3f2f1f2b0a")
 
@@ -49,9 +49,16 @@ class TakeProcedureSteps:
         self._store.create(created(sop_instance_uid, attributes, performed_by))
         self._checkpoint("procedure_step.created")
 
-    def change(self, sop_instance_uid: str, attributes: Attributes) -> None:
-        """Raises OperationRefused, see `rules.procedure_step.changed`; 0112 for one that is not here."""
-        self._store.change(sop_instance_uid, lambda step: changed(step, attributes), self._clock() + self._hold)
+    def change(self, sop_instance_uid: str, attributes: Attributes, changed_by: str) -> None:
+        """Raises OperationRefused, see `rules.procedure_step.changed`; 0112 not here, 0124 another's.
+
+        Only the AE title that created a step may end it: a second device would end what goes on at the first.
+        """
+        self._store.change(
+            sop_instance_uid,
+            lambda step: changed(require_creator(step, changed_by), attributes),
+            self._clock() + self._hold,
+        )
         self._checkpoint("procedure_step.changed")
 
 

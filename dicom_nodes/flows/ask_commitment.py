@@ -55,6 +55,7 @@ class AskCommitment:
         refused = self._store.refused(job.key, MOST_REFUSALS)
         if refused:
             self._give_up(job, f"does not commit to {refused} instances that it acknowledged")
+        self._store.archive_again(job.key)
         if not self._store.is_open(job.key):
             self._store.complete(job)
             return

@@ -28,8 +28,10 @@ class CommitStorage:
         address: Callable[[str], ApplicationEntity | None],
         checkpoint: Checkpoint = no_checkpoint,
         stopping: Callable[[], bool] = lambda: False,
+        needs_promise: bool = False,
     ) -> None:
-        """`address` finds where a peer listens, by AE title."""
+        """`address` finds where a peer listens, by AE title; `needs_promise`: the archive is asked for commitment."""
+        self._needs_promise = needs_promise
         self._store, self._catalogue, self._spool, self._reporter = store, catalogue, spool, reporter
         self._address, self._checkpoint, self._stopping = address, checkpoint, stopping
         self._locks = [threading.Lock() for _ in range(64)]
@@ -70,21 +72,22 @@ class CommitStorage:
 
     def _judge(self, request: CommitmentRequest) -> CommitmentResult:
         uids = [item.sop_instance_uid for item in request.instances]
-        quarantined, archived = self._store.quarantined(uids), self._store.archived(uids)
+        quarantined = self._store.quarantined(uids)
+        evicted = self._store.evicted(uids, needs_promise=self._needs_promise)
         committed: list[InstanceReference] = []
         failed: dict[InstanceReference, int] = {}
         for item in request.instances:
             if self._stopping():
                 raise Stopping
             uid = item.sop_instance_uid
-            reason = self._judge_one(item, uid in quarantined, uid in archived)
+            reason = self._judge_one(item, uid in quarantined, uid in evicted)
             if reason is None:
                 committed.append(item)
             else:
                 failed[item] = reason
         return CommitmentResult(request.transaction_uid, tuple(committed), failed)
 
-    def _judge_one(self, item: InstanceReference, has_quarantined: bool, is_archived: bool) -> FailureReason | None:
+    def _judge_one(self, item: InstanceReference, has_quarantined: bool, is_evicted: bool) -> FailureReason | None:
         stored = self._catalogue.find_instance(item.sop_instance_uid)
         is_readable = False
         if stored is not None and not has_quarantined:
@@ -93,7 +96,7 @@ class CommitStorage:
                 is_readable = True
             except NodeError:
                 is_readable = False
-        return judge(item, stored, has_quarantined=has_quarantined, is_archived=is_archived, is_readable=is_readable)
+        return judge(item, stored, has_quarantined=has_quarantined, is_evicted=is_evicted, is_readable=is_readable)
 
     def _lock_of(self, key: str) -> threading.Lock:
         """One report at a time of a request: on its association or on ours."""

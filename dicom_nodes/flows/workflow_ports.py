@@ -33,8 +33,8 @@ class CommitmentRequests(Protocol):
     def quarantined(self, sop_instance_uids: Sequence[str]) -> frozenset[str]:
         """Those of which some bytes are in quarantine."""
 
-    def archived(self, sop_instance_uids: Sequence[str]) -> frozenset[str]:
-        """Those that the archive has acknowledged."""
+    def evicted(self, sop_instance_uids: Sequence[str], *, needs_promise: bool) -> frozenset[str]:
+        """Those that the spool let go of and the archive has acknowledged; with `needs_promise`, committed to."""
 
 
 class CommitmentReporter(Protocol):
@@ -85,6 +85,9 @@ class ArchiveCommitments(Protocol):
 
     def take_result(self, result: CommitmentResult, most_refusals: int) -> bool:
         """Record it, and have what was refused archived again, all in one commit; False: no such transaction."""
+
+    def archive_again(self, study_instance_uid: str) -> None:
+        """Have what was given up as refused archived once more, because a person wished to try again."""
 
     def give_up(self, study_instance_uid: str) -> None:
         """Close the questions, so that a person's wish to try again starts from the beginning."""
@@ -148,7 +151,10 @@ class Worklist(Protocol):
     """Scheduled steps."""
 
     def scheduled(self, earliest: str | None, latest: str | None) -> Iterator[Attributes]:
-        """Worklist items that start between these dates (YYYYMMDD), in order of their start."""
+        """Worklist items that start between these dates (YYYYMMDD), in order of their start; no overdue ones."""
+
+    def overdue(self) -> int:
+        """How many steps nobody began or cancelled for so long that they are no longer listed."""
 
     def take(self, orders: Sequence[ImagingOrder]) -> None:
         """Carry all of them out in one commit, durable on return.

@@ -13,8 +13,16 @@ from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
 from dicom_nodes.hl7.identifiers import read_patient
 from dicom_nodes.hl7.message import Field, Message, Segment
 from dicom_nodes.hl7.timestamps import HOME, read_date, read_moment
-from dicom_nodes.model.attributes import Attributes
-from dicom_nodes.model.procedure import ImagingOrder, OrderControl, OrderNumber, ScheduledStep, ScheduleState
+from dicom_nodes.model.attributes import Attributes, text_of
+from dicom_nodes.model.procedure import (
+    ImagingOrder,
+    OrderControl,
+    OrderNumber,
+    PatientNumber,
+    ScheduledStep,
+    ScheduleState,
+    order_key,
+)
 from dicom_nodes.model.report import AckCode
 
 _EVENTS = {"ORM": "O01", "OMI": "O23"}
@@ -33,6 +41,8 @@ _PRIORITIES = {"S": "STAT", "A": "HIGH", "R": "ROUTINE", "P": "MEDIUM", "C": "HI
 _SEX = {"F": "F", "M": "M", "O": "O", "A": "O"}
 _NAMESPACE = uuid.UUID("0b9d5a6c-6c7e-4c0a-9f0e-0c0c4c5b1d11")
 _LONGEST_ID = 64
+_LONGEST_SHORT = 16
+"""Of DICOM's SH: a modality that cuts an identifier off performs a step that nobody scheduled."""
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _AE_TITLE = re.compile(r"[\x21-\x5b\x5d-\x7e]([\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?")
 
@@ -48,7 +58,23 @@ class _Group:
         return [segment for segment in self.others if segment.name == name]
 
 
-def read_orders(raw: bytes, default_issuer: str, stations: Mapping[str, str]) -> tuple[ImagingOrder, ...]:
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """An order's number for identifiers that the message leaves out, and its key, which is no other order's."""
+
+    number: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIssuers:
+    """The trust's own, for numbers that name no issuer: patients and orders are counted by different systems."""
+
+    patient: str
+    order: str
+
+
+def read_orders(raw: bytes, issuers: OrderIssuers, stations: Mapping[str, str]) -> tuple[ImagingOrder, ...]:
     """Read a message for production (MSH-11 `P`): one order for each ORC.
 
     Raises:
@@ -62,8 +88,8 @@ def read_orders(raw: bytes, default_issuer: str, stations: Mapping[str, str]) ->
     groups = list(_groups(message))
     if not groups:
         raise Hl7Fault(Place("ORC"), "the message has no ORC segment", ErrorCode.SEGMENT_SEQUENCE)
-    patient = _patient(message, pid[0], default_issuer)
-    return tuple(_order(group, patient, default_issuer, stations, raw) for group in groups)
+    patient = _patient(message, pid[0], issuers.patient)
+    return tuple(_order(group, patient, issuers.order, stations, raw) for group in groups)
 
 
 def _check_header(message: Message) -> None:
@@ -83,14 +109,15 @@ def _refused(field_number: int, words: str, code: ErrorCode) -> Hl7Fault:
 
 
 def _groups(message: Message) -> Iterator[_Group]:
-    """Each ORC with what follows it; a ZDS that stands at the end belongs to every order."""
+    """Each ORC with what follows it; the only ZDS, where it stands at the end, belongs to every order."""
     groups: list[_Group] = []
     for segment in message.segments:
         if segment.name == "ORC":
             groups.append(_Group(segment))
         elif groups:
             groups[-1].others.append(segment)
-    shared = [segment for group in groups for segment in group.named("ZDS")]
+    said = [group for group in groups if group.named("ZDS")]
+    shared = groups[-1].named("ZDS") if said and said[0] is groups[-1] else []
     for group in groups:
         if len(shared) == 1 and not group.named("ZDS"):
             group.others += shared
@@ -102,15 +129,15 @@ def _order(
 ) -> ImagingOrder:
     control = _control(group.orc)
     placer, filler = (_number(_first(group, number), default_issuer) for number in (2, 3))
-    if placer is None and filler is None:
+    number = filler or placer
+    if number is None:
         raise group.orc.fault(3, "neither placer (ORC-2) nor filler (ORC-3) number", ErrorCode.REQUIRED_FIELD_MISSING)
     state = _STATE_OF_ORDER_STATUS.get(group.orc.value(5)) if control is OrderControl.STATUS else None
     steps: tuple[ScheduledStep, ...] = ()
     if control in _SCHEDULING:
-        number = filler or placer
-        assert number is not None
-        steps = tuple(_steps(group, patient, number, stations))
-    return ImagingOrder(control, placer, filler, steps, state, raw)
+        steps = tuple(_steps(group, patient, _Named(number.number, order_key(placer, filler)), stations))
+    owner = PatientNumber(text_of(patient, "PatientID"), text_of(patient, "IssuerOfPatientID"))
+    return ImagingOrder(control, placer, filler, steps, state, raw, patient=owner)
 
 
 def _control(orc: Segment) -> OrderControl:
@@ -139,6 +166,7 @@ def _patient(message: Message, pid: Segment, default_issuer: str) -> Attributes:
     identifier, issuer = (found.patient_id, found.issuer) if found.patient_id else (found.nhs_number, "NHS")
     if not identifier:
         raise pid.fault(3, "expected a hospital number or an NHS number", ErrorCode.REQUIRED_FIELD_MISSING)
+    identifier = _identifier(pid, 3, identifier, _LONGEST_ID)
     name = "^".join(pid.value(5, part) for part in (1, 2, 3, 5, 4)).rstrip("^")
     if not name:
         raise pid.fault(5, "patient name is missing", ErrorCode.REQUIRED_FIELD_MISSING)
@@ -157,20 +185,27 @@ def _patient(message: Message, pid: Segment, default_issuer: str) -> Attributes:
     }
 
 
+def _identifier(segment: Segment, number: int, value: str, longest: int = _LONGEST_SHORT) -> str:
+    """The value, if DICOM can hold it whole: it must come back from the modality as it went there."""
+    if len(value) > longest:
+        raise segment.fault(number, f"longer than the {longest} characters that DICOM has for it", ErrorCode.DATA_TYPE)
+    if "\\" in value or "^" in value:
+        raise segment.fault(number, "an identifier with a backslash or a caret", ErrorCode.DATA_TYPE)
+    return value
+
+
 def _person(xcn: Field) -> str:
     """XCN as DICOM PN."""
     return "^".join(xcn.component(part) for part in (2, 3, 4, 6, 5)).rstrip("^")
 
 
-def _steps(
-    group: _Group, patient: Attributes, number: OrderNumber, stations: Mapping[str, str]
-) -> Iterator[ScheduledStep]:
+def _steps(group: _Group, patient: Attributes, order: _Named, stations: Mapping[str, str]) -> Iterator[ScheduledStep]:
     obr = group.named("OBR")
     if not obr:
         raise Hl7Fault(Place("OBR"), "the order has no OBR segment", ErrorCode.SEGMENT_SEQUENCE)
     scheduled: Sequence[Segment | None] = group.named("IPC") or [None]
     for ipc in scheduled:
-        yield _step(group, obr[0], ipc, patient, number, stations)
+        yield _step(group, obr[0], ipc, patient, order, stations)
 
 
 def _step(
@@ -178,19 +213,18 @@ def _step(
     obr: Segment,
     ipc: Segment | None,
     patient: Attributes,
-    number: OrderNumber,
+    order: _Named,
     stations: Mapping[str, str],
 ) -> ScheduledStep:
     where = ipc or obr
-    procedure_id = (ipc.value(2) if ipc else obr.value(19)) or number.number
-    step_id = (ipc.value(4) if ipc else obr.value(20)) or procedure_id
-    if len(step_id) > _LONGEST_ID:
-        raise where.fault(4 if ipc else 20, f"longer than {_LONGEST_ID} characters", ErrorCode.DATA_TYPE)
+    procedure_id = _identifier(where, 2 if ipc else 19, where.value(2 if ipc else 19) or order.number)
+    step_id = _identifier(where, 4 if ipc else 20, where.value(4 if ipc else 20) or procedure_id)
+    accession = _identifier(where, 1 if ipc else 18, where.value(1 if ipc else 18) or order.number)
     modality = ipc.value(5) if ipc else obr.value(24)
     if not modality:
         raise where.fault(5 if ipc else 24, "modality is missing", ErrorCode.REQUIRED_FIELD_MISSING)
     start_date, start_time = _start(group, obr)
-    study_instance_uid = _study_instance_uid(group, ipc, number)
+    study_instance_uid = _study_instance_uid(group, ipc, order)
     code = {"CodeValue": obr.value(4), "CodingSchemeDesignator": obr.value(4, 3) or "L", "CodeMeaning": obr.value(4, 2)}
     codes: list[Attributes] = [dict(code)] if code["CodeValue"] else []
     description = obr.value(4, 2) or obr.value(4)
@@ -209,7 +243,7 @@ def _step(
     }
     attributes: Attributes = {
         **patient,
-        "AccessionNumber": (ipc.value(1) if ipc else obr.value(18)) or number.number,
+        "AccessionNumber": accession,
         "RequestedProcedureID": procedure_id,
         "RequestedProcedureDescription": description,
         "RequestedProcedureCodeSequence": codes,
@@ -257,7 +291,7 @@ def _component(segment: Segment, number: int, component: int) -> Field:
     return Field(parts[component - 1], found.place, found.delimiters, found.charset)
 
 
-def _study_instance_uid(group: _Group, ipc: Segment | None, number: OrderNumber) -> str:
+def _study_instance_uid(group: _Group, ipc: Segment | None, order: _Named) -> str:
     """IPC-3 or ZDS-1; ours, and the same for the same order, where the order has none."""
     said = [(ipc, 3)] if ipc else []
     for segment, place in [*said, *((zds, 1) for zds in group.named("ZDS"))]:
@@ -266,7 +300,7 @@ def _study_instance_uid(group: _Group, ipc: Segment | None, number: OrderNumber)
             raise segment.fault(place, "not a DICOM UID", ErrorCode.DATA_TYPE)
         if uid:
             return uid
-    return f"2.25.{uuid.uuid5(_NAMESPACE, f'{number.issuer} {number.number}').int}"
+    return f"2.25.{uuid.uuid5(_NAMESPACE, order.key).int}"
 
 
 def _priority(group: _Group, obr: Segment) -> str:

@@ -6,7 +6,7 @@ from dicom_nodes.foundation.clock import Clock, utc_now
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.hl7.ack import build_ack
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
-from dicom_nodes.hl7.imaging_order import read_orders
+from dicom_nodes.hl7.imaging_order import OrderIssuers, read_orders
 from dicom_nodes.model.errors import OrderConflict, UnknownOrder
 from dicom_nodes.model.procedure import ImagingOrder
 from dicom_nodes.model.report import AckCode
@@ -19,16 +19,16 @@ class OrderIntake:
     """A message's bytes in, the acknowledgement's bytes out."""
 
     def __init__(
-        self, take: TakeOrders, default_issuer: str, stations: Mapping[str, str], clock: Clock = utc_now
+        self, take: TakeOrders, issuers: OrderIssuers, stations: Mapping[str, str], clock: Clock = utc_now
     ) -> None:
-        """`default_issuer` qualifies numbers that name no issuer; `stations` are AE titles by modality."""
-        self._take, self._default_issuer, self._stations = take, default_issuer, stations
+        """`issuers` qualify numbers that name no issuer; `stations` are AE titles by modality."""
+        self._take, self._issuers, self._stations = take, issuers, stations
         self._clock = clock
 
     def __call__(self, raw: bytes) -> bytes:
         """Carry the orders out and answer AA; AE or AR when they cannot be read; AR when they cannot be kept now."""
         try:
-            orders = read_orders(raw, self._default_issuer, self._stations)
+            orders = read_orders(raw, self._issuers, self._stations)
             self._carry_out(orders)
         except Hl7Fault as fault:
             event_log().warning("order.refused", place=_known(fault.place), ack=fault.ack)

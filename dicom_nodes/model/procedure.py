@@ -1,5 +1,6 @@
 """Procedure steps: scheduled by an order, performed by a modality (DICOM PS3.3 C.4.10, C.4.13–C.4.16)."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -71,6 +72,14 @@ class OrderNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class PatientNumber:
+    """A patient by number and who gave it: an order is one patient's for good."""
+
+    number: str
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduledStep:
     """A step that an order schedules; `attributes` is its worklist item (DICOM PS3.4 table K.6-1)."""
 
@@ -79,6 +88,19 @@ class ScheduledStep:
     start_date: str
     """YYYYMMDD."""
     attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStep:
+    """A scheduled step as it stands here, with what names its order and its patient."""
+
+    order_key: str
+    step_id: str
+    state: ScheduleState
+    placer: OrderNumber | None
+    filler: OrderNumber | None
+    patient: PatientNumber
+    attributes: Attributes = field(compare=False, repr=False)
 
 
 class OrderControl(StrEnum):
@@ -101,8 +123,17 @@ class ImagingOrder:
     steps: tuple[ScheduledStep, ...] = ()
     state: ScheduleState | None = None
     original: bytes = field(default=b"", repr=False)
+    patient: PatientNumber = field(kw_only=True)
 
     @property
-    def number(self) -> OrderNumber | None:
-        """What names the order here: the filler's number, else the placer's."""
-        return self.filler or self.placer
+    def key(self) -> str:
+        """What names the order here; see `order_key`."""
+        return order_key(self.placer, self.filler)
+
+
+def order_key(placer: OrderNumber | None, filler: OrderNumber | None) -> str:
+    """The filler's number, else the placer's, with its kind: the two count separately and may be equal by chance."""
+    kind, number = ("F", filler) if filler is not None else ("P", placer)
+    if number is None:
+        raise ValueError("an order has a placer's or a filler's number")
+    return json.dumps([kind, number.issuer, number.number], ensure_ascii=False)

@@ -11,13 +11,14 @@ def judge(
     stored: StoredObject | None,
     *,
     has_quarantined: bool,
-    is_archived: bool,
+    is_evicted: bool,
     is_readable: bool,
 ) -> FailureReason | None:
     """Why the node does not commit to an instance; None when it does.
 
-    Bytes in quarantine may be the asker's own, so that it must keep its copy until a person has decided. What was
-    evicted from the spool after the archive acknowledged it (`is_archived`) is kept there.
+    Bytes in quarantine may be the asker's own, so that it must keep its copy until a person has decided. What the
+    spool let go of on purpose (`is_evicted`) is kept by the archive; what is damaged in the spool is a failure,
+    whatever the archive once acknowledged.
     """
     if has_quarantined:
         return FailureReason.PROCESSING_FAILURE
@@ -25,7 +26,7 @@ def judge(
         return FailureReason.NO_SUCH_INSTANCE
     if stored.sop_class_uid != asked.sop_class_uid:
         return FailureReason.CLASS_INSTANCE_CONFLICT
-    if not (is_readable or is_archived):
+    if not (is_readable or is_evicted):
         return FailureReason.PROCESSING_FAILURE
     return None
 

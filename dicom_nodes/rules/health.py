@@ -28,6 +28,9 @@ class Vitals:
     room_shortage: str | None = None
     """Why the spool has not the room that is wished for, in a sentence."""
 
+    overdue_steps: int = 0
+    """Scheduled examinations that are no longer listed, because nobody began or cancelled them for too long."""
+
 
 CERTIFICATE_WARNING_DAYS = 30.0
 OUTBOX_ALARM_S = 300.0
@@ -60,6 +63,11 @@ def judge(vitals: Vitals) -> NodeHealth:
         reasons.append(f"{vitals.parked_jobs} jobs are parked and wait for a person.")
     if vitals.quarantined:
         reasons.append(f"{vitals.quarantined} instances are in quarantine and wait for a person.")
+    if vitals.overdue_steps:
+        reasons.append(
+            f"{vitals.overdue_steps} examinations were neither begun nor cancelled long after their day and have left "
+            "the worklist; cancel them in the RIS or order them anew."
+        )
     if vitals.outbox_oldest_s > OUTBOX_ALARM_S:
         reasons.append(f"Facts have been waiting for the router for {vitals.outbox_oldest_s:.0f} s.")
     if vitals.certificate_days_left is not None and vitals.certificate_days_left < CERTIFICATE_WARNING_DAYS:

@@ -72,6 +72,17 @@ def changed(step: PerformedStep, attributes: Attributes) -> PerformedStep:
     return replace(step, state=state, attributes=merged)
 
 
+def require_creator(step: PerformedStep, changed_by: str) -> PerformedStep:
+    """The step, if the peer of this AE title created it.
+
+    Raises:
+        OperationRefused: 0124, it is another's.
+    """
+    if changed_by != step.performed_by:
+        raise OperationRefused(Status.NOT_AUTHORISED, "only the AE title that created a step may change it")
+    return step
+
+
 def studies_of(step: PerformedStep) -> tuple[str, ...]:
     """Study Instance UIDs of the scheduled steps it performs."""
     items = items_of(step.attributes, "ScheduledStepAttributesSequence")

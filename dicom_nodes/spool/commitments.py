@@ -91,14 +91,20 @@ class SqlCommitmentRequests:
                 found |= set(connection.execute(select(column).where(column.in_(portion))).scalars())
         return frozenset(found)
 
-    def archived(self, sop_instance_uids: Sequence[str]) -> frozenset[str]:
-        instance = stored_instance.c
+    def evicted(self, sop_instance_uids: Sequence[str], *, needs_promise: bool) -> frozenset[str]:
+        """A row without a place: the spool let go of it on purpose."""
+        instance, promise = stored_instance.c, archive_commitment.c
+        promised = select(promise.sop_instance_uid).where(promise.committed_at.is_not(None))
         found: set[str] = set()
         with self._database.read() as connection:
             for portion in _portions(sop_instance_uids):
                 query = select(instance.sop_instance_uid).where(
-                    instance.sop_instance_uid.in_(portion), instance.archived_at.is_not(None)
+                    instance.sop_instance_uid.in_(portion),
+                    instance.archived_at.is_not(None),
+                    instance.segment.is_(None),
                 )
+                if needs_promise:
+                    query = query.where(instance.sop_instance_uid.in_(promised))
                 found |= set(connection.execute(query).scalars())
         return frozenset(found)
 
@@ -177,7 +183,7 @@ class SqlArchiveCommitments:
             )
             for uid in (item.sop_instance_uid for item in instances):
                 here = archive_commitment.c.sop_instance_uid == uid
-                asked = update(archive_commitment).where(here).values(transaction_uid=transaction_uid)
+                asked = update(archive_commitment).where(here).values(transaction_uid=transaction_uid, reason=None)
                 if connection.execute(asked).rowcount == 0:
                     connection.execute(
                         insert(archive_commitment).values(
@@ -202,10 +208,22 @@ class SqlArchiveCommitments:
             row = connection.execute(select(asked).where(here).with_for_update()).one_or_none()
             if row is None:
                 return False
-            self._promise(connection, row.study_instance_uid, result)
+            self._promise(connection, result)
             self._refuse(connection, row.study_instance_uid, result, most_refusals)
             connection.execute(update(asked).where(here).values(ended_at=self._clock()))
             return True
+
+    def archive_again(self, study_instance_uid: str) -> None:
+        promise = archive_commitment
+        given_up = (
+            (promise.c.study_instance_uid == study_instance_uid)
+            & promise.c.committed_at.is_(None)
+            & promise.c.reason.is_not(None)
+            & (promise.c.refusals == 0)
+        )
+        with self._database.write() as connection:
+            if connection.execute(update(promise).where(given_up).values(reason=None)).rowcount:
+                self._jobs.enqueue(connection, kind=self._archive_job, key=study_instance_uid, destination="archive")
 
     def give_up(self, study_instance_uid: str) -> None:
         asked, promise = commitment_transaction, archive_commitment
@@ -229,22 +247,24 @@ class SqlArchiveCommitments:
         with self._database.write() as connection:
             self._jobs.postpone(connection, job, at=at)
 
-    def _promise(self, connection: Connection, study_instance_uid: str, result: CommitmentResult) -> None:
+    def _promise(self, connection: Connection, result: CommitmentResult) -> None:
+        """Only what this question was the last to ask about: a late report decides nothing that moved on."""
         promise = archive_commitment
         for portion in _portions([item.sop_instance_uid for item in result.committed]):
             connection.execute(
                 update(promise)
-                .where(promise.c.study_instance_uid == study_instance_uid, promise.c.sop_instance_uid.in_(portion))
+                .where(promise.c.transaction_uid == result.transaction_uid, promise.c.sop_instance_uid.in_(portion))
+                .where(promise.c.reason.is_(None))  # of two contradicting reports of one question the refusal holds
                 .values(committed_at=self._clock(), reason=None)
             )
 
     def _refuse(
         self, connection: Connection, study_instance_uid: str, result: CommitmentResult, most_refusals: int
     ) -> None:
-        """The archive does not have it: send it again, or have a person look once that did not help."""
-        promise, instance = archive_commitment, tables.instance
+        """The archive does not have it: it counts as archived no longer, and is sent again until that does not help."""
+        promise, instance, send_again = archive_commitment, tables.instance, False
         for item, reason in result.failed.items():
-            here = (promise.c.study_instance_uid == study_instance_uid) & (
+            here = (promise.c.transaction_uid == result.transaction_uid) & (
                 promise.c.sop_instance_uid == item.sop_instance_uid
             )
             refusals = connection.execute(
@@ -253,14 +273,15 @@ class SqlArchiveCommitments:
                 .values(committed_at=None, reason=reason, refusals=promise.c.refusals + 1)
                 .returning(promise.c.refusals)
             ).scalar_one_or_none()
-            if refusals is not None and refusals < most_refusals:
-                connection.execute(
-                    update(instance)
-                    .where(instance.c.sop_instance_uid == item.sop_instance_uid)
-                    .values(archived_at=None)
-                )
-        if result.failed:
+            if refusals is None:
+                continue
+            connection.execute(
+                update(instance).where(instance.c.sop_instance_uid == item.sop_instance_uid).values(archived_at=None)
+            )
+            send_again |= refusals < most_refusals
+        if send_again:
             self._jobs.enqueue(connection, kind=self._archive_job, key=study_instance_uid, destination="archive")
+        if result.failed:
             self._jobs.enqueue(
                 connection,
                 kind=ASK_COMMITMENT_JOB,

@@ -1,10 +1,9 @@
 """Performed and scheduled procedure steps as rows; performing a step takes it off the worklist in the same commit."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from dicom_nodes.contract import ProcedureStepChanged
@@ -13,13 +12,9 @@ from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import JobQueue
 from dicom_nodes.model.attributes import Attributes, items_of, text_of
 from dicom_nodes.model.dimse_status import Status
-from dicom_nodes.model.errors import OperationRefused, OrderConflict, UnknownOrder
+from dicom_nodes.model.errors import OperationRefused
 from dicom_nodes.model.procedure import (
-    ImagingOrder,
-    OrderControl,
-    OrderNumber,
     PerformedStep,
-    ScheduledStep,
     ScheduleState,
     StepState,
 )
@@ -93,100 +88,6 @@ class SqlProcedureSteps:
         for item in items_of(step.attributes, "ScheduledStepAttributesSequence"):
             _take_off_the_worklist(connection, item, _SCHEDULE_STATE[step.state], self._clock())
         self._outbox.append(connection, _fact(step))
-
-
-class SqlWorklist:
-    """Implements `Worklist`."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
-
-    def scheduled(self, earliest: str | None, latest: str | None) -> Iterator[Attributes]:
-        step = scheduled_step.c
-        query = (
-            select(step.attributes)
-            .where(
-                step.state == ScheduleState.SCHEDULED.value,
-                step.start_date >= (earliest or ""),
-                step.start_date <= (latest or "99999999"),
-            )
-            .order_by(step.start_date, step.order_key, step.step_id)
-        )
-        with self._database.read() as connection:
-            yield from connection.execution_options(yield_per=_PAGE).execute(query).scalars()
-
-    def take(self, orders: Sequence[ImagingOrder]) -> None:
-        with self._database.write() as connection:
-            for order in orders:
-                self._take(connection, order)
-
-    def _take(self, connection: Connection, order: ImagingOrder) -> None:
-        here = _of_order(order)
-        known = connection.execute(select(scheduled_step).where(here).with_for_update()).all()
-        if order.control is OrderControl.NEW:
-            self._add(connection, order, known)
-            return
-        if not known:
-            raise UnknownOrder("no such order is known here")
-        if order.control is OrderControl.STATUS:
-            if order.state is not None:
-                self._set_state(connection, here, order.state)
-            return
-        begun = [row for row in known if row.state in {ScheduleState.STARTED, ScheduleState.COMPLETED}]
-        if begun:
-            raise OrderConflict("the examination has begun")
-        if order.control is OrderControl.CHANGE:
-            self._set_state(connection, here, ScheduleState.CANCELLED)
-            self._write(connection, order)
-        else:
-            self._set_state(connection, here, ScheduleState.CANCELLED)
-
-    def _add(self, connection: Connection, order: ImagingOrder, known: Sequence[Any]) -> None:
-        """The same order again changes nothing; another one under its number is for a person to sort out."""
-        if not known:
-            self._write(connection, order)
-            return
-        there = {row.step_id: row.attributes for row in known}
-        if any(there.get(step.step_id) != step.attributes for step in order.steps):
-            raise OrderConflict("an order of this number is known with other content")
-
-    def _write(self, connection: Connection, order: ImagingOrder) -> None:
-        for step in order.steps:
-            values = _row(order, step) | {"changed_at": self._clock()}
-            here = (scheduled_step.c.order_key == values["order_key"]) & (scheduled_step.c.step_id == step.step_id)
-            if connection.execute(update(scheduled_step).where(here).values(**values)).rowcount == 0:
-                connection.execute(insert(scheduled_step).values(**values))
-
-    def _set_state(self, connection: Connection, here: ColumnElement[bool], state: ScheduleState) -> None:
-        connection.execute(update(scheduled_step).where(here).values(state=state.value, changed_at=self._clock()))
-
-
-def _row(order: ImagingOrder, step: ScheduledStep) -> dict[str, Any]:
-    assert order.number is not None
-    return {
-        "order_key": f"{order.number.issuer} {order.number.number}",
-        "step_id": step.step_id,
-        "state": ScheduleState.SCHEDULED.value,
-        "placer_number": order.placer.number if order.placer else None,
-        "placer_issuer": order.placer.issuer if order.placer else None,
-        "filler_number": order.filler.number if order.filler else None,
-        "filler_issuer": order.filler.issuer if order.filler else None,
-        "study_instance_uid": step.study_instance_uid,
-        "start_date": step.start_date,
-        "attributes": step.attributes,
-        "original": order.original,
-    }
-
-
-def _of_order(order: ImagingOrder) -> ColumnElement[bool]:
-    step = scheduled_step.c
-    by_filler = [_is(step.filler_number, step.filler_issuer, order.filler)] if order.filler else []
-    by_placer = [_is(step.placer_number, step.placer_issuer, order.placer)] if order.placer else []
-    return or_(*by_filler, *by_placer)
-
-
-def _is(number: ColumnElement[Any], issuer: ColumnElement[Any], wanted: OrderNumber) -> ColumnElement[bool]:
-    return (number == wanted.number) & (issuer == wanted.issuer)
 
 
 def _take_off_the_worklist(connection: Connection, item: Attributes, state: ScheduleState, now: datetime) -> None:

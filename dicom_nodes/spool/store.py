@@ -1,6 +1,7 @@
 """Open a node's database with everything that lives in it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import insert, select
 
@@ -16,7 +17,8 @@ from dicom_nodes.spool.commitments import SqlArchiveCommitments, SqlCommitmentRe
 from dicom_nodes.spool.eviction import SqlEviction
 from dicom_nodes.spool.orders import SqlOrders
 from dicom_nodes.spool.outbox import SqlOutbox
-from dicom_nodes.spool.procedure_steps import SqlProcedureSteps, SqlWorklist
+from dicom_nodes.spool.procedure_steps import SqlProcedureSteps
+from dicom_nodes.spool.scheduled_steps import SqlWorklist
 from dicom_nodes.spool.scrubbing import SqlScrubbing
 from dicom_nodes.spool.studies import FollowUps, SqlStudies
 
@@ -46,6 +48,7 @@ def open_store(
     archive: str,
     checkpoint: Checkpoint = no_checkpoint,
     follow_ups: FollowUps = FollowUps(),
+    worklist_keep: timedelta = timedelta(days=30),
 ) -> NodeStore:
     """Open (and on first use create) the database at `url`; `archive` names the PACS in facts.
 
@@ -73,7 +76,7 @@ def open_store(
         archive_commitments=SqlArchiveCommitments(database, jobs, clock, ARCHIVE_JOB),
         announcements=SqlAnnouncements(database, jobs, outbox, clock),
         procedure_steps=SqlProcedureSteps(database, jobs, outbox, clock),
-        worklist=SqlWorklist(database, clock),
+        worklist=SqlWorklist(database, clock, worklist_keep),
         eviction=SqlEviction(database, clock),
         scrubbing=SqlScrubbing(database, clock),
     )

@@ -55,6 +55,7 @@ listen = "127.0.0.1:{port}"
 data_dir = "data"
 health_listen = "127.0.0.1:0"
 settle_quiet_s = {settle_quiet_s}
+worklist_days = 36500
 spool_segment_mib = 4
 disk_reserve_mib = {disk_reserve_mib}
 [router]

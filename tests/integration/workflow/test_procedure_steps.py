@@ -23,7 +23,11 @@ UID = "2.25.4711"
 
 
 def trust_file(folder: Path, *, quiet_s: float = 60, hold_s: float = 60) -> Path:
-    peers = (peer("DCMTK", "modality", ("echo", "store", "mpps")), peer("MUTE", "modality", ("store",)))
+    peers = (
+        peer("DCMTK", "modality", ("echo", "store", "mpps")),
+        peer("MUTE", "modality", ("store",)),
+        peer("MR9", "modality", ("mpps",)),
+    )
     file = write_trust_file(folder, peers=peers, settle_quiet_s=quiet_s)
     file.write_text(file.read_text().replace("[node]\n", f"[node]\nsettle_hold_s = {hold_s}\n"))
     return file
@@ -72,6 +76,15 @@ def test_a_step_is_told_from_its_beginning_to_its_end_and_never_changes_again(no
     assert [step.state for step in steps] == ["IN PROGRESS", "IN PROGRESS", "COMPLETED"]
     assert steps[-1].study_instance_uids == ("1.2.826.0.1.99.1",)
     assert (steps[-1].performed_by, steps[-1].modality, steps[-1].instance_count) == ("DCMTK", "CT", 1)
+
+
+def test_only_who_created_a_step_may_end_it(node: NodeApp) -> None:
+    assert create(node, step_begins("1.2.826.0.1.99.1")) == 0x0000
+    other = WorkflowPeer("MR9").set_step("RXN_NODE", node.dicom_port, UID, step_ends(SERIES, [], "DISCONTINUED"))
+    assert other.Status == 0x0124
+    made = [("1.2.840.10008.5.1.4.1.1.2", "2.25.1")]
+    assert set_step(node, step_ends(SERIES, made)).Status == 0x0000
+    assert [step.state for step in steps_of(facts_of(node))] == ["IN PROGRESS", "COMPLETED"]
 
 
 def without(keyword: str) -> Callable[[Dataset], None]:

@@ -8,7 +8,14 @@ import pytest
 from dicom_nodes.model.attributes import Attributes
 from dicom_nodes.model.commitment import CommitmentRequest, CommitmentResult, InstanceReference
 from dicom_nodes.model.errors import OperationRefused, OrderConflict
-from dicom_nodes.model.procedure import Announcement, ImagingOrder, OrderControl, OrderNumber, ScheduledStep
+from dicom_nodes.model.procedure import (
+    Announcement,
+    ImagingOrder,
+    OrderControl,
+    OrderNumber,
+    PatientNumber,
+    ScheduledStep,
+)
 from dicom_nodes.rules.procedure_step import changed, created
 from dicom_nodes.spool.store import NodeStore, open_store
 
@@ -48,8 +55,12 @@ def store(database_url: str) -> Iterator[NodeStore]:
 
 def order(control: OrderControl, number: str = "A1", step: str = "S1", station: str = "CT1") -> ImagingOrder:
     inner: Attributes = {"ScheduledStationAETitle": station}
-    scheduled = ScheduledStep(step, "1.2.3", "20261127", {"ScheduledProcedureStepSequence": [inner]})
-    return ImagingOrder(control, None, OrderNumber(number, "RXN"), (scheduled,), original=b"message")
+    item: Attributes = {"PatientID": "T1", "IssuerOfPatientID": "RXN", "ScheduledProcedureStepSequence": [inner]}
+    scheduled = ScheduledStep(step, "1.2.3", "20261127", item)
+    number_here = OrderNumber(number, "RXN")
+    return ImagingOrder(
+        control, None, number_here, (scheduled,), original=b"message", patient=PatientNumber("T1", "RXN")
+    )
 
 
 def stations(store: NodeStore) -> list[object]:

@@ -3,9 +3,9 @@
 import pytest
 
 from dicom_nodes.hl7.faults import Hl7Fault
-from dicom_nodes.hl7.imaging_order import read_orders
+from dicom_nodes.hl7.imaging_order import OrderIssuers, read_orders
 from dicom_nodes.model.attributes import items_of, text_of
-from dicom_nodes.model.procedure import OrderControl, OrderNumber, ScheduleState
+from dicom_nodes.model.procedure import OrderControl, OrderNumber, PatientNumber, ScheduleState
 
 MESSAGE = [
     r"MSH|^~\&|RIS|RXN|READACROSS|RXN|20261127090000||OMI^O23|M1|P|2.5.1||||||8859/1",
@@ -17,6 +17,7 @@ MESSAGE = [
     "IPC|ACC1|RP1|1.2.826.0.1.99.1|SPS2|CT||||CT2",
 ]
 STATIONS = {"CT": "CT9"}
+ISSUERS = OrderIssuers(patient="RXN_PAS", order="RXN")
 
 
 def message(**replaced: str) -> bytes:
@@ -27,12 +28,12 @@ def message(**replaced: str) -> bytes:
 
 def fault_of(raw: bytes) -> str:
     with pytest.raises(Hl7Fault) as caught:
-        read_orders(raw, "RXN", STATIONS)
+        read_orders(raw, ISSUERS, STATIONS)
     return f"{caught.value.ack} {caught.value}"
 
 
 def test_one_order_schedules_a_step_for_each_ipc() -> None:
-    (order,) = read_orders(message(), "RXN", STATIONS)
+    (order,) = read_orders(message(), ISSUERS, STATIONS)
     assert order.control is OrderControl.NEW
     assert (order.placer, order.filler) == (OrderNumber("P1", "RIS"), OrderNumber("A1", "RXN"))
     assert [step.step_id for step in order.steps] == ["SPS1", "SPS2"]
@@ -47,14 +48,14 @@ def test_one_order_schedules_a_step_for_each_ipc() -> None:
 
 
 def test_the_time_of_the_order_is_the_hospitals_clock_whatever_its_offset() -> None:
-    (order,) = read_orders(message(TQ1="TQ1|1||||||20260701091500+0000"), "RXN", STATIONS)
+    (order,) = read_orders(message(TQ1="TQ1|1||||||20260701091500+0000"), ISSUERS, STATIONS)
     (step,) = items_of(order.steps[0].attributes, "ScheduledProcedureStepSequence")
     assert text_of(step, "ScheduledProcedureStepStartTime") == "101500"
 
 
 def test_an_order_without_study_uid_gets_the_same_one_each_time() -> None:
     bare = message(IPC="IPC|ACC1|RP1||SPS1|CT||||CT1")
-    uids = {read_orders(bare, "RXN", STATIONS)[0].steps[0].study_instance_uid for _ in range(2)}
+    uids = {read_orders(bare, ISSUERS, STATIONS)[0].steps[0].study_instance_uid for _ in range(2)}
     assert len(uids) == 1
     assert uids.pop().startswith("2.25.")
 
@@ -64,7 +65,7 @@ def test_an_order_without_study_uid_gets_the_same_one_each_time() -> None:
     [("IP", ScheduleState.STARTED), ("CM", ScheduleState.COMPLETED), ("SC", ScheduleState.SCHEDULED), ("HD", None)],
 )
 def test_a_status_change_says_where_the_order_stands(status: str, state: ScheduleState | None) -> None:
-    (order,) = read_orders(message(ORC=f"ORC|SC|P1^RIS|A1^^^RXN||{status}"), "RXN", STATIONS)
+    (order,) = read_orders(message(ORC=f"ORC|SC|P1^RIS|A1^^^RXN||{status}"), ISSUERS, STATIONS)
     assert (order.control, order.state, order.steps) == (OrderControl.STATUS, state, ())
 
 
@@ -83,6 +84,12 @@ def test_a_status_change_says_where_the_order_stands(status: str, state: Schedul
         ({"TQ1": ""}, "AE ORC-7: no time of the examination"),
         ({"TQ1": "TQ1|1||||||20260701"}, "AE TQ1-7: expected a date with hour and minute"),
         ({"TQ1": "TQ1|1||||||2026-07-01"}, "AE TQ1-7: not an HL7 time"),
+        ({"IPC": "IPC|A2345678901234567|RP1||SPS1|CT||||CT1"}, "AE IPC-1: longer than the 16 characters"),
+        ({"IPC": "IPC|ACC1|R2345678901234567||SPS1|CT||||CT1"}, "AE IPC-2: longer than the 16 characters"),
+        ({"IPC": "IPC|ACC1|RP1||S2345678901234567|CT||||CT1"}, "AE IPC-4: longer than the 16 characters"),
+        ({"IPC": "IPC|ACC\\E\\1|RP1||SPS1|CT||||CT1"}, "AE IPC-1: an identifier with a backslash or a caret"),
+        ({"PID": "PID|1||T\\S\\1^^^RXN^MR||Test^Name"}, "AE PID-3: an identifier with a backslash or a caret"),
+        ({"PID": "PID|1||T\\E\\1^^^RXN^MR||Test^Name"}, "AE PID-3: an identifier with a backslash or a caret"),
         ({"IPC": "IPC|ACC1|RP1|x.y|SPS1|CT||||CT1"}, "AE IPC-3: not a DICOM UID"),
         ({"IPC": "IPC|ACC1|RP1|1.2.3|SPS1|||||CT1"}, "AE IPC-5: modality is missing"),
         ({"IPC": "IPC|ACC1|RP1|1.2.3|SPS1|MR"}, "AE IPC-9: no station"),
@@ -94,6 +101,43 @@ def test_what_is_wrong_is_said_with_its_place(replaced: dict[str, str], words: s
 
 
 def test_a_station_that_the_order_does_not_name_is_the_modalitys() -> None:
-    (order,) = read_orders(message(IPC="IPC|ACC1|RP1|1.2.3|SPS1|CT"), "RXN", STATIONS)
+    (order,) = read_orders(message(IPC="IPC|ACC1|RP1|1.2.3|SPS1|CT"), ISSUERS, STATIONS)
     (step,) = items_of(order.steps[0].attributes, "ScheduledProcedureStepSequence")
     assert text_of(step, "ScheduledStationAETitle") == "CT9"
+
+
+def test_a_patients_number_without_issuer_is_the_patient_systems_and_its_own_is_preferred() -> None:
+    for pid_3 in ("4001", "4001^^^RXN_PAS^MR", "9^^^OTHER^MR~4001^^^RXN_PAS^MR"):
+        (order,) = read_orders(message(PID=f"PID|1||{pid_3}||Test^Name"), ISSUERS, STATIONS)
+        assert order.patient == PatientNumber("4001", "RXN_PAS")
+        assert text_of(order.steps[0].attributes, "IssuerOfPatientID") == "RXN_PAS"
+    (order,) = read_orders(message(ORC="ORC|NW|P1|"), ISSUERS, STATIONS)
+    assert order.placer == OrderNumber("P1", "RXN")
+
+
+def test_the_only_study_uid_at_the_end_is_every_orders() -> None:
+    orders = read_orders(TWO_ORDERS + ZDS, ISSUERS, STATIONS)
+    assert [order.steps[0].study_instance_uid for order in orders] == ["1.2.3.4.5"] * 2
+
+
+def test_a_study_uid_of_the_first_order_is_not_given_to_the_second() -> None:
+    lines = TWO_ORDERS.split(b"\r")
+    between = b"\r".join([*lines[:4], ZDS.strip(), *lines[4:]])
+    (first, second) = read_orders(between, ISSUERS, STATIONS)
+    assert first.steps[0].study_instance_uid == "1.2.3.4.5"
+    assert second.steps[0].study_instance_uid.startswith("2.25.")
+
+
+TWO_ORDERS = b"\r".join(
+    line.encode()
+    for line in (
+        MESSAGE[0],
+        MESSAGE[1].replace("'", ""),
+        "ORC|NW||F1||||^^^202611271200",
+        "OBR|1||F1|HEAD" + "|" * 20 + "CT",
+        "ORC|NW||F2||||^^^202611271200",
+        "OBR|1||F2|CHEST" + "|" * 20 + "CT",
+        "",
+    )
+)
+ZDS = b"ZDS|1.2.3.4.5^X^Application^DICOM\r"

@@ -11,7 +11,7 @@ STORED = StoredObject("1.2.3", CT, "1.2", "1.2.1", "1.2.840.10008.1.2", "d", 1, 
 
 
 @pytest.mark.parametrize(
-    ("sop_class", "stored", "has_quarantined", "is_archived", "is_readable", "reason"),
+    ("sop_class", "stored", "has_quarantined", "is_evicted", "is_readable", "reason"),
     [
         (CT, STORED, False, False, True, None),
         (CT, STORED, False, True, False, None),
@@ -26,7 +26,7 @@ def test_verdict(
     sop_class: str,
     stored: StoredObject | None,
     has_quarantined: bool,
-    is_archived: bool,
+    is_evicted: bool,
     is_readable: bool,
     reason: FailureReason | None,
 ) -> None:
@@ -34,7 +34,7 @@ def test_verdict(
         InstanceReference(sop_class, "1.2.3"),
         stored,
         has_quarantined=has_quarantined,
-        is_archived=is_archived,
+        is_evicted=is_evicted,
         is_readable=is_readable,
     )
     assert verdict == reason
