@@ -3,13 +3,14 @@
 SQLite runs in WAL with `synchronous=FULL`, so a committed row survives a power cut.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, DateTime, Dialect, Engine, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, TypeDecorator, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.pool import StaticPool
 
@@ -88,6 +89,12 @@ def open_database(url: str) -> Database:
     else:
         end_silent_links(engine)
     return Database(engine)
+
+
+def inserted_unless_there(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert the row; False where one with its key is there, also one that another transaction has just committed."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return connection.execute(dialect.insert(table).values(row).on_conflict_do_nothing()).rowcount == 1
 
 
 _PASSING_STATES = ("08", "25", "40", "53", "55", "57")

@@ -24,14 +24,13 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     func,
-    insert,
     or_,
     select,
     update,
 )
 
 from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database, UtcDateTime
+from dicom_nodes.foundation.database import Database, UtcDateTime, inserted_unless_there
 
 
 class JobState(enum.StrEnum):
@@ -112,26 +111,15 @@ class JobQueue:
         With `bring_forward` a queued one that was put off runs at `run_at` (or now), as a fresh one.
         """
         jobs, now = self._jobs, self._clock()
-        row = connection.execute(
-            select(jobs.c.id, jobs.c.state, jobs.c.run_at)
-            .where(jobs.c.kind == kind, jobs.c.key == key)
-            .with_for_update()
-        ).one_or_none()
+        same = select(jobs.c.id, jobs.c.state, jobs.c.run_at).where(jobs.c.kind == kind, jobs.c.key == key)
+        row = connection.execute(same.with_for_update()).one_or_none()
         fresh = {"payload": dict(payload or {}), "destination": destination, "priority": priority, "updated_at": now}
         if row is None:
-            connection.execute(
-                insert(jobs).values(
-                    kind=kind,
-                    key=key,
-                    state=JobState.QUEUED,
-                    attempt=0,
-                    run_at=run_at or now,
-                    run_again=0,
-                    created_at=now,
-                    **fresh,
-                )
-            )
-        elif row.state == JobState.RUNNING:
+            new = {"kind": kind, "key": key, "state": JobState.QUEUED, "attempt": 0, "run_at": run_at or now}
+            if inserted_unless_there(connection, jobs, {**new, "run_again": 0, "created_at": now, **fresh}):
+                return
+            row = connection.execute(same.with_for_update()).one()  # another transaction was first
+        if row.state == JobState.RUNNING:
             connection.execute(update(jobs).where(jobs.c.id == row.id).values(run_again=1, **fresh))
         else:
             restart = {"attempt": 0, "reason": None, "run_at": run_at or now}

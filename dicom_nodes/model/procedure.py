@@ -48,7 +48,7 @@ class Announced:
     instances: int
     missing: int
     announced_at: datetime
-    """When the newest was announced (aware UTC)."""
+    """When the first of those missing was announced (aware UTC): later announcements do not hold the study longer."""
     steps_ended: bool = False
     """Its performed procedure steps have all ended, the completed ones (one at least) with their instances listed."""
 

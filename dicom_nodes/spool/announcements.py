@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, true
+from sqlalchemy import Connection, case, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_nodes.contract import StudyIncomplete
 from dicom_nodes.foundation.clock import Clock
@@ -18,6 +19,7 @@ from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.service_tables import announced_instance, procedure_step, procedure_step_study
 
 CHECK_JOB = "check-announced"
+_STUDIES_AT_ONCE = 400
 
 
 class SqlAnnouncements:
@@ -94,16 +96,34 @@ def announce(
         if uid not in known
     ]
     if rows:
-        connection.execute(insert(table), rows)
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)  # another may announce the same now
     jobs.enqueue(connection, kind=CHECK_JOB, key=study, destination="own", run_at=check_at)
 
 
 def announced_of(connection: Connection, studies: Iterable[str]) -> dict[str, Announced]:
     """Study Instance UID → what was announced of it; studies of which nothing was have no entry."""
-    said, instance = announced_instance.c, stored_instance.c
     wanted = list(studies)
-    if not wanted:
-        return {}
+    found: dict[str, Announced] = {}
+    for at in range(0, len(wanted), _STUDIES_AT_ONCE):
+        found |= _announced_of(connection, wanted[at : at + _STUDIES_AT_ONCE])
+    return found
+
+
+def has_open_step(connection: Connection, study_instance_uid: str) -> bool:
+    """Whether a performed procedure step of the study is still in progress."""
+    of_study, step = procedure_step_study.c, procedure_step.c
+    query = (
+        select(step.sop_instance_uid)
+        .join(procedure_step_study, step.sop_instance_uid == of_study.sop_instance_uid)
+        .where(of_study.study_instance_uid == study_instance_uid, step.state == StepState.IN_PROGRESS.value)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _announced_of(connection: Connection, wanted: Sequence[str]) -> dict[str, Announced]:
+    said, instance = announced_instance.c, stored_instance.c
+    missing_since = case((instance.sop_instance_uid.is_(None), said.announced_at))
     here = (instance.sop_instance_uid == said.sop_instance_uid) & (
         instance.study_instance_uid == said.study_instance_uid
     )
@@ -112,10 +132,10 @@ def announced_of(connection: Connection, studies: Iterable[str]) -> dict[str, An
             said.study_instance_uid,
             func.count().label("instances"),
             func.count(instance.sop_instance_uid).label("here"),
-            func.max(said.announced_at).label("at"),
+            func.coalesce(func.min(missing_since), func.max(said.announced_at)).label("at"),
         )
         .select_from(announced_instance.outerjoin(stored_instance, here))
-        .where(said.study_instance_uid.in_(wanted) if len(wanted) < 500 else true())
+        .where(said.study_instance_uid.in_(wanted))
         .group_by(said.study_instance_uid)
     ).all()
     ended = _studies_whose_steps_ended(connection, [row.study_instance_uid for row in rows])

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database
+from dicom_nodes.foundation.database import Database, inserted_unless_there
 from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.commitment import CommitmentRequest, CommitmentResult, InstanceReference
 from dicom_nodes.model.dimse_status import Status
@@ -32,19 +32,19 @@ class SqlCommitmentRequests:
     def take(self, request: CommitmentRequest) -> None:
         pairs = [[item.sop_class_uid, item.sop_instance_uid] for item in request.instances]
         with self._database.write() as connection:
+            asked = {
+                "key": request.key,
+                "peer": request.peer,
+                "transaction_uid": request.transaction_uid,
+                "instances": pairs,
+                "asked_at": self._clock(),
+            }
+            is_new = inserted_unless_there(connection, commitment_request, asked)
             known = connection.execute(
                 select(commitment_request.c.instances).where(commitment_request.c.key == request.key)
-            ).one_or_none()
-            if known is None:
-                connection.execute(
-                    insert(commitment_request).values(
-                        key=request.key,
-                        peer=request.peer,
-                        transaction_uid=request.transaction_uid,
-                        instances=pairs,
-                        asked_at=self._clock(),
-                    )
-                )
+            ).one()
+            if is_new:
+                pass
             elif known.instances != pairs:
                 raise OperationRefused(
                     Status.PROCESSING_FAILURE, "the Transaction UID was used before for other instances"

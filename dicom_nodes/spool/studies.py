@@ -24,7 +24,7 @@ from dicom_nodes.model.procedure import Announced
 from dicom_nodes.model.study import GrowingStudy
 from dicom_nodes.rules.settling import missing_notice
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.announcements import announced_of
+from dicom_nodes.spool.announcements import announced_of, has_open_step
 from dicom_nodes.spool.catalogue_rows import OTHER_ACCESSIONS
 from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB
 from dicom_nodes.spool.instances import OBJECT_COLUMNS, stored_instance, stored_objects
@@ -224,15 +224,21 @@ def _settled(connection: Connection, row: Row[Any], number: int, manifest: Manif
         body_part=body_part.first(),
         sending_ae_title=row.sending_ae_title,
         manifest=manifest,
-        notices=_notices(row, announced_of(connection, [row.study_instance_uid]).get(row.study_instance_uid)),
+        notices=_notices(
+            row,
+            announced_of(connection, [row.study_instance_uid]).get(row.study_instance_uid),
+            has_open_step(connection, row.study_instance_uid),
+        ),
     )
 
 
-def _notices(row: Row[Any], announced: Announced | None) -> tuple[str, ...]:
+def _notices(row: Row[Any], announced: Announced | None, is_in_progress: bool) -> tuple[str, ...]:
     notices: list[str] = []
     others = row.attributes.get(OTHER_ACCESSIONS)
     if others:
         count = 1 + len(others.split("\\"))
         notices.append(f"Images of this study carry {count} different accession numbers; the first is used.")
+    if is_in_progress:
+        notices.append("A procedure step of this study is still in progress: more images may come.")
     missing = missing_notice(announced.instances, announced.missing) if announced else None
     return (*notices, missing) if missing else tuple(notices)

@@ -1,7 +1,8 @@
 """The workflow services' rows on SQLite and PostgreSQL: the same statements, the same outcome."""
 
+import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -131,3 +132,37 @@ def test_the_worklist_follows_orders_and_performed_steps(store: NodeStore) -> No
     assert len(stations(store)) == 1, "a message is carried out whole or not at all"
     store.worklist.take([order(OrderControl.CANCEL, "A2")])
     assert stations(store) == []
+
+
+def test_a_modality_and_an_archive_may_announce_the_same_at_the_same_time(store: NodeStore) -> None:
+    """On PostgreSQL both look before either has written; neither may fail for it."""
+    failures: list[Exception] = []
+    start = threading.Barrier(2)
+
+    def announce(study: str, by: str) -> None:
+        start.wait()
+        try:
+            store.announcements.take(Announcement(study, by, (ONE, TWO)), NOW)
+        except Exception as error:  # noqa: BLE001 - shown by the assertion
+            failures.append(error)
+
+    for number in range(12):
+        threads = [threading.Thread(target=announce, args=(f"1.2.3.{number}", by)) for by in ("CT1", "PACS")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        found = store.announcements.announced(f"1.2.3.{number}")
+        assert found is not None
+        assert found.instances == 2
+    assert failures == []
+
+
+def test_later_announcements_do_not_hold_a_study_longer(store: NodeStore) -> None:
+    later = NOW + timedelta(hours=1)
+    store.announcements.take(Announcement("1.2.3", "PACS", (ONE,)), NOW)
+    store.announcements._clock = lambda: later
+    store.announcements.take(Announcement("1.2.3", "PACS", (TWO,)), later)
+    found = store.announcements.announced("1.2.3")
+    assert found is not None
+    assert (found.missing, found.announced_at) == (2, NOW)
