@@ -12,6 +12,7 @@ from dicom_nodes.dimse.messages import PresentationContext, Request, Response, S
 from dicom_nodes.dimse.store_scu import DicomStoreScu
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
 from dicom_nodes.model.errors import CannotTranscode, CrashConsistency, PeerUnavailable
+from tests.peers.processes import wait_until
 
 CT, JPEG = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.4.50"
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
@@ -311,9 +312,8 @@ class FirstOnly(FakePeer):
 
 def test_association_without_contexts_leaves_its_share_to_the_others() -> None:
     def answer(_uid: str) -> Response:
-        for thread in threading.enumerate():  # answered when the others have been refused and are gone
-            if thread.name in {"dicom-send-1", "dicom-send-2"}:
-                thread.join(10)
+        others = {"dicom-send-1", "dicom-send-2"}  # answered when they have been refused and are gone
+        wait_until(lambda: not others & {thread.name for thread in threading.enumerate()}, "they are gone")
         return Response(0)
 
     peer = FirstOnly(answers=answer)
