@@ -6,7 +6,7 @@ Returning means durable. Whatever cannot be taken is quarantined first and refus
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
@@ -34,13 +34,6 @@ class Issuers:
 
     patient_id: str | None
     accession: str | None
-
-
-class _Discarded:
-    """Lets an incoming data set go, whatever became of it."""
-
-    def __init__(self, incoming: IncomingInstance) -> None:
-        self.close = incoming.data_set.discard
 
 
 class Ingest:
@@ -71,13 +64,13 @@ class Ingest:
         Raises:
             Refused: carries the DIMSE status; the bytes are in quarantine unless there was no room for them.
         """
-        with self._remembering_refusals(), closing(_Discarded(incoming)):
+        with self._handling(incoming):
             self._check_room()
             self._receive(incoming, issuers)
 
     def keep_aside(self, incoming: IncomingInstance, refusal: Refused) -> NoReturn:
         """Quarantine what was not asked for, or is not what it should be; raises `refusal` once it is durable."""
-        with self._remembering_refusals(), closing(_Discarded(incoming)):
+        with self._handling(incoming):
             self._check_room()
             self._keep_aside(incoming, None, refusal)
 
@@ -94,6 +87,15 @@ class Ingest:
         with self._remembering_refusals():
             self._check_room()
             return self._spool.draft(*announced)
+
+    @contextmanager
+    def _handling(self, incoming: IncomingInstance) -> Iterator[None]:
+        """Let its data set go in the end, whatever becomes of it."""
+        try:
+            with self._remembering_refusals():
+                yield
+        finally:
+            incoming.data_set.discard()
 
     @contextmanager
     def _remembering_refusals(self) -> Iterator[None]:

@@ -3,10 +3,10 @@
 SQLite runs in WAL with `synchronous=FULL`, so a committed row survives a power cut.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, TypeDecorator, create_engine, event, make_url
@@ -15,6 +15,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Timeout
 from sqlalchemy.pool import StaticPool
 
 from dicom_nodes.foundation.postgresql import connection_limits, end_silent_links
+
+KeyT = TypeVar("KeyT")
+_KEYS_AT_ONCE = 400
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -91,10 +94,26 @@ def open_database(url: str) -> Database:
     return Database(engine)
 
 
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those rows whose keys are not there, nor just committed by another transaction."""
+    if rows:
+        connection.execute(_insert_unless_there(connection, table), rows)
+
+
 def inserted_unless_there(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """Insert the row; False where one with its key is there, also one that another transaction has just committed."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return connection.execute(dialect.insert(table).values(row).on_conflict_do_nothing()).rowcount == 1
+    """As `insert_missing` for one row; False where one with its key is there."""
+    return connection.execute(_insert_unless_there(connection, table).values(row)).rowcount == 1
+
+
+def _insert_unless_there(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def portions(keys: Sequence[KeyT]) -> Iterator[Sequence[KeyT]]:
+    """The keys in portions that every database takes as parameters of one statement."""
+    return (keys[at : at + _KEYS_AT_ONCE] for at in range(0, len(keys), _KEYS_AT_ONCE))
 
 
 _PASSING_STATES = ("08", "25", "40", "53", "55", "57")

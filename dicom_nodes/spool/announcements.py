@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, case, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from dicom_nodes.contract import StudyIncomplete
 from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database
+from dicom_nodes.foundation.database import Database, insert_missing, portions
 from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.commitment import InstanceReference
 from dicom_nodes.model.procedure import Announced, Announcement, StepState
@@ -19,7 +18,6 @@ from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.service_tables import announced_instance, procedure_step, procedure_step_study
 
 CHECK_JOB = "check-announced"
-_STUDIES_AT_ONCE = 400
 
 
 class SqlAnnouncements:
@@ -95,9 +93,7 @@ def announce(
         for uid in dict.fromkeys(item.sop_instance_uid for item in announcement.instances)
         if uid not in known
     ]
-    if rows:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)  # another may announce the same now
+    insert_missing(connection, table, rows)  # another may announce the same now
     jobs.enqueue(connection, kind=CHECK_JOB, key=study, destination="own", run_at=check_at)
 
 
@@ -105,8 +101,8 @@ def announced_of(connection: Connection, studies: Iterable[str]) -> dict[str, An
     """Study Instance UID → what was announced of it; studies of which nothing was have no entry."""
     wanted = list(studies)
     found: dict[str, Announced] = {}
-    for at in range(0, len(wanted), _STUDIES_AT_ONCE):
-        found |= _announced_of(connection, wanted[at : at + _STUDIES_AT_ONCE])
+    for portion in portions(wanted):
+        found |= _announced_of(connection, portion)
     return found
 
 

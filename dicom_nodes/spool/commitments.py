@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database, inserted_unless_there
+from dicom_nodes.foundation.database import Database, inserted_unless_there, portions
 from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.commitment import CommitmentRequest, CommitmentResult, InstanceReference
 from dicom_nodes.model.dimse_status import Status
@@ -20,7 +20,6 @@ REPORT_COMMITMENT_JOB = "report-commitment"
 ASK_COMMITMENT_JOB = "ask-commitment"
 _GRACE = timedelta(seconds=1.5)
 """A peer that keeps its association open is told there first."""
-_AT_ONCE = 500
 
 
 class SqlCommitmentRequests:
@@ -87,7 +86,7 @@ class SqlCommitmentRequests:
         column = tables.quarantine.c.sop_instance_uid
         found: set[str] = set()
         with self._database.read() as connection:
-            for portion in _portions(sop_instance_uids):
+            for portion in portions(sop_instance_uids):
                 found |= set(connection.execute(select(column).where(column.in_(portion))).scalars())
         return frozenset(found)
 
@@ -97,7 +96,7 @@ class SqlCommitmentRequests:
         promised = select(promise.sop_instance_uid).where(promise.committed_at.is_not(None))
         found: set[str] = set()
         with self._database.read() as connection:
-            for portion in _portions(sop_instance_uids):
+            for portion in portions(sop_instance_uids):
                 query = select(instance.sop_instance_uid).where(
                     instance.sop_instance_uid.in_(portion),
                     instance.archived_at.is_not(None),
@@ -250,7 +249,7 @@ class SqlArchiveCommitments:
     def _promise(self, connection: Connection, result: CommitmentResult) -> None:
         """Only what this question was the last to ask about: a late report decides nothing that moved on."""
         promise = archive_commitment
-        for portion in _portions([item.sop_instance_uid for item in result.committed]):
+        for portion in portions([item.sop_instance_uid for item in result.committed]):
             connection.execute(
                 update(promise)
                 .where(promise.c.transaction_uid == result.transaction_uid, promise.c.sop_instance_uid.in_(portion))
@@ -289,8 +288,3 @@ class SqlArchiveCommitments:
                 destination="commitment",
                 bring_forward=True,
             )
-
-
-def _portions(uids: Sequence[str]) -> Sequence[Sequence[str]]:
-    """So many as a statement may have parameters."""
-    return [uids[at : at + _AT_ONCE] for at in range(0, len(uids), _AT_ONCE)]

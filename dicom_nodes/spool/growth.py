@@ -12,13 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, insert, select, tuple_, update
 
+from dicom_nodes.foundation.database import portions
 from dicom_nodes.model.instance import Channel, SpooledInstance
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.catalogue_rows import filled_in, series_row, study_row
 from dicom_nodes.spool.instances import location_in, place_columns, write_instances
 from dicom_nodes.spool.search_entries import index_studies
-
-_KEYS_AT_ONCE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def _known(connection: Connection, sop_instance_uids: Sequence[str]) -> dict[str
     """SOP Instance UID → digest, location."""
     column = tables.instance.c
     known: dict[str, tuple[str, str | None]] = {}
-    for uids in _portions(sop_instance_uids):
+    for uids in portions(sop_instance_uids):
         rows = connection.execute(
             select(column.sop_instance_uid, column.digest, column.segment, column.epoch, column.offset).where(
                 column.sop_instance_uid.in_(uids)
@@ -184,7 +183,7 @@ def _studies(connection: Connection, fresh: Sequence[SpooledInstance]) -> dict[s
     column = tables.study.c.study_instance_uid
     wanted = sorted({item.header.study_instance_uid for item in fresh})
     rows: dict[str, Mapping[str, Any]] = {}
-    for uids in _portions(wanted):
+    for uids in portions(wanted):
         found = connection.execute(select(tables.study).where(column.in_(uids)).order_by(column).with_for_update())
         rows.update({row.study_instance_uid: dict(row._mapping) for row in found})
     return {uid: _Study(uid, rows.get(uid)) for uid in wanted}
@@ -224,7 +223,7 @@ def _series_growth(connection: Connection, fresh: Sequence[SpooledInstance]) -> 
         counts[key] = counts.get(key, 0) + 1
     column = tables.series.c
     known: set[tuple[str, str]] = set()
-    for keys in _portions(sorted(counts)):
+    for keys in portions(sorted(counts)):
         found = connection.execute(
             select(column.study_instance_uid, column.series_instance_uid).where(
                 tuple_(column.study_instance_uid, column.series_instance_uid).in_(keys)
@@ -257,8 +256,3 @@ def _write_series(connection: Connection, growth: _SeriesGrowth) -> None:
 def _between_backslashes(modalities: Iterable[str]) -> str:
     present = sorted(modality for modality in modalities if modality)
     return "\\" + "\\".join(present) + "\\" if present else ""
-
-
-def _portions(keys: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    """The keys in portions that every database takes as parameters of one statement."""
-    return (keys[at : at + _KEYS_AT_ONCE] for at in range(0, len(keys), _KEYS_AT_ONCE))

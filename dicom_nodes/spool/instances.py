@@ -6,8 +6,8 @@ from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
+from dicom_nodes.foundation.database import insert_missing
 from dicom_nodes.model.instance import SpooledInstance, StoredObject
 from dicom_nodes.spool.column_types import unpacked_uid
 from dicom_nodes.spool.location import Place, SegmentLife, place_of
@@ -95,13 +95,14 @@ def write_instances(connection: Connection, spooled: Iterable[SpooledInstance]) 
     batch = list(spooled)
     if not batch:
         return
-    kinds = _kind_keys(connection, [_kind(item) for item in batch])
+    of_items = [_kind(item) for item in batch]
+    kinds = _kind_keys(connection, of_items)
     above = _series_keys(connection, batch)
     rows = [
         {
             "sop_instance_uid": item.header.sop_instance_uid,
             "series_key": above[item.header.study_instance_uid, item.header.series_instance_uid],
-            "kind_key": kinds[_kind(item)["fingerprint"]],
+            "kind_key": kinds[kind["fingerprint"]],
             "instance_number": short(item.header.attributes.get("InstanceNumber"), 16),
             "acquisition_number": short(item.header.attributes.get("AcquisitionNumber"), 16),
             "content_time": short(item.header.attributes.get("ContentTime"), 16),
@@ -110,7 +111,7 @@ def write_instances(connection: Connection, spooled: Iterable[SpooledInstance]) 
             "received_at": item.provenance.received_at,
             **place_columns(item.location),
         }
-        for item in batch
+        for item, kind in zip(batch, of_items, strict=True)
     ]
     connection.execute(insert(instance), rows)
 
@@ -143,8 +144,7 @@ def _kind_keys(connection: Connection, kinds: Sequence[Mapping[str, Any]]) -> di
     missing = [kind for found, kind in by_fingerprint.items() if found not in known]
     if not missing:
         return known
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(instance_kind).on_conflict_do_nothing(), missing)
+    insert_missing(connection, instance_kind, missing)
     return dict(connection.execute(statement).tuples().all())
 
 

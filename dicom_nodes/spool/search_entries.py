@@ -9,8 +9,8 @@ from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from dicom_nodes.foundation.database import insert_missing
 from dicom_nodes.spool.tables import study, study_modality, study_name
 
 LONGEST_NAME_ENTRY = 120
@@ -36,10 +36,8 @@ def modality_entries(modalities: str | None) -> list[str]:
 def index_studies(connection: Connection, study_instance_uids: Collection[str]) -> None:
     """Add the entries that these studies lack; to be called in the transaction that changed them."""
     names, modalities = _entries(connection, study_instance_uids)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    for table, rows in ((study_name, names), (study_modality, modalities)):
-        if rows:
-            connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+    insert_missing(connection, study_name, names)
+    insert_missing(connection, study_modality, modalities)
 
 
 def forget_studies(connection: Connection, study_instance_uids: Collection[str]) -> None:

@@ -131,14 +131,6 @@ class SegmentSpool:
         data_set = self._read(location, self._sound)
         return memoryview(data_set) if isinstance(data_set, mmap.mmap) else data_set
 
-    def read_object(self, location: str) -> tuple[ObjectMeta, Data]:
-        """What the object's file meta says, and its data set; raises CrashConsistency."""
-
-        def both(descriptor: int, place: Place, head: RecordHead) -> tuple[ObjectMeta, Data]:
-            return read_meta(head.meta, location), self._sound(descriptor, place, head)
-
-        return self._read(location, both)
-
     def is_sound(self, location: str) -> bool:
         """Whether the object is there and whole, read from the disk in constant memory; damage is noted."""
         try:
