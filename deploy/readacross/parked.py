@@ -12,9 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dicom_nodes.config import load_node_settings
 from dicom_nodes.foundation.jobs import Job, JobState
-from dicom_nodes.foundation.settings_file import SettingsError
+from readacross.node_store import node_store_of
 
 
 def parked(
@@ -25,14 +24,7 @@ def parked(
     ] = None,
 ) -> None:
     """Show a node's parked jobs, or send one again."""
-    settings = load_node_settings(trust_file)
-    from dicom_nodes.app import open_node_store
-
-    if settings.node.database_url is None and not settings.node.data_dir.is_dir():
-        reason = f"{settings.node.data_dir} does not exist: no node has run with this file yet"
-        raise SettingsError(trust_file, [("node.data_dir", reason)])
-    store = open_node_store(settings)
-    try:
+    with node_store_of(trust_file) as store:
         if resend is not None:
             kind, key = resend
             with store.database.write() as connection:
@@ -40,8 +32,6 @@ def parked(
             typer.echo("queued again" if found else f"no parked job of kind {kind!r} with key {key!r}", err=not found)
             raise typer.Exit(0 if found else 1)
         _show(store.jobs.listing([JobState.PARKED]), store.orders.refusals())
-    finally:
-        store.database.dispose()
 
 
 def _show(jobs: Sequence[Job], refusals: Mapping[str, Sequence[str]]) -> None:

@@ -7,8 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dicom_nodes.config import load_node_settings
-from dicom_nodes.foundation.settings_file import SettingsError
+from readacross.node_store import node_store_of
 
 spool = typer.Typer(help="Look after a node's spool.", no_args_is_help=True)
 
@@ -23,17 +22,8 @@ def damaged(
     trust_file: Annotated[Path, typer.Argument(metavar="TRUST.toml", help="The trust's file.")],
 ) -> None:
     """Show which instances are damaged, and whether the archive has them; exit code 1 when there are any."""
-    settings = load_node_settings(trust_file)
-    from dicom_nodes.app import open_node_store
-
-    if settings.node.database_url is None and not settings.node.data_dir.is_dir():
-        reason = f"{settings.node.data_dir} does not exist: no node has run with this file yet"
-        raise SettingsError(trust_file, [("node.data_dir", reason)])
-    store = open_node_store(settings)
-    try:
+    with node_store_of(trust_file) as store:
         found = store.scrubbing.described_damage()
-    finally:
-        store.database.dispose()
     if not found:
         typer.echo("Nothing is known to be damaged.")
         return

@@ -1,13 +1,10 @@
 """Answers C-FIND of the Modality Worklist, match by match (DICOM PS3.4 K.4.1)."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from typing import cast
 
 from dicom_nodes.dimse.messages import FindRequest, Response
 from dicom_nodes.dimse.nested_data_set import decode_attributes, encode_attributes
 from dicom_nodes.dimse.services import Caller, DimseServices
-from dicom_nodes.model.attributes import Attributes
 from dicom_nodes.model.dimse_status import Status
 from dicom_nodes.rules.acceptance import require_action
 
@@ -23,16 +20,9 @@ def find_worklist(
     require_action(caller.peer, "worklist")
     syntax = request.context.transfer_syntax
     found = services.workflow.worklist.find(decode_attributes(request.identifier, syntax))
-    with closing(cast("_Closeable", found)) as steps:
-        for step in steps:
-            if is_cancelled():
-                yield Response(Status.CANCELLED)
-                return
-            yield Response(Status.PENDING, identifier=encode_attributes(step, syntax))
+    for step in found:
+        if is_cancelled():
+            yield Response(Status.CANCELLED)
+            return
+        yield Response(Status.PENDING, identifier=encode_attributes(step, syntax))
     yield Response(Status.SUCCESS)
-
-
-class _Closeable(Iterator[Attributes]):
-    """A generator, which holds a database connection until it is closed."""
-
-    def close(self) -> None: ...
