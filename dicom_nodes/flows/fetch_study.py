@@ -1,6 +1,6 @@
 """Bring a revision from the node of the trust that made it into this node's spool."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from dicom_nodes.contract import FetchStudy as FetchOrder
@@ -70,13 +70,14 @@ class FetchStudy:
     def _retrieve(self, body: FetchOrder, order_id: str) -> None:
         source = self._source_of(body.source)
         contexts = sorted({(e.sop_class_uid, e.transfer_syntax_uid) for e in body.manifest.entries})
+        expected = {entry.sop_instance_uid: entry.digest for entry in body.manifest.entries}
         refused: list[Refused] = []
 
         def receive(instance: RetrievedInstance) -> int:
             if self._stopping():
                 return Status.OUT_OF_RESOURCES
             try:
-                self._take(body, instance, order_id, self._clock())
+                self._take(body, expected, instance, order_id, self._clock())
             except Refused as refusal:
                 refused.append(refusal)
                 return refusal.status
@@ -96,10 +97,18 @@ class FetchStudy:
                 f"{summary.failed} failed"
             )
 
-    def _take(self, body: FetchOrder, instance: RetrievedInstance, order_id: str, now: datetime) -> None:
+    def _take(
+        self,
+        body: FetchOrder,
+        expected: Mapping[str, str],
+        instance: RetrievedInstance,
+        order_id: str,
+        now: datetime,
+    ) -> None:
         """Take what the manifest names, with the content that it names; anything else is kept aside and refused.
 
-        Otherwise a wrong copy would stand under a UID that readers trust, and keep the right one out.
+        Otherwise a wrong copy would stand under a UID that readers trust, and keep the right one out. `expected` maps
+        each SOP Instance UID of the manifest to its digest.
         """
         incoming = IncomingInstance(
             sop_class_uid=instance.sop_class_uid,
@@ -109,7 +118,6 @@ class FetchStudy:
             provenance=Provenance(body.study.origin, Channel.FETCHED, body.source.ae_title, now),
             association_id=f"order {order_id}",
         )
-        expected = {entry.sop_instance_uid: entry.digest for entry in body.manifest.entries}
         digest = expected.get(instance.sop_instance_uid)
         if digest is None:
             self._ingest.keep_aside(incoming, CannotUnderstand("the manifest does not name this instance"))
