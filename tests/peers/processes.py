@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
+from readacross.demo.children import free_ports
+
 T = TypeVar("T")
 
 
 def free_port() -> int:
     """A TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    (port,) = free_ports(1)
+    return port
 
 
 def accepts_connections(port: int, host: str = "127.0.0.1") -> bool:

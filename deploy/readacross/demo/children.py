@@ -1,16 +1,20 @@
 """The demonstration's child processes: started here, stopped by their handle, and missed when they die."""
 
+import errno
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 _LAST_LINES = 25
 _PATIENCE_S = 25.0
+_LOWEST_PORT, _FIRST_EPHEMERAL_PORT = 12_000, 32_768
 
 
 class ChildDied(Exception):
@@ -75,12 +79,25 @@ class Child:
 
 
 def free_ports(count: int) -> list[int]:
-    """That many different TCP ports on loopback which were free a moment ago."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """That many different TCP ports on loopback which were free a moment ago.
+
+    They lie below those that the system gives to outgoing connections (Linux: from 32,768 on): one of these would
+    otherwise be somebody's before a server that is still starting has bound it.
+    """
+    with ExitStack() as probes:
+        return [_probed_port(probes) for _ in range(count)]
+
+
+def _probed_port(probes: ExitStack) -> int:
+    """A free port, held until `probes` closes."""
+    while True:
+        try:
+            probe = socket.create_server(("127.0.0.1", random.randrange(_LOWEST_PORT, _FIRST_EPHEMERAL_PORT)))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            continue
+        return int(probes.enter_context(probe).getsockname()[1])
 
 
 def _listens(port: int) -> bool:
