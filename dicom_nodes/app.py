@@ -3,7 +3,6 @@
 import fcntl
 import gc
 import os
-import signal
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -50,6 +49,7 @@ from dicom_nodes.flows.work import Handler, Workers
 from dicom_nodes.flows.worklist import ServeWorklist
 from dicom_nodes.foundation.backoff import RetryPolicy
 from dicom_nodes.foundation.clock import Clock, utc_now
+from dicom_nodes.foundation.end_signal import end_signal
 from dicom_nodes.foundation.event_log import UidHash, event_log
 from dicom_nodes.foundation.jobs import JobState
 from dicom_nodes.foundation.process_limits import prepare_for_many_connections
@@ -407,9 +407,7 @@ def run(
 ) -> int:
     """Run a node until SIGTERM or SIGINT; return the exit code of the process."""
     descriptors = prepare_for_many_connections()
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    wait_for_the_end = end_signal()
     app = NodeApp(settings, checkpoint=checkpoint)
     try:
         app.start()
@@ -420,7 +418,7 @@ def run(
     _collect_garbage_seldom()
     event_log().info("node.limits", descriptors=descriptors)
     on_started(app)
-    ended.wait()
+    wait_for_the_end()
     app.stop()
     return 0
 

@@ -66,7 +66,7 @@ class RunningProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})},
             user=user,
             group=user,
             extra_groups=[] if user else None,
@@ -133,13 +133,16 @@ class RunningProcess:
         self.wait()
 
     def stop(self, how: signal.Signals = signal.SIGTERM, deadline_s: float = 20.0) -> int:
-        """Ask it to end, insist after the deadline, and leave nothing of its group behind; return the exit code."""
+        """Ask it to end, insist after the deadline, and leave nothing of its group behind; return the exit code.
+
+        A Python program that does not end in time says where each of its threads is.
+        """
         if self.exit_code is None:
             self._process.send_signal(how)
         try:
             return self.wait(deadline_s)
         except subprocess.TimeoutExpired:
-            self._kill_group()
+            self._process.send_signal(signal.SIGABRT)
             return self.wait()
         finally:
             self._kill_group()
