@@ -24,6 +24,9 @@ from dicom_nodes.foundation.settings_file import (
 Modality = Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,16}$")]
 Registration = Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{5,8}$")]
 
+ExamGroup = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,39}$")]
+PathwayId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,39}$")]
+
 
 def _database_url(url: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get("folder")
@@ -155,6 +158,8 @@ class ExamRule(Settings):
     subspecialty: str = Field(min_length=1)
     minutes: float = Field(gt=0)
     priority: str
+    group: ExamGroup | None = None
+    minimum_level: int = Field(default=1, ge=1, le=3, description="1 general, 2 special interest, 3 specialist")
 
     @model_validator(mode="after")
     def _has_one_key(self) -> "ExamRule":

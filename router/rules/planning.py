@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from router.model.aid import AidBook
 from router.model.reader import ReaderOnDuty
-from router.rules.eligibility import Need, best_session, exclusions
+from router.rules.eligibility import NO_AID_LIMITS, Need, best_session, exclusions
 
 RULE = (
     "earliest due first, then the eligible reader with most capacity left; "
@@ -33,6 +34,7 @@ class Snapshot:
     now: datetime
     reads: tuple[PlannableRead, ...]
     readers: tuple[ReaderOnDuty, ...]
+    aid: AidBook = NO_AID_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def plan(snapshot: Snapshot) -> tuple[Decision, ...]:
     for read in sorted(snapshot.reads, key=lambda read: (read.due_at, read.need.read_id)):
         anybody = replace(read.need, read_id="")
         if anybody not in weighed:
-            weighed[anybody] = weigh(anybody, tuple(on_duty.values()), snapshot.now)
+            weighed[anybody] = weigh(anybody, tuple(on_duty.values()), snapshot.now, snapshot.aid)
         decision = _decide(read, weighed[anybody], snapshot.now)
         if isinstance(decision, Assign):
             weighed.clear()
@@ -124,17 +126,17 @@ def _decide(read: PlannableRead, weighed: Weighed, now: datetime) -> Decision:
     )
 
 
-def weigh(need: Need, readers: Sequence[ReaderOnDuty], now: datetime) -> Weighed:
+def weigh(need: Need, readers: Sequence[ReaderOnDuty], now: datetime, aid: AidBook = NO_AID_LIMITS) -> Weighed:
     """Split readers into candidates, best first, and exclusions with their reasons."""
     candidates: list[Candidate] = []
     excluded: list[Exclusion] = []
     for on_duty in readers:
         session = best_session(need, on_duty, now)
-        reasons = exclusions(need, on_duty, now)
+        reasons = exclusions(need, on_duty, now, aid)
         if reasons or session is None:
             excluded.append(Exclusion(on_duty.reader.id, reasons))
         else:
-            left = session.minutes_left(need.expected_minutes)
+            left = session.minutes_left(on_duty.reader.minutes_for(need.expected_minutes, need.exam_group))
             had_it = on_duty.reader.id in need.had_by
             candidates.append(Candidate(on_duty.reader.id, session.session.id, left, had_it))
     candidates.sort(key=lambda candidate: (candidate.had_it, -candidate.minutes_left, candidate.reader_id))
