@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Literal
 
 from router.model.session import Leave, SessionLoad, Workstation
 
@@ -31,6 +32,13 @@ class Level(IntEnum):
     GENERAL = 1
     SPECIAL_INTEREST = 2
     SPECIALIST = 3
+
+    @property
+    def word(self) -> Literal["general", "special_interest", "specialist"]:
+        """As files and the API say it."""
+        words: tuple[Literal["general", "special_interest", "specialist"], ...]
+        words = ("general", "special_interest", "specialist")
+        return words[self - 1]
 
 
 class DeliveryMode(StrEnum):

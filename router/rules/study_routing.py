@@ -60,7 +60,7 @@ def route(study: Study, routing: RoutingFile, now: datetime) -> Routed | NotForR
         due_at=due,
         exam_code=rule.code,
         exam_group=rule.group,
-        minimum_level=Level(rule.minimum_level),
+        minimum_level=Level[rule.minimum_level.upper()],
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from dicom_nodes.foundation.settings_file import AeTitle, OdsCode
-from router.config import ExamGroup, Modality, Registration
+from router.code_map import ExamGroup, LevelName, Modality
+from router.config import Registration
 
 ReaderId = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=["dr-ainsdale"])
 Reason = Field(min_length=1, max_length=2000)
@@ -136,7 +137,7 @@ class ReadView(BaseModel):
     replaces: str | None = Field(description="The read that this one took the place of")
     exam_code: str | None = Field(default=None, description="Standard code")
     exam_group: str | None = None
-    minimum_level: int = 1
+    minimum_level: LevelName = "general"
     pathway: str | None = None
 
 
@@ -170,7 +171,7 @@ class RouteBody(Request):
     expected_minutes: float = Field(gt=0, le=1440)
     priority: str = Field(min_length=1)
     exam_group: ExamGroup | None = Field(default=None, description="None: outside every limited exam scope")
-    minimum_level: int = Field(default=1, ge=1, le=3, description="1 general, 2 special interest, 3 specialist")
+    minimum_level: LevelName = "general"
 
 
 class ReportBody(ClaimToken):

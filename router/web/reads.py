@@ -197,7 +197,7 @@ def post_route(read_id: str, body: RouteBody, services: WithServices, caller: St
             routing,
             services.now(),
             body.exam_group,
-            Level(body.minimum_level),
+            Level[body.minimum_level.upper()],
         ),
     )
 

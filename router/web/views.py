@@ -114,7 +114,7 @@ def read_view(read: Read) -> ReadView:
         replaces=read.replaces,
         exam_code=read.exam_code,
         exam_group=read.exam_group,
-        minimum_level=int(read.minimum_level),
+        minimum_level=read.minimum_level.word,
         pathway=read.pathway,
     )
 
