@@ -20,6 +20,7 @@ from dicom_nodes.foundation.settings_file import split_host_port
 from router.config import RouterSettings
 from router.flows import overdue
 from router.flows.assign_reads import assign_ready_reads
+from router.flows.learn_times import learn_reading_times
 from router.store import planner_rounds
 from router.store.schema import migrate
 from router.store.seeding import load_seeds
@@ -39,6 +40,7 @@ class Planner:
     def __init__(self, store: SqlStore, settings: RouterSettings, clock: Clock) -> None:
         self._store = store
         self._settings = settings.router
+        self._exam_table = tuple((e.group, e.minutes) for e in settings.routing.exams if e.group is not None)
         self._clock = clock
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -66,6 +68,7 @@ class Planner:
                 overdue.give_back(self._store, now, _log_failure)
                 assign_ready_reads(self._store, now, self._settings.claim_timeout_s, _log_failure)
                 overdue.tick(self._store, self._settings, now, _log_failure)
+                learn_reading_times(self._store, self._exam_table, now)
                 with self._store.write() as tx:
                     planner_rounds.record(tx.connection, self._clock())
 
