@@ -13,7 +13,7 @@ from router.flows.read_life import change_read
 from router.model.errors import Invalid, NotAllowed, NotFound, StaleLease, TransitionRefused
 from router.model.read import Lease, Read, ReadState
 from router.model.reader import Level, Reader
-from router.rules.eligibility import entitlement_problems
+from router.rules.eligibility import entitlement_problems, scope_problems
 from router.rules.local_time import day_start
 from router.rules.planning import RULE, Explanation, weigh
 from router.rules.read_states import Actor, Event
@@ -35,7 +35,7 @@ def claim(tx: Transaction, read_id: str, reader_id: str, now: datetime, heartbea
     lease = read.live_lease
     if lease is not None and lease.reader_id != reader_id:
         raise NotAllowed("this read is assigned to another reader")
-    problems = entitlement_problems(reader, read.origin, now)
+    problems = _not_entitled(tx, read, reader, now)
     if problems and read.state is ReadState.ASSIGNED:
         return withdraw(tx, read, Actor.ROUTER, "router", "; ".join(problems), now)
     if lease is not None and lease.claimed_at is not None:
@@ -185,6 +185,13 @@ def _pick(tx: Transaction, read: Read, reader: Reader, now: datetime, heartbeat_
     lease = new_lease(reader.id, candidates[0].session_id, now, heartbeat_timeout_s)
     lease = _extend(lease, now, heartbeat_timeout_s, claimed_at=now)
     return grant(tx, read, reader, lease, Event.CLAIM, Actor.READER, now, explanation_json(why))
+
+
+def _not_entitled(tx: Transaction, read: Read, reader: Reader, now: datetime) -> tuple[str, ...]:
+    """Credential and scope, as they are now; either may have changed since the read was offered."""
+    need = need_now(tx, read)
+    outside = () if need is None else scope_problems(need, reader)
+    return (*entitlement_problems(reader, read.origin, now), *outside)
 
 
 def _extend(lease: Lease, now: datetime, timeout_s: float, claimed_at: datetime | None = None) -> Lease:

@@ -189,3 +189,12 @@ def test_an_outsourcers_queue_fills_and_no_further(region: Region) -> None:
     assert {reason for reasons in why_waiting(region).values() for reason in reasons} == {
         "the outsourcer's queue is full (1 of 1 reads wait)"
     }
+
+
+def test_a_scope_that_was_narrowed_since_the_offer_ends_it_at_the_claim(region: Region) -> None:
+    read = region.assign()
+    put_reader(region, exam_scope=["xr_chest"])
+    answer = region.client.post(f"/reads/{read['id']}/claim", headers=region.reader(1))
+    reason = "exam CSKUH is outside the reader's exam scope"
+    assert (answer.status_code, answer.json()["message"]) == (403, reason)
+    assert region.read()["state"] == "READY"
