@@ -48,7 +48,8 @@ def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _c
         if tx.network.node(body.workstation.node) is None:
             raise Invalid("workstation.node: expected a known node")
         present = tx.readers.get(reader_id)
-        tx.readers.put(_reader(reader_id, body, {} if present is None else present.speeds))
+        known = {} if present is None else present.speeds
+        tx.readers.put(_reader(reader_id, body, known if body.speeds is None else body.speeds))
         reader = _known(tx, reader_id)
     services.wake_planner()
     return reader_view(reader)
