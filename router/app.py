@@ -21,6 +21,7 @@ from router.config import RouterSettings
 from router.flows import overdue
 from router.flows.assign_reads import assign_ready_reads
 from router.store import planner_rounds
+from router.store.rule_seeding import load_rule_seed
 from router.store.schema import migrate
 from router.store.seeding import load_seeds
 from router.store.tokens import Role
@@ -94,6 +95,7 @@ def open_store(settings: RouterSettings, bell: OrderBell | None = None) -> SqlSt
     migrate(database)
     store = SqlStore(database, (bell or OrderBell()).ring)
     load_seeds(store, settings)
+    load_rule_seed(store, settings, utc_now())
     return store
 
 

@@ -84,6 +84,7 @@ def need_of(read: Read, past: Iterable[tuple[str, str | None]]) -> Need | None:
         expected_minutes=read.expected_minutes,
         declined_by=frozenset(reader for reader, outcome in ended if outcome == Event.DECLINE.value),
         had_by=frozenset(reader for reader, outcome in ended if outcome in _DID_NOT_FINISH),
+        directives=read.directives,
     )
 
 

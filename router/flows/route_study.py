@@ -6,15 +6,17 @@ from uuid import uuid4
 
 from dicom_nodes.contract import StudyArchived, StudySettled
 from router.config import RoutingFile
+from router.flows.apply_rules import RuleFailure, route_by_rules, tell_what_rules_did
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import send_images
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
+from router.model.directives import NO_DIRECTIVES
 from router.model.read import SIGNED, Read, ReadState
 from router.model.record import Entry
 from router.model.study import PatientKey, Study
 from router.rules.read_states import ENDS, Actor, Event
-from router.rules.study_routing import NotForReading, Routed, Unmapped, route
+from router.rules.study_routing import NotForReading, Routed, Unmapped
 
 
 def study_of(settled: StudySettled) -> Study:
@@ -84,8 +86,8 @@ def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, 
 
     Returns whether there was anything to read.
     """
-    outcome = route(study, routing, now)
-    uid = study.study_instance_uid
+    ruled = route_by_rules(tx, study, routing, now)
+    outcome, uid = ruled.outcome, study.study_instance_uid
     if isinstance(outcome, NotForReading):
         tx.ledger.append(
             Entry("study.not_for_reading", now, "router", study_instance_uid=uid, detail={"reason": outcome.reason})
@@ -110,17 +112,26 @@ def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, 
     tx.ledger.append(
         Entry("read.received", now, "router", study_instance_uid=uid, read_id=read.id, node=study.origin, detail=detail)
     )
-    _make_ready(tx, read, outcome, now)
+    _make_ready(tx, read, outcome, ruled.failures, now)
     return True
 
 
-def _make_ready(tx: Transaction, read: Read, outcome: Routed | Unmapped, now: datetime) -> None:
+def _make_ready(
+    tx: Transaction, read: Read, outcome: Routed | Unmapped, failures: tuple[RuleFailure, ...], now: datetime
+) -> None:
     if isinstance(outcome, Unmapped):
         about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
         ask_a_person(tx, "unmapped_exam", outcome.reason, f"{read.id}:{read.revision}", now, about)
         return
-    detail = {"subspecialty": outcome.subspecialty, "priority": outcome.priority, "due": outcome.due_at.isoformat()}
-    change_read(tx, read, Event.ROUTE, Actor.ROUTER, now, by="router", detail=detail, changes=_routed(outcome))
+    detail: dict[str, object] = {
+        "subspecialty": outcome.subspecialty,
+        "priority": outcome.priority,
+        "due": outcome.due_at.isoformat(),
+    }
+    if outcome.directives.rule_set is not None:
+        detail |= {"rule_set": outcome.directives.rule_set, "rules": list(outcome.directives.rules)}
+    ready = change_read(tx, read, Event.ROUTE, Actor.ROUTER, now, by="router", detail=detail, changes=_routed(outcome))
+    tell_what_rules_did(tx, ready, failures, now)
 
 
 def _routed(outcome: Routed) -> dict[str, object]:
@@ -130,6 +141,7 @@ def _routed(outcome: Routed) -> dict[str, object]:
         "expected_minutes": outcome.expected_minutes,
         "priority": outcome.priority,
         "due_at": outcome.due_at,
+        "directives": outcome.directives,
     }
 
 
@@ -179,7 +191,8 @@ def _show_conflict(tx: Transaction, node: str, uid: str, reason: str, key: str, 
 
 def _revise(tx: Transaction, read: Read, before: Study, study: Study, routing: RoutingFile, now: datetime) -> None:
     by, detail = f"node {study.origin}", {"revision": study.revision}
-    outcome = route(study, routing, now)
+    ruled = route_by_rules(tx, study, routing, now)
+    outcome = ruled.outcome
     if read.state not in ENDS | SIGNED and isinstance(outcome, NotForReading):
         reason = (
             f"revision {study.revision} holds documents only; the read stays {read.state.value} with revision "
@@ -190,7 +203,7 @@ def _revise(tx: Transaction, read: Read, before: Study, study: Study, routing: R
         changes: dict[str, object] = {"revision": study.revision, "images_delivered_at": None}
         revised = change_read(tx, read, Event.REVISE, Actor.NODE, now, by=by, detail=detail, changes=changes)
         if not isinstance(outcome, NotForReading):
-            _after_revision(tx, revised, before, study, outcome, now)
+            _after_revision(tx, revised, before, study, outcome, ruled.failures, now)
     elif read.state in {ReadState.READING, ReadState.ON_HOLD, ReadState.PRELIMINARY}:
         change_read(tx, read, Event.SUPERSEDE, Actor.NODE, now, by=by, detail=detail)
         receive(tx, study, routing, now, replaces=read.id)
@@ -203,25 +216,44 @@ def _revise(tx: Transaction, read: Read, before: Study, study: Study, routing: R
 
 
 def _after_revision(
-    tx: Transaction, read: Read, before: Study, study: Study, outcome: Routed | Unmapped, now: datetime
+    tx: Transaction,
+    read: Read,
+    before: Study,
+    study: Study,
+    outcome: Routed | Unmapped,
+    failures: tuple[RuleFailure, ...],
+    now: datetime,
 ) -> None:
     if read.state is ReadState.RECEIVED:
-        _make_ready(tx, read, outcome, now)
+        _make_ready(tx, read, outcome, failures, now)
         return
     if _is_another_exam(read, before, study, outcome):
         detail = {"reason": f"revision {study.revision} changed what exam it is"}
         forgotten = {"subspecialty": None, "expected_minutes": None, "priority": None, "lease": None, "waiting": None}
-        changes = {"modalities": outcome.modalities, **forgotten}
+        changes = {"modalities": outcome.modalities, "directives": NO_DIRECTIVES, **forgotten}
         unrouted = change_read(tx, read, Event.UNROUTE, Actor.ROUTER, now, by="router", detail=detail, changes=changes)
-        _make_ready(tx, unrouted, outcome, now)
+        _make_ready(tx, unrouted, outcome, failures, now)
         return
     if isinstance(outcome, Routed) and read.due_at != outcome.due_at and before.study_time != study.study_time:
         timed = replace(read, due_at=outcome.due_at)
         tx.reads.replace(read, timed)
         read = timed
+    if isinstance(outcome, Routed) and before.description != study.description:
+        _compare_rules(tx, read, outcome, now)
     reader = tx.readers.get(read.lease.reader_id) if read.lease is not None else None
     if reader is not None:
         send_images(tx, read, reader, now)
+
+
+def _compare_rules(tx: Transaction, read: Read, outcome: Routed, now: datetime) -> None:
+    """A new description may match other rules. The read stays as it was routed, and a person is asked."""
+    if outcome.directives.rules == read.directives.rules:
+        return
+    was, would = (", ".join(d.rules) or "none" for d in (read.directives, outcome.directives))
+    reason = (
+        f"revision {read.revision} changed the description: rules that matched: {was}; that would match now: {would}"
+    )
+    ask_a_person(tx, "rules_would_differ", reason, f"{read.id}:{read.revision}", now, _about(read))
 
 
 def _is_another_exam(read: Read, before: Study, study: Study, outcome: Routed | Unmapped) -> bool:

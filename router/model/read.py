@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from router.model.directives import NO_DIRECTIVES, Directives
+
 
 class ReadState(enum.StrEnum):
     RECEIVED = "RECEIVED"
@@ -66,6 +68,7 @@ class Read:
     images_delivered_at: datetime | None = None
     replaces: str | None = None
     waiting: dict[str, Any] | None = None
+    directives: Directives = NO_DIRECTIVES
 
     @property
     def live_lease(self) -> Lease | None:

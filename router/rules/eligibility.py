@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from router.model.directives import NO_DIRECTIVES, Directives
 from router.model.reader import Reader, ReaderOnDuty
 from router.model.session import SessionLoad
 
@@ -18,6 +19,7 @@ class Need:
     expected_minutes: float
     declined_by: frozenset[str] = frozenset()
     had_by: frozenset[str] = frozenset()
+    directives: Directives = NO_DIRECTIVES
 
 
 def exclusions(need: Need, on_duty: ReaderOnDuty, now: datetime) -> tuple[str, ...]:
@@ -31,6 +33,7 @@ def exclusions(need: Need, on_duty: ReaderOnDuty, now: datetime) -> tuple[str, .
         reasons.append(f"subspecialty {need.subspecialty} is outside the reader's scope")
     if reader.id in need.declined_by:
         reasons.append("declined this read")
+    reasons += need.directives.reasons_against(reader.id, reader.employer)
     open_now = [load for load in on_duty.sessions if load.session.is_open(now)]
     if not open_now:
         reasons.append("no session is open")

@@ -5,18 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from router.config import ExamRule, RoutingFile
+from router.model.directives import NO_DIRECTIVES, Directives
 from router.model.study import Study
 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """`modalities` are the ones a reader must have in scope."""
+    """`modalities` are the ones a reader must have in scope; `directives` is what the rules say besides."""
 
     modalities: tuple[str, ...]
     subspecialty: str
     expected_minutes: float
     priority: str
     due_at: datetime
+    directives: Directives = NO_DIRECTIVES
 
 
 @dataclass(frozen=True, slots=True)

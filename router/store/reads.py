@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Exists, Row, and_, exists, insert, or_, selec
 
 from router.model.read import Assignment, Lease, Read, ReadState, Visibility
 from router.store import tables as t
+from router.store.directives import directives_from_json, directives_to_json
 
 
 class SqlReads:
@@ -165,6 +166,7 @@ def _values(read: Read) -> dict[str, Any]:
         "images_delivered_at": read.images_delivered_at,
         "replaces": read.replaces,
         "waiting": read.waiting,
+        "directives": directives_to_json(read.directives),
     }
 
 
@@ -198,4 +200,5 @@ def _read(row: Row[Any]) -> Read:
         images_delivered_at=row.images_delivered_at,
         replaces=row.replaces,
         waiting=row.waiting,
+        directives=directives_from_json(row.directives),
     )

@@ -14,6 +14,7 @@ from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
 from router.store.records import SqlHumanQueue, SqlLedger
 from router.store.reports import SqlReports
+from router.store.rule_sets import SqlRuleSets
 from router.store.studies import SqlStudies
 
 _PLANNER_LOCK = 0x52656164
@@ -32,6 +33,7 @@ class SqlTransaction:
         self.orders = SqlOrders(connection)
         self.ledger = SqlLedger(connection)
         self.queue = SqlHumanQueue(connection)
+        self.rule_sets = SqlRuleSets(connection)
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
         savepoint = self.connection.begin_nested()

@@ -134,6 +134,9 @@ class ReadView(BaseModel):
     lease: LeaseView | None
     images_delivered_at: datetime | None
     replaces: str | None = Field(description="The read that this one took the place of")
+    directives: dict[str, Any] | None = Field(
+        default=None, description="What the routing rules say besides: rules that matched, who may have it, holds"
+    )
 
 
 class ClaimView(BaseModel):

@@ -15,6 +15,7 @@ from router.model.session import Session
 from router.model.study import Study
 from router.model.trust import Node
 from router.rules.read_states import STATES
+from router.store.directives import directives_to_json
 from router.web.messages import (
     CredentialView,
     DeliveryView,
@@ -112,6 +113,7 @@ def read_view(read: Read) -> ReadView:
         ),
         images_delivered_at=read.images_delivered_at,
         replaces=read.replaces,
+        directives=directives_to_json(read.directives),
     )
 
 

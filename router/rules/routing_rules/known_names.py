@@ -1,0 +1,59 @@
+"""Names that rules may use, as the network has them: what is not among them is misspelt, or gone."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from router.config import RoutingFile
+from router.model.reader import Reader
+from router.model.trust import Trust
+
+PATHWAYS = (
+    "emergency",
+    "stroke",
+    "cauda_equina",
+    "trauma",
+    "inpatient",
+    "cancer_lung",
+    "cancer_colorectal",
+    "cancer_prostate",
+    "cancer_upper_gi",
+    "urgent",
+    "routine",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNames:
+    """Each by its kind; None where it is not known what there is, so that nothing is held against a name."""
+
+    subspecialties: frozenset[str] | None = None
+    priorities: frozenset[str] | None = None
+    pathways: frozenset[str] | None = frozenset(PATHWAYS)
+    readers: frozenset[str] | None = None
+    trusts: frozenset[str] | None = None
+    modalities: frozenset[str] | None = None
+
+    def of(self, kind: str | None) -> frozenset[str] | None:
+        """What is known of this kind of name, as `Name.values` calls it."""
+        by_kind: Mapping[str, frozenset[str] | None] = {
+            "subspecialties": self.subspecialties,
+            "priorities": self.priorities,
+            "pathways": self.pathways,
+            "readers": self.readers,
+            "trusts": self.trusts,
+            "modalities": self.modalities,
+        }
+        return by_kind.get(kind or "")
+
+
+def known_names(routing: RoutingFile, readers: Iterable[Reader], trusts: Iterable[Trust]) -> KnownNames:
+    """What this network has."""
+    people = list(readers)
+    subspecialties = {exam.subspecialty for exam in routing.exams}
+    return KnownNames(
+        subspecialties=frozenset(subspecialties.union(*(reader.subspecialties for reader in people))),
+        priorities=frozenset(routing.priorities),
+        readers=frozenset(reader.id for reader in people),
+        trusts=frozenset(trust.ods_code for trust in trusts),
+        modalities=frozenset(routing.readable_modalities),
+    )
