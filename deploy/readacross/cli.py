@@ -13,6 +13,7 @@ from readacross.export import export
 from readacross.human_queue import queue
 from readacross.parked import parked
 from readacross.router_client import RouterSaidNo
+from readacross.rules_command import rules
 from readacross.spool import spool
 from readacross.trace import trace
 
@@ -33,6 +34,7 @@ app.command()(trace)
 app.command()(parked)
 app.command()(export)
 app.add_typer(queue, name="queue")
+app.add_typer(rules, name="rules")
 app.add_typer(spool, name="spool")
 app.command()(demo)
 app.add_typer(bench, name="bench")
