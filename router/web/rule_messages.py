@@ -1,11 +1,13 @@
 """The bodies of the API for rule sets."""
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field
 
 from router.web.messages import Request
+
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1990, 1, 1, tzinfo=UTC), le=datetime(2190, 1, 1, tzinfo=UTC))]
 
 _TEXT = """[[rules]]
 name = "stroke"
@@ -100,7 +102,7 @@ class DryRunBody(Request):
     study_instance_uid: str | None = Field(default=None, max_length=64)
     accession_number: str | None = Field(default=None, max_length=64)
     accession_issuer: str | None = Field(default=None, max_length=64)
-    at: AwareDatetime | None = Field(default=None, description="As if it settled then; now where it is left out")
+    at: Moment | None = Field(default=None, description="As if it settled then; now where it is left out")
 
 
 class AskedView(BaseModel):
@@ -143,8 +145,8 @@ class DryRunView(BaseModel):
 
 
 class ReplayBody(Request):
-    start: AwareDatetime = Field(description="Studies that first settled from then")
-    end: AwareDatetime = Field(description="to just before then")
+    start: Moment = Field(description="Studies that first settled from then")
+    end: Moment = Field(description="to just before then")
     baseline: int | None = Field(
         default=None, ge=1, le=2**31 - 1, description="Compare with this version; with the active one if left out"
     )

@@ -67,12 +67,11 @@ def check(text: str, known: KnownNames, now: datetime) -> Checked:
     for number, rule in enumerate(book.rules):
         found += _of_rule(number, rule, known, positions, now)
     found += _of_effects("default", book.default, known, positions)
-    errors = [problem for problem in found if problem.severity == "error"]
     if not book.rules:
         found.append(positions.problem("warning", "rules", "there are no rules: the default holds for every study"))
-    if errors:
-        return Checked(None, tuple(errors + [problem for problem in found if problem.severity != "error"]))
-    return Checked(compile_book(book), tuple(found))
+    found.sort(key=lambda problem: (problem.severity, problem.line or 0, problem.column or 0))
+    has_errors = any(problem.severity == "error" for problem in found)
+    return Checked(None if has_errors else compile_book(book), tuple(found))
 
 
 def _twice(book: RuleBook, positions: Positions) -> Iterator[Problem]:
@@ -98,7 +97,7 @@ def _of_condition(path: str, rule: Rule, known: KnownNames, positions: Positions
         condition = Condition(rule.condition)
     except NotACondition as error:
         for fault in error.faults[: 1 if error.faults[0].message.startswith("Syntax") else None]:
-            message, suggestion = _in_words(fault)
+            message, suggestion = _in_words(fault, rule.condition)
             yield _at(positions.within(path, fault.line, fault.column), path, message, suggestion)
         return
     for literal, line, column in regular_expressions(rule.condition):
@@ -151,8 +150,10 @@ def _unknown(
             yield positions.problem("error", path, message, closest(name, allowed))
 
 
-def _in_words(fault: Fault) -> tuple[str, str | None]:
+def _in_words(fault: Fault, condition: str) -> tuple[str, str | None]:
     """CEL's message for people who write rules, and what they may have meant."""
+    if "cannot be the operand of a select operation" in fault.message:
+        return _unknown_name(_name_at(condition, fault))
     unknown = re.match(r"undeclared reference to '([^']+)'", fault.message)
     if unknown:
         return _unknown_name(unknown[1])
@@ -167,6 +168,13 @@ def _in_words(fault: Fault) -> tuple[str, str | None]:
     if syntax:
         return f"cannot be read: {_shorter(syntax[1])}", None
     return fault.message, None
+
+
+def _name_at(condition: str, fault: Fault) -> str:
+    line, at = condition.splitlines()[fault.line - 1], fault.column - 1
+    around = (match for match in re.finditer(r"[\w.]+", line) if match.start() <= at < match.end())
+    found = next(around, None)
+    return line[at:] if found is None else found[0]
 
 
 def _shorter(said: str) -> str:

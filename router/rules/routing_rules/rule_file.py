@@ -21,7 +21,7 @@ _LONGEST_TEXT = 1_000_000
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):
         raise ValueError(f"expected a time zone such as 'Europe/London', got {name!r}") from None
     return name
 
