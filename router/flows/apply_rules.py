@@ -39,7 +39,7 @@ class RuledRoute:
 
 def route_by_rules(tx: Transaction, study: Study, routing: RoutingFile, now: datetime) -> RuledRoute:
     """Look the study up, and let the active rules have their say about what the table found."""
-    outcome = route(study, routing, now)
+    outcome = look_up(study, routing, now)
     active = tx.rule_sets.active() if isinstance(outcome, Routed) else None
     if active is None or not isinstance(outcome, Routed):
         return RuledRoute(outcome)
@@ -49,6 +49,11 @@ def route_by_rules(tx: Transaction, study: Study, routing: RoutingFile, now: dat
         failure = RuleFailure(active.version, None, "the exam table alone routed this study; validate it again")
         return RuledRoute(outcome, (failure,))
     return RuledRoute(ruling.routed, failures_of(active.version, ruling))
+
+
+def look_up(study: Study, routing: RoutingFile, now: datetime) -> Routed | NotForReading | Unmapped:
+    """What the exam tables say, before any rule is asked."""
+    return route(study, routing, now)
 
 
 def ruling_of(rule_set: RuleSet, study: Study, routed: Routed, routing: RoutingFile, now: datetime) -> Ruling:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from router.config import RoutingFile
-from router.flows.apply_rules import ruling_of
+from router.flows.apply_rules import look_up, ruling_of
 from router.flows.ports import Transaction
 from router.model.errors import Conflict, Invalid, NotAllowed, NotFound
 from router.model.routing_rule import Problem, RuleSet, RuleSetEntry, RuleSetEvent, RuleSetState
 from router.rules.routing_rules.checking import check
 from router.rules.routing_rules.known_names import known_names
-from router.rules.study_routing import Routed, route
+from router.rules.study_routing import Routed
 
 TRIED_STUDIES = 500
 TRIED_DAYS = 28
@@ -205,7 +205,7 @@ def _against_studies(
     """Rules that matched none, or all, of the studies of late, or failed for some; each as a warning."""
     trial = RuleSet(0, text, "", "", "", now)
     studies = tx.studies.settled_between(now - timedelta(days=TRIED_DAYS), now, TRIED_STUDIES)
-    routed = [(at, study, route(study, routing, at)) for at, study in studies]
+    routed = [(at, study, look_up(study, routing, at)) for at, study in studies]
     rulings = [
         ruling_of(trial, study, outcome, routing, at) for at, study, outcome in routed if isinstance(outcome, Routed)
     ]

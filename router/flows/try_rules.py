@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from router.config import RoutingFile
-from router.flows.apply_rules import ruling_of
+from router.flows.apply_rules import look_up, ruling_of
 from router.flows.ports import Store, Transaction
 from router.model.errors import Invalid, NotFound
 from router.model.read import Read
@@ -22,7 +22,7 @@ from router.rules.routing_rules.comparing import (
 from router.rules.routing_rules.compiled import UnusableRules
 from router.rules.routing_rules.evaluation import Asked, Ruling
 from router.rules.routing_rules.expected_load import ExpectedLoad, expected_load
-from router.rules.study_routing import NotForReading, Routed, Unmapped, route
+from router.rules.study_routing import NotForReading, Routed, Unmapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def dry_run(tx: Transaction, version: int, study: Study, routing: RoutingFile, a
         NotFound, Invalid: no such version, or it holds errors.
     """
     rule_set = _version(tx, version)
-    outcome = route(study, routing, at)
+    outcome = look_up(study, routing, at)
     reads = tx.reads.of_study(study.study_instance_uid)
     present = reads[-1] if reads else None
     if isinstance(outcome, NotForReading | Unmapped):
@@ -124,8 +124,9 @@ def replay(
         settled = tx.studies.settled_between(start, end, limit + 1)
         readers = tx.readers.all()
         sessions = [s for s in tx.readers.sessions() if s.starts_at < end and s.ends_at > start]
-    is_cut, settled = len(settled) > limit, settled[-limit:]
-    mapped = [(at, study, outcome) for at, study in settled if isinstance(outcome := route(study, routing, at), Routed)]
+        is_cut, settled = len(settled) > limit, settled[-limit:]
+        looked_up = [(at, study, look_up(study, routing, at)) for at, study in settled]
+    mapped = [(at, study, outcome) for at, study, outcome in looked_up if isinstance(outcome, Routed)]
     rulings = [_rule(rule_set, study, outcome, routing, at) for at, study, outcome in mapped]
     after = [RoutedStudy(at, study, ruling.routed) for (at, study, _), ruling in zip(mapped, rulings, strict=True)]
     before = [

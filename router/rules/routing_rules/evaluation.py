@@ -114,11 +114,14 @@ class _Taken:
 def _rerouted(
     study: Study, routed: Routed, taken: _Taken, directives: Directives, routing: RoutingFile, now: datetime
 ) -> Routed:
+    """Due time is what a rule sets, else that of the pathway where its target is known, else of the priority."""
     priority = taken.scalars.get("priority", routed.priority)
     due = routed.due_at
     if "due_minutes" in taken.scalars:
         examined = study.study_time if study.study_time is not None and study.study_time <= now else now
         due = examined + timedelta(minutes=taken.scalars["due_minutes"])
+    elif directives.pathway in routing.priorities:
+        due = due_at(study, directives.pathway, routing, now)
     elif priority != routed.priority:
         due = due_at(study, priority, routing, now)
     return replace(

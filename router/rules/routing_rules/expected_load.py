@@ -47,6 +47,18 @@ class _Duty:
     free_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A read that waits; `kind` numbers what it asks of a reader, so that alike reads are weighed once."""
+
+    entry: RoutedStudy
+    kind: int
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        return self.entry.routed.due_at, self.entry.study.study_instance_uid
+
+
 def expected_load(
     routed: Sequence[RoutedStudy], readers: Iterable[Reader], sessions: Iterable[Session], end: datetime
 ) -> ExpectedLoad:
@@ -57,54 +69,61 @@ def expected_load(
         for session in sessions
         if session.reader_id in by_id
     ]
-    book = _Book(duties)
-    coming = sorted(
-        (entry for entry in routed if not entry.routed.directives.holds), key=lambda entry: (entry.at, _uid(entry))
-    )
-    now, waiting, next_one = (coming[0].at if coming else end), list[RoutedStudy](), 0
+    needs: dict[Need, int] = {}
+    planned = [entry for entry in routed if not entry.routed.directives.holds]
+    coming = [_Waiting(entry, needs.setdefault(_need(entry), len(needs))) for entry in planned]
+    coming.sort(key=lambda one: (one.entry.at, *one.order))
+    book = _Book(duties, list(needs))
+    unread = _give_out_all(coming, book, end)
+    for one in unread:
+        book.late[one.entry.routed.priority] += one.entry.routed.due_at <= end
+    held = len(routed) - len(planned)
+    return ExpectedLoad(book.loads(), dict(+book.late), held, len(unread), dict(book.aid_minutes))
+
+
+def _give_out_all(coming: list[_Waiting], book: "_Book", end: datetime) -> list[_Waiting]:
+    """Step through the period; returns what nobody has read by its end."""
+    now, waiting, next_one = (coming[0].entry.at if coming else end), list[_Waiting](), 0
     while now < end and (waiting or next_one < len(coming)):
-        while next_one < len(coming) and coming[next_one].at <= now:
+        while next_one < len(coming) and coming[next_one].entry.at <= now:
             waiting.append(coming[next_one])
             next_one += 1
-        waiting.sort(key=lambda entry: (entry.routed.due_at, _uid(entry)))
+        waiting.sort(key=lambda one: one.order)
         waiting = book.give_out(waiting, now)
         now += STEP
-    waiting += coming[next_one:]
-    for entry in waiting:
-        book.late[entry.routed.priority] += entry.routed.due_at <= end
-    held = len(routed) - len(coming)
-    return ExpectedLoad(book.loads(), dict(+book.late), held, len(waiting), dict(book.aid_minutes))
+    return waiting + coming[next_one:]
 
 
 class _Book:
     """Who has read how much."""
 
-    def __init__(self, duties: list[_Duty]) -> None:
-        self._duties = sorted(duties, key=lambda duty: duty.reader.id)
-        self._fitting: dict[tuple[object, ...], bool] = {}
+    def __init__(self, duties: list[_Duty], needs: list[Need]) -> None:
+        self._duties = sorted(duties, key=lambda duty: (duty.reader.id, duty.load.session.id))
+        self._needs = needs
+        self._fitting: dict[tuple[int, int, datetime], bool] = {}
         self.late: Counter[str] = Counter()
         self.aid_minutes: dict[tuple[str, str], float] = defaultdict(float)
 
-    def give_out(self, waiting: list[RoutedStudy], now: datetime) -> list[RoutedStudy]:
+    def give_out(self, waiting: list[_Waiting], now: datetime) -> list[_Waiting]:
         """Give out what somebody can begin within the step; returns what still waits."""
-        still, hopeless = [], set[Need]()
+        still, hopeless = [], set[int]()
         on_duty = {
-            id(duty): duty
-            for duty in self._duties
+            number: duty
+            for number, duty in enumerate(self._duties)
             if duty.load.session.is_open(now) and duty.free_at < min(now + STEP, duty.load.session.ends_at)
         }
-        for entry in waiting:
-            need = _need(entry)
+        for one in waiting:
             chosen = None
-            if on_duty and need not in hopeless:
-                chosen = self._best(need, on_duty, now)
+            if on_duty and one.kind not in hopeless:
+                chosen = self._best(one.kind, on_duty, now)
             if chosen is None:
-                hopeless.add(need)
-                still.append(entry)
+                hopeless.add(one.kind)
+                still.append(one)
                 continue
-            self._read(entry, chosen, now)
-            if chosen.free_at >= now + STEP:
-                del on_duty[id(chosen)]
+            duty = on_duty[chosen]
+            self._read(one.entry, duty, now)
+            if duty.free_at >= now + STEP:
+                del on_duty[chosen]
         return still
 
     def loads(self) -> dict[str, ReaderLoad]:
@@ -114,27 +133,25 @@ class _Book:
             totals[duty.reader.id] = ReaderLoad(was.reads + duty.load.used_reads, was.minutes + duty.load.used_minutes)
         return totals
 
-    def _best(self, need: Need, on_duty: dict[int, _Duty], now: datetime) -> _Duty | None:
-        fitting = [
-            duty
-            for duty in on_duty.values()
-            if duty.load.minutes_left(need.expected_minutes) >= need.expected_minutes and self._fits(need, duty, now)
-        ]
-        return max(
-            fitting,
-            key=lambda duty: (
-                need.directives.wishes_for(duty.reader.id, duty.reader.employer),
-                duty.load.minutes_left(need.expected_minutes),
-                duty.reader.id,
-            ),
-            default=None,
-        )
+    def _best(self, kind: int, on_duty: dict[int, _Duty], now: datetime) -> int | None:
+        need, hour = self._needs[kind], now.replace(minute=0, second=0, microsecond=0)
+        best: tuple[int, float, str] | None = None
+        chosen: int | None = None
+        for number, duty in on_duty.items():
+            left = duty.load.minutes_left(need.expected_minutes)
+            if left < need.expected_minutes or not self._fits(kind, number, hour, now):
+                continue
+            rank = need.directives.wishes_for(duty.reader.id, duty.reader.employer), left, duty.reader.id
+            if best is None or rank > best:
+                best, chosen = rank, number
+        return chosen
 
-    def _fits(self, need: Need, duty: _Duty, now: datetime) -> bool:
+    def _fits(self, kind: int, number: int, hour: datetime, now: datetime) -> bool:
         """Whether nothing but room speaks against it; weighed once an hour for each kind of read."""
-        key = (need, duty.reader.id, duty.load.session.id, now.replace(minute=0, second=0, microsecond=0))
+        key = (kind, number, hour)
         if key not in self._fitting:
-            self._fitting[key] = not exclusions(need, _fresh(duty, need), now)
+            need = self._needs[kind]
+            self._fitting[key] = not exclusions(need, _fresh(self._duties[number], need), now)
         return self._fitting[key]
 
     def _read(self, entry: RoutedStudy, duty: _Duty, now: datetime) -> None:
@@ -163,7 +180,3 @@ def _need(entry: RoutedStudy) -> Need:
         expected_minutes=routed.expected_minutes,
         directives=routed.directives,
     )
-
-
-def _uid(entry: RoutedStudy) -> str:
-    return entry.study.study_instance_uid

@@ -49,6 +49,8 @@ def test_without_a_matching_rule_and_with_an_empty_default_the_exam_table_decide
 def test_due_time_follows_the_priority_unless_a_rule_sets_it() -> None:
     assert routed(rule("true", 'priority = "emergency"')).due_at == NOW + timedelta(hours=1)
     assert routed(rule("true", 'priority = "emergency"\ndue_minutes = 20')).due_at == NOW + timedelta(minutes=20)
+    assert routed(rule("true", 'priority = "routine"\npathway = "urgent"')).due_at == NOW + timedelta(hours=24)
+    assert routed(rule("true", 'priority = "urgent"\npathway = "stroke"')).due_at == NOW + timedelta(hours=24)
     examined = NOW - timedelta(minutes=50)
     late = ruled(text(rule("true", "due_minutes = 20")), study_time=examined).routed
     assert late.due_at == examined + timedelta(minutes=20)
