@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dicom_nodes.foundation.settings_file import SettingsError
 from readacross.router_client import RouterSaidNo
 from readacross.rules_client import RulesClient
 from readacross.rules_tables import (
@@ -22,9 +21,10 @@ from readacross.rules_tables import (
     versions_table,
 )
 from readacross.trace import RouterUrl, TokenFile
-from router.config import RouterSettings, load_router_settings
+from router.config import load_router_settings
 from router.rules.routing_rules.checking import check
-from router.rules.routing_rules.known_names import KnownNames
+from router.rules.routing_rules.known_names import KnownNames, names_of_settings
+from router.rules.routing_rules.rule_file import read_rules
 from router.rules.routing_rules.vocabulary import VOCABULARY
 from router.web.rule_messages import ProblemView
 
@@ -44,8 +44,8 @@ def validate(
     ] = None,
 ) -> None:
     """Say everything that is wrong with a rules file: line, column, what was expected, what was perhaps meant."""
-    known = KnownNames() if settings is None else _names_of(load_router_settings(settings))
-    text = _text(file)
+    known = KnownNames() if settings is None else names_of_settings(load_router_settings(settings))
+    text = read_rules(file)
     problems = check(text, known, datetime.now(UTC)).problems
     _tell([ProblemView(**asdict(problem)) for problem in problems], file, text)
 
@@ -92,7 +92,7 @@ def submit(
     comment: Annotated[str, typer.Option(help="What this version changes, and why.")],
 ) -> None:
     """Send a rules file to the router as a draft, and validate it there."""
-    text = _text(file)
+    text = read_rules(file)
     with RulesClient.from_file(router, token_file) as client:
         answer = client.submit(text, comment)
     assert answer.rule_set is not None
@@ -189,27 +189,6 @@ def _active(client: RulesClient) -> int:
         if one.state == "active":
             return one.version
     raise RouterSaidNo("no rule set is active: the exam table alone routes")
-
-
-def _names_of(settings: RouterSettings) -> KnownNames:
-    readers = settings.readers.readers
-    subspecialties = {exam.subspecialty for exam in settings.routing.exams}
-    return KnownNames(
-        subspecialties=frozenset(subspecialties.union(*(reader.subspecialties for reader in readers))),
-        priorities=frozenset(settings.routing.priorities),
-        readers=frozenset(reader.id for reader in readers),
-        trusts=frozenset(trust.ods_code for trust in settings.network.trusts),
-        modalities=frozenset(settings.routing.readable_modalities),
-    )
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(file, [("(file)", f"cannot be read: {error.strerror}")]) from None
-    except UnicodeDecodeError:
-        raise SettingsError(file, [("(file)", "is not UTF-8 text")]) from None
 
 
 def _aware(at: datetime) -> datetime:

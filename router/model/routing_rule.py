@@ -74,6 +74,13 @@ class Problem:
     column: int | None = None
     suggestion: str | None = None
 
+    @property
+    def in_words(self) -> str:
+        """Where in the text, what is wrong, and what was perhaps meant."""
+        place = "" if self.line is None else f"line {self.line}, column {self.column or 1}: "
+        hint = "" if self.suggestion is None else f"; did you mean {self.suggestion}?"
+        return f"{place}{self.message}{hint}"
+
     def __str__(self) -> str:
         place = "" if self.line is None else f"{self.line}:{self.column or 1}: "
         hint = "" if self.suggestion is None else f"; did you mean {self.suggestion}?"

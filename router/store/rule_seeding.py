@@ -10,7 +10,7 @@ from datetime import datetime
 from dicom_nodes.foundation.settings_file import SettingsError
 from router.config import RouterSettings
 from router.flows.rule_sets import activate, create_draft, validate
-from router.model.routing_rule import Problem
+from router.rules.routing_rules.rule_file import read_rules
 from router.store.transaction import SqlStore
 
 AUTHOR = "seed file"
@@ -25,12 +25,7 @@ def load_rule_seed(store: SqlStore, settings: RouterSettings, now: datetime) -> 
     file = settings.router.seeds.rules
     if file is None:
         return
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(file, [("(file)", f"cannot be read: {error.strerror}")]) from None
-    except UnicodeDecodeError:
-        raise SettingsError(file, [("(file)", "is not UTF-8 text")]) from None
+    text = read_rules(file)
     digest = hashlib.sha256(text.encode()).hexdigest()
     with store.write() as tx:
         tx.rule_sets.lock()
@@ -41,12 +36,6 @@ def load_rule_seed(store: SqlStore, settings: RouterSettings, now: datetime) -> 
         _, problems = validate(tx, version, AUTHOR, settings.routing, now)
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
-            raise SettingsError(file, [_as_setting(problem) for problem in errors])
+            raise SettingsError(file, [(problem.where, problem.in_words) for problem in errors])
         if not known and not settings.router.rules_need_second_person:
             activate(tx, version, AUTHOR, settings.routing, now, needs_second_person=False)
-
-
-def _as_setting(problem: Problem) -> tuple[str, str]:
-    place = "" if problem.line is None else f"line {problem.line}, column {problem.column}: "
-    hint = "" if problem.suggestion is None else f"; did you mean {problem.suggestion}?"
-    return problem.where, f"{place}{problem.message}{hint}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from router.config import RoutingFile
+from router.config import RouterSettings, RoutingFile
 from router.model.reader import Reader
 from router.model.trust import Trust
 
@@ -56,4 +56,17 @@ def known_names(routing: RoutingFile, readers: Iterable[Reader], trusts: Iterabl
         readers=frozenset(reader.id for reader in people),
         trusts=frozenset(trust.ods_code for trust in trusts),
         modalities=frozenset(routing.readable_modalities),
+    )
+
+
+def names_of_settings(settings: RouterSettings) -> KnownNames:
+    """What the router's seeds have, where there is no database to ask."""
+    readers = settings.readers.readers
+    subspecialties = {exam.subspecialty for exam in settings.routing.exams}
+    return KnownNames(
+        subspecialties=frozenset(subspecialties.union(*(reader.subspecialties for reader in readers))),
+        priorities=frozenset(settings.routing.priorities),
+        readers=frozenset(reader.id for reader in readers),
+        trusts=frozenset(trust.ods_code for trust in settings.network.trusts),
+        modalities=frozenset(settings.routing.readable_modalities),
     )

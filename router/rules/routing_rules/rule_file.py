@@ -3,12 +3,13 @@
 import re
 import tomllib
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, ValidationError, model_validator
 
-from dicom_nodes.foundation.settings_file import OdsCode, Settings
+from dicom_nodes.foundation.settings_file import OdsCode, Settings, SettingsError
 from router.model.directives import Clause, PriorSelection
 from router.model.routing_rule import Effects, Problem, Rule, RuleBook
 from router.rules.routing_rules.positions import Positions
@@ -91,6 +92,20 @@ class RuleFile(Settings):
     pools: dict[str, Pool] = Field(default_factory=dict)
     rules: tuple[RuleTable, ...] = ()
     default: EffectsTable
+
+
+def read_rules(file: Path) -> str:
+    """The text of a rules file.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(file, [("(file)", f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise SettingsError(file, [("(file)", "is not UTF-8 text")]) from None
 
 
 def parse(text: str) -> tuple[RuleBook | None, list[Problem]]:
