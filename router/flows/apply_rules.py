@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from router.config import RoutingFile
-from router.flows.human_queue import About, ask_a_person
+from router.flows.human_queue import About, ask_a_person, resolve_item
 from router.flows.ports import Transaction
 from router.model.directives import Directives
 from router.model.read import Read
@@ -93,3 +93,10 @@ def tell_what_rules_did(tx: Transaction, read: Read, failures: tuple[RuleFailure
     for failure in failures:
         reason = f"{failure}; what no other rule decided was left to the default"
         ask_a_person(tx, "rule_failed", reason, f"{read.id}:{read.revision}:{failure.rule}", now, about)
+
+
+def close_hold_items(tx: Transaction, read: Read, by: str, note: str, now: datetime) -> None:
+    """Close what asks about holds of this read: they are over."""
+    for item in tx.queue.listing(kind="held_by_rule", resolved=False):
+        if item.read_id == read.id:
+            resolve_item(tx, item.id, by, note, now)

@@ -7,9 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from router.config import RoutingFile
-from router.flows.apply_rules import directives_after_a_person
+from router.flows.apply_rules import close_hold_items, directives_after_a_person
 from router.flows.assign_reads import explanation_json, grant, need_now, new_lease
-from router.flows.human_queue import resolve_item
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.model.errors import Invalid, NotAllowed, NotFound, StaleLease, TransitionRefused
@@ -166,7 +165,7 @@ def route_by_hand(
         "directives": directives_after_a_person(tx, study, said, routing, now),
     }
     detail = {"subspecialty": subspecialty, "priority": priority, "due": due.isoformat()}
-    _close_hold_items(tx, read, by, "routed by hand", now)
+    close_hold_items(tx, read, by, "routed by hand", now)
     return change_read(tx, read, Event.ROUTE, Actor.COORDINATOR, now, by=by, detail=detail, changes=changes)
 
 
@@ -183,14 +182,8 @@ def release(tx: Transaction, read_id: str, by: str, reason: str, now: datetime) 
     changes = {"directives": replace(read.directives, holds=()), "waiting": None}
     detail = {"released": holds, "reason": reason}
     released = change_read(tx, read, Event.ROUTE, Actor.COORDINATOR, now, by=by, detail=detail, changes=changes)
-    _close_hold_items(tx, read, by, reason, now)
+    close_hold_items(tx, read, by, reason, now)
     return released
-
-
-def _close_hold_items(tx: Transaction, read: Read, by: str, note: str, now: datetime) -> None:
-    for item in tx.queue.listing(kind="held_by_rule", resolved=False):
-        if item.read_id == read.id:
-            resolve_item(tx, item.id, by, note, now)
 
 
 def _pick(tx: Transaction, read: Read, reader: Reader, now: datetime, heartbeat_timeout_s: float) -> Read:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from dicom_nodes.contract import StudyArchived, StudySettled
 from router.config import RoutingFile
-from router.flows.apply_rules import RuleFailure, route_by_rules, tell_what_rules_did
+from router.flows.apply_rules import RuleFailure, close_hold_items, route_by_rules, tell_what_rules_did
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import send_images
 from router.flows.ports import Transaction
@@ -232,6 +232,7 @@ def _after_revision(
         forgotten = {"subspecialty": None, "expected_minutes": None, "priority": None, "lease": None, "waiting": None}
         changes = {"modalities": outcome.modalities, "directives": NO_DIRECTIVES, **forgotten}
         unrouted = change_read(tx, read, Event.UNROUTE, Actor.ROUTER, now, by="router", detail=detail, changes=changes)
+        close_hold_items(tx, unrouted, "router", f"revision {study.revision} changed what exam it is", now)
         _make_ready(tx, unrouted, outcome, failures, now)
         return
     if isinstance(outcome, Routed) and read.due_at != outcome.due_at and before.study_time != study.study_time:
@@ -262,6 +263,8 @@ def _is_another_exam(read: Read, before: Study, study: Study, outcome: Routed | 
     if said and set(read.modalities) == set(outcome.modalities):
         return False
     if isinstance(outcome, Unmapped):
+        return True
+    if replace(read.directives, rule_set=None) != replace(outcome.directives, rule_set=None):
         return True
     present = (set(read.modalities), read.subspecialty, read.expected_minutes, read.priority)
     return present != (set(outcome.modalities), outcome.subspecialty, outcome.expected_minutes, outcome.priority)

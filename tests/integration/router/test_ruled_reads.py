@@ -177,6 +177,14 @@ def test_a_revision_of_another_exam_is_ruled_anew(sqlite_region: Region) -> None
     assert (sqlite_region.read()["state"], sqlite_region.read()["directives"]) == ("RECEIVED", None)
 
 
+def test_a_hold_ends_with_the_exam_it_was_for_and_comes_again_with_one_it_is_for(sqlite_region: Region) -> None:
+    Administrators(sqlite_region).active(text(rule('study.body_part != "NECK"', 'hold = "look"', "not necks")))
+    for revision, part in enumerate(("HEAD", "NECK", "CHEST"), start=1):
+        sqlite_region.rxn.say(settled(exam_code=None, body_part=part, revision=revision, contents="abcd"[:revision]))
+        held = [] if part == "NECK" else [sqlite_region.read()["id"]]
+        assert [item["read_id"] for item in sqlite_region.queue("held_by_rule")] == held
+
+
 def test_a_new_description_that_would_match_other_rules_is_told(sqlite_region: Region) -> None:
     Administrators(sqlite_region).active(HOLDING)
     sqlite_region.rxn.say(settled())

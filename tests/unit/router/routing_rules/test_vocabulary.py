@@ -1,5 +1,6 @@
 """What conditions can say, of which type, and what is true of a study."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -115,6 +116,14 @@ def test_a_pattern_out_of_the_study_is_not_quoted_when_it_fails() -> None:
 )
 def test_constants_are_folded_without_any_study(condition: str, constant: bool | None) -> None:
     assert constant_value(Condition(condition)) is constant
+
+
+def test_one_condition_may_be_asked_by_many_threads() -> None:
+    condition = Condition('study.description.contains("HEAD") && study.revision > 500')
+    bound = [Bound({"study.description": "CT HEAD", "study.revision": number}) for number in range(1000)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(condition.evaluate, bound))
+    assert answers == [number > 500 for number in range(1000)]
 
 
 def test_a_rule_that_asks_for_what_is_unknown_fails_alone() -> None:
