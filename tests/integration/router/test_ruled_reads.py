@@ -60,8 +60,6 @@ def test_a_change_of_rules_leaves_reads_as_they_were_routed(sqlite_region: Regio
     ("effects", "reader"),
     [
         ('exclude = { readers = ["reader-1"] }', "reader-2"),
-        ('exclude = { trusts = ["RXL"] }', "reader-2"),
-        ('require = { readers = ["reader-2"] }', "reader-2"),
         ('require = { pools = ["home"] }', "reader-2"),
         ('exclude = { trusts = ["RXN"] }', "reader-1"),
     ],
