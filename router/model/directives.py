@@ -52,6 +52,11 @@ class Directives:
     second_read: str | None = None
     priors: PriorSelection | None = None
 
+    @property
+    def binds(self) -> bool:
+        """Whether any reader can be kept from the read: a quick no for those who weigh many."""
+        return bool(self.require or self.exclude or self.holds)
+
     def reasons_against(self, reader_id: str, employer: str) -> tuple[str, ...]:
         """Why this reader must not get the read; empty means that no rule forbids it."""
         held = [f"held by rule {hold.rule!r}: {hold.reason}" for hold in self.holds]

@@ -16,6 +16,7 @@ from router.rules.eligibility import Need, exclusions
 from router.rules.routing_rules.comparing import RoutedStudy
 
 STEP = timedelta(minutes=15)
+_ROOM_MINUTES = 1_000_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class _Book:
         key = (kind, number, hour)
         if key not in self._fitting:
             need = self._needs[kind]
-            self._fitting[key] = not exclusions(need, _fresh(self._duties[number], need), now)
+            self._fitting[key] = not exclusions(need, _fresh(self._duties[number]), now)
         return self._fitting[key]
 
     def _read(self, entry: RoutedStudy, duty: _Duty, now: datetime) -> None:
@@ -164,9 +165,9 @@ class _Book:
             self.aid_minutes[(duty.reader.employer, entry.study.origin)] += minutes
 
 
-def _fresh(duty: _Duty, need: Need) -> ReaderOnDuty:
-    """The reader with an empty session that has room for this read: so that only lasting reasons count."""
-    session = replace(duty.load.session, capacity_reads=None, capacity_minutes=need.expected_minutes)
+def _fresh(duty: _Duty) -> ReaderOnDuty:
+    """The reader with an empty session that has room for any read: so that only lasting reasons count."""
+    session = replace(duty.load.session, capacity_reads=None, capacity_minutes=_ROOM_MINUTES)
     return ReaderOnDuty(duty.reader, (SessionLoad(session, 0, 0.0),))
 
 

@@ -128,6 +128,7 @@ def test_a_text_with_errors_is_not_evaluated() -> None:
 )
 def test_what_rules_say_of_a_reader(directives: Directives, reasons: tuple[str, ...]) -> None:
     assert directives.reasons_against("dr-a", "RXL") == reasons
+    assert directives.binds or not reasons
 
 
 def test_the_rules_see_no_name_of_a_patient() -> None:
