@@ -62,7 +62,7 @@ def create_draft(tx: Transaction, text: str, comment: str, author: str, now: dat
 
 def problems_of(tx: Transaction, text: str, routing: RoutingFile, now: datetime) -> tuple[Problem, ...]:
     """What is wrong with a text, by itself, against the network's names, and against the studies of late."""
-    known = known_names(routing, tx.readers.all(), tx.network.trusts())
+    known = known_names(routing, tx.readers.all(), tx.network.trusts(), tx.exams.pathways())
     checked = check(text, known, now)
     if checked.compiled is None:
         return checked.problems
@@ -132,7 +132,7 @@ def activate(
         raise Conflict(f"rule set {version} is {record.state.value}: validate it first")
     if needs_second_person and not _approved_by_another(record):
         raise NotAllowed(f"rule set {version} needs the approval of somebody other than {record.rule_set.author}")
-    known = known_names(routing, tx.readers.all(), tx.network.trusts())
+    known = known_names(routing, tx.readers.all(), tx.network.trusts(), tx.exams.pathways())
     errors = check(record.rule_set.text, known, now).errors
     if errors:
         raise Invalid(f"rule set {version} cannot be used any more: {errors[0]}")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from router.config import RouterSettings, RoutingFile
-from router.model.pathway import PATHWAY_IDS
+from router.model.pathway import PATHWAY_IDS, Pathway
 from router.model.reader import Reader
 from router.model.trust import Trust
 
@@ -33,13 +33,16 @@ class KnownNames:
         return by_kind.get(kind or "")
 
 
-def known_names(routing: RoutingFile, readers: Iterable[Reader], trusts: Iterable[Trust]) -> KnownNames:
+def known_names(
+    routing: RoutingFile, readers: Iterable[Reader], trusts: Iterable[Trust], pathways: Iterable[Pathway]
+) -> KnownNames:
     """What this network has."""
     people = list(readers)
     subspecialties = {exam.subspecialty for exam in routing.exams}
     return KnownNames(
         subspecialties=frozenset(subspecialties.union(*(reader.subspecialties for reader in people))),
         priorities=frozenset(routing.priorities),
+        pathways=frozenset({*PATHWAY_IDS, *(pathway.id for pathway in pathways)}),
         readers=frozenset(reader.id for reader in people),
         trusts=frozenset(trust.ods_code for trust in trusts),
         modalities=frozenset(routing.readable_modalities),
@@ -53,6 +56,7 @@ def names_of_settings(settings: RouterSettings) -> KnownNames:
     return KnownNames(
         subspecialties=frozenset(subspecialties.union(*(reader.subspecialties for reader in readers))),
         priorities=frozenset(settings.routing.priorities),
+        pathways=frozenset({*PATHWAY_IDS, *(pathway.id for pathway in settings.pathways.pathways)}),
         readers=frozenset(reader.id for reader in readers),
         trusts=frozenset(trust.ods_code for trust in settings.network.trusts),
         modalities=frozenset(settings.routing.readable_modalities),
