@@ -22,6 +22,7 @@ from router.flows import overdue
 from router.flows.assign_reads import assign_ready_reads
 from router.flows.learn_times import learn_reading_times
 from router.store import planner_rounds
+from router.store.rule_seeding import load_rule_seed
 from router.store.schema import migrate
 from router.store.seeding import load_seeds
 from router.store.tokens import Role
@@ -97,6 +98,7 @@ def open_store(settings: RouterSettings, bell: OrderBell | None = None) -> SqlSt
     migrate(database)
     store = SqlStore(database, (bell or OrderBell()).ring)
     load_seeds(store, settings)
+    load_rule_seed(store, settings, utc_now())
     return store
 
 

@@ -50,6 +50,7 @@ class SeedFiles(Settings):
     pathways: LocalPath | None = None
     aid: LocalPath | None = None
     codes: dict[OdsCode, LocalPath] = Field(default={}, description="a CSV file for each trust with a code map")
+    rules: LocalPath | None = None
 
 
 class Router(Settings):
@@ -69,6 +70,7 @@ class Router(Settings):
     filing_timeout_s: float = Field(default=3600.0, gt=0, description="DELIVERED: not filed on every channel")
     past_due_again_s: float = Field(default=14_400.0, gt=0, description="past due, item resolved: asked again")
     node_silent_s: float = Field(default=300.0, gt=0, description="a node's traffic stopped")
+    rules_need_second_person: bool = Field(default=False, description="who wrote a rule set may not let it in alone")
     longest_wait_s: float = Field(default=55.0, ge=0, description="upper limit of a node's long poll")
 
 

@@ -15,6 +15,7 @@ from readacross.human_queue import queue
 from readacross.parked import parked
 from readacross.rota import rota
 from readacross.router_client import RouterSaidNo
+from readacross.rules_command import rules
 from readacross.spool import spool
 from readacross.trace import trace
 
@@ -35,6 +36,7 @@ app.command()(trace)
 app.command()(parked)
 app.command()(export)
 app.add_typer(queue, name="queue")
+app.add_typer(rules, name="rules")
 app.add_typer(spool, name="spool")
 app.add_typer(rota, name="rota")
 app.add_typer(codes, name="codes")

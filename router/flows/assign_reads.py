@@ -103,6 +103,7 @@ def need_of(
         pathway=read.pathway,
         acute=pathway is not None and pathway.acute,
         session_kinds=frozenset() if pathway is None else pathway.session_kinds,
+        directives=read.directives,
     )
 
 

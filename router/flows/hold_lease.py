@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from router.config import RoutingFile
+from router.flows.apply_rules import close_hold_items, directives_after_a_person
 from router.flows.assign_reads import explanation_json, grant, need_now, new_lease
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
@@ -17,7 +18,7 @@ from router.rules.eligibility import entitlement_problems, scope_problems
 from router.rules.local_time import day_start
 from router.rules.planning import RULE, Explanation, weigh
 from router.rules.read_states import Actor, Event
-from router.rules.study_routing import due_at
+from router.rules.study_routing import Routed, due_at
 
 
 def claim(tx: Transaction, read_id: str, reader_id: str, now: datetime, heartbeat_timeout_s: float) -> Read | str:
@@ -158,6 +159,7 @@ def route_by_hand(
     if priority not in routing.priorities:
         raise Invalid(f"priority: expected one of {', '.join(sorted(routing.priorities))}")
     due = due_at(study, priority, routing, now)
+    said = Routed(read.modalities, subspecialty, expected_minutes, priority, due)
     changes = {
         "subspecialty": subspecialty,
         "expected_minutes": expected_minutes,
@@ -167,9 +169,28 @@ def route_by_hand(
         "exam_group": exam_group,
         "minimum_level": minimum_level,
         "pathway": priority if priority in {pathway.id for pathway in tx.exams.pathways()} else None,
+        "directives": directives_after_a_person(tx, study, said, routing, now),
     }
     detail = {"subspecialty": subspecialty, "priority": priority, "due": due.isoformat()}
+    close_hold_items(tx, read, by, "routed by hand", now)
     return change_read(tx, read, Event.ROUTE, Actor.COORDINATOR, now, by=by, detail=detail, changes=changes)
+
+
+def release(tx: Transaction, read_id: str, by: str, reason: str, now: datetime) -> Read:
+    """A coordinator ends every hold that a rule put on the read; the rest of what the rules said stays.
+
+    Raises:
+        NotFound, TransitionRefused: no such read, no rule holds it, or it waits for nobody.
+    """
+    read = _read(tx, read_id)
+    holds = [hold.rule for hold in read.directives.holds]
+    if not holds:
+        raise TransitionRefused("release: no rule holds this read")
+    changes = {"directives": replace(read.directives, holds=()), "waiting": None}
+    detail = {"released": holds, "reason": reason}
+    released = change_read(tx, read, Event.ROUTE, Actor.COORDINATOR, now, by=by, detail=detail, changes=changes)
+    close_hold_items(tx, read, by, reason, now)
+    return released
 
 
 def _pick(tx: Transaction, read: Read, reader: Reader, now: datetime, heartbeat_timeout_s: float) -> Read:

@@ -15,6 +15,7 @@ from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
 from router.model.report import Delivery, DeliveryState, Disposition, Report
 from router.model.rota import Pattern
+from router.model.routing_rule import RuleSet, RuleSetEntry
 from router.model.session import Leave, Session
 from router.model.study import Study, StudyRevision
 from router.model.trust import Node, Trust
@@ -165,6 +166,10 @@ class Studies(Protocol):
     def revision(self, study_instance_uid: str, revision: int) -> StudyRevision | None: ...
 
     def manifest(self, study_instance_uid: str, revision: int) -> Manifest: ...
+
+    def settled_between(self, start: datetime, end: datetime, limit: int) -> Sequence[tuple[datetime, Study]]:
+        """The last `limit` studies that first settled from `start` to just before `end`, oldest first, as they are
+        known now."""
 
 
 class Reads(Protocol):
@@ -332,6 +337,35 @@ class HumanQueue(Protocol):
         """False when it is resolved already."""
 
 
+class RuleSets(Protocol):
+    """Versions of the routing rules and what was done with them; both only grow."""
+
+    def lock(self) -> None:
+        """Nobody else changes a rule set until the transaction ends."""
+
+    def active_version(self) -> int | None:
+        """The version that routes; None where the exam table alone does."""
+
+    def active(self) -> RuleSet | None:
+        """The version that routes."""
+
+    def get(self, version: int) -> RuleSet | None: ...
+
+    def listing(self) -> Sequence[RuleSet]:
+        """Every version, newest first."""
+
+    def add(self, text: str, digest: str, comment: str, author: str, at: datetime) -> RuleSet:
+        """Keep a new version, which gets the next number. Needs the lock."""
+
+    def set_active(self, version: int | None) -> None:
+        """Needs the lock."""
+
+    def note(self, entry: RuleSetEntry) -> None: ...
+
+    def history(self, version: int | None = None) -> Sequence[RuleSetEntry]:
+        """What was done, oldest first, with one version or with all."""
+
+
 class Transaction(Protocol):
     """One commit."""
 
@@ -359,6 +393,8 @@ class Transaction(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def queue(self) -> HumanQueue: ...
+    @property
+    def rule_sets(self) -> RuleSets: ...
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
         """Run `effect` so that its failure undoes only itself; a failure of the database itself is raised."""

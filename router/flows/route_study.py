@@ -6,11 +6,12 @@ from uuid import uuid4
 
 from dicom_nodes.contract import StudyArchived, StudySettled
 from router.config import RoutingFile
+from router.flows.apply_rules import RuleFailure, close_hold_items, route_by_rules, tell_what_rules_did
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import send_images
-from router.flows.look_up_exam import route_by_tables
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
+from router.model.directives import NO_DIRECTIVES
 from router.model.read import SIGNED, Read, ReadState
 from router.model.reader import Level
 from router.model.record import Entry
@@ -86,8 +87,8 @@ def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, 
 
     Returns whether there was anything to read.
     """
-    outcome = route_by_tables(tx, study, routing, now)
-    uid = study.study_instance_uid
+    ruled = route_by_rules(tx, study, routing, now)
+    outcome, uid = ruled.outcome, study.study_instance_uid
     if isinstance(outcome, NotForReading):
         tx.ledger.append(
             Entry("study.not_for_reading", now, "router", study_instance_uid=uid, detail={"reason": outcome.reason})
@@ -112,17 +113,26 @@ def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, 
     tx.ledger.append(
         Entry("read.received", now, "router", study_instance_uid=uid, read_id=read.id, node=study.origin, detail=detail)
     )
-    _make_ready(tx, read, outcome, now)
+    _make_ready(tx, read, outcome, ruled.failures, now)
     return True
 
 
-def _make_ready(tx: Transaction, read: Read, outcome: Routed | Unmapped, now: datetime) -> None:
+def _make_ready(
+    tx: Transaction, read: Read, outcome: Routed | Unmapped, failures: tuple[RuleFailure, ...], now: datetime
+) -> None:
     if isinstance(outcome, Unmapped):
         about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
         ask_a_person(tx, "unmapped_exam", outcome.reason, f"{read.id}:{read.revision}", now, about)
         return
-    detail = {"subspecialty": outcome.subspecialty, "priority": outcome.priority, "due": outcome.due_at.isoformat()}
-    change_read(tx, read, Event.ROUTE, Actor.ROUTER, now, by="router", detail=detail, changes=_routed(outcome))
+    detail: dict[str, object] = {
+        "subspecialty": outcome.subspecialty,
+        "priority": outcome.priority,
+        "due": outcome.due_at.isoformat(),
+    }
+    if outcome.directives.rule_set is not None:
+        detail |= {"rule_set": outcome.directives.rule_set, "rules": list(outcome.directives.rules)}
+    ready = change_read(tx, read, Event.ROUTE, Actor.ROUTER, now, by="router", detail=detail, changes=_routed(outcome))
+    tell_what_rules_did(tx, ready, failures, now)
 
 
 def _routed(outcome: Routed) -> dict[str, object]:
@@ -136,6 +146,7 @@ def _routed(outcome: Routed) -> dict[str, object]:
         "exam_group": outcome.exam_group,
         "minimum_level": outcome.minimum_level,
         "pathway": outcome.pathway,
+        "directives": outcome.directives,
     }
 
 
@@ -185,7 +196,8 @@ def _show_conflict(tx: Transaction, node: str, uid: str, reason: str, key: str, 
 
 def _revise(tx: Transaction, read: Read, before: Study, study: Study, routing: RoutingFile, now: datetime) -> None:
     by, detail = f"node {study.origin}", {"revision": study.revision}
-    outcome = route_by_tables(tx, study, routing, now)
+    ruled = route_by_rules(tx, study, routing, now)
+    outcome = ruled.outcome
     if read.state not in ENDS | SIGNED and isinstance(outcome, NotForReading):
         reason = (
             f"revision {study.revision} holds documents only; the read stays {read.state.value} with revision "
@@ -196,7 +208,7 @@ def _revise(tx: Transaction, read: Read, before: Study, study: Study, routing: R
         changes: dict[str, object] = {"revision": study.revision, "images_delivered_at": None}
         revised = change_read(tx, read, Event.REVISE, Actor.NODE, now, by=by, detail=detail, changes=changes)
         if not isinstance(outcome, NotForReading):
-            _after_revision(tx, revised, before, study, outcome, now)
+            _after_revision(tx, revised, before, study, outcome, ruled.failures, now)
     elif read.state in {ReadState.READING, ReadState.ON_HOLD, ReadState.PRELIMINARY}:
         change_read(tx, read, Event.SUPERSEDE, Actor.NODE, now, by=by, detail=detail)
         receive(tx, study, routing, now, replaces=read.id)
@@ -209,26 +221,46 @@ def _revise(tx: Transaction, read: Read, before: Study, study: Study, routing: R
 
 
 def _after_revision(
-    tx: Transaction, read: Read, before: Study, study: Study, outcome: Routed | Unmapped, now: datetime
+    tx: Transaction,
+    read: Read,
+    before: Study,
+    study: Study,
+    outcome: Routed | Unmapped,
+    failures: tuple[RuleFailure, ...],
+    now: datetime,
 ) -> None:
     if read.state is ReadState.RECEIVED:
-        _make_ready(tx, read, outcome, now)
+        _make_ready(tx, read, outcome, failures, now)
         return
     if _is_another_exam(read, before, study, outcome):
         detail = {"reason": f"revision {study.revision} changed what exam it is"}
         forgotten = {"exam_code": None, "exam_group": None, "minimum_level": Level.GENERAL, "pathway": None}
         forgotten |= {"subspecialty": None, "expected_minutes": None, "priority": None, "lease": None, "waiting": None}
-        changes = {"modalities": outcome.modalities, **forgotten}
+        changes = {"modalities": outcome.modalities, "directives": NO_DIRECTIVES, **forgotten}
         unrouted = change_read(tx, read, Event.UNROUTE, Actor.ROUTER, now, by="router", detail=detail, changes=changes)
-        _make_ready(tx, unrouted, outcome, now)
+        close_hold_items(tx, unrouted, "router", f"revision {study.revision} changed what exam it is", now)
+        _make_ready(tx, unrouted, outcome, failures, now)
         return
     if isinstance(outcome, Routed) and read.due_at != outcome.due_at and before.study_time != study.study_time:
         timed = replace(read, due_at=outcome.due_at)
         tx.reads.replace(read, timed)
         read = timed
+    if isinstance(outcome, Routed) and before.description != study.description:
+        _compare_rules(tx, read, outcome, now)
     reader = tx.readers.get(read.lease.reader_id) if read.lease is not None else None
     if reader is not None:
         send_images(tx, read, reader, now)
+
+
+def _compare_rules(tx: Transaction, read: Read, outcome: Routed, now: datetime) -> None:
+    """A new description may match other rules. The read stays as it was routed, and a person is asked."""
+    if outcome.directives.rules == read.directives.rules:
+        return
+    was, would = (", ".join(d.rules) or "none" for d in (read.directives, outcome.directives))
+    reason = (
+        f"revision {read.revision} changed the description: rules that matched: {was}; that would match now: {would}"
+    )
+    ask_a_person(tx, "rules_would_differ", reason, f"{read.id}:{read.revision}", now, _about(read))
 
 
 def _is_another_exam(read: Read, before: Study, study: Study, outcome: Routed | Unmapped) -> bool:
@@ -237,6 +269,8 @@ def _is_another_exam(read: Read, before: Study, study: Study, outcome: Routed | 
     if said and set(read.modalities) == set(outcome.modalities):
         return False
     if isinstance(outcome, Unmapped):
+        return True
+    if replace(read.directives, rule_set=None) != replace(outcome.directives, rule_set=None):
         return True
     return _essence(read) != _essence(outcome)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from router.model.directives import NO_DIRECTIVES, Directives
 from router.model.reader import Level
 
 
@@ -72,6 +73,7 @@ class Read:
     exam_group: str | None = None
     minimum_level: Level = Level.GENERAL
     pathway: str | None = None
+    directives: Directives = NO_DIRECTIVES
 
     @property
     def live_lease(self) -> Lease | None:

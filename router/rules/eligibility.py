@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from router.model.aid import AidBook
+from router.model.directives import NO_DIRECTIVES, Directives
 from router.model.reader import Level, Profession, Reader, ReaderOnDuty
 from router.model.session import SessionKind, SessionLoad
 from router.rules.aid import aid_problems
@@ -40,6 +41,7 @@ class Need:
     acute: bool = False
     session_kinds: frozenset[SessionKind] = frozenset()
     read_by: frozenset[str] = frozenset()
+    directives: Directives = NO_DIRECTIVES
 
 
 def exclusions(need: Need, on_duty: ReaderOnDuty, now: datetime, aid: AidBook = NO_AID_LIMITS) -> tuple[str, ...]:
@@ -49,6 +51,7 @@ def exclusions(need: Need, on_duty: ReaderOnDuty, now: datetime, aid: AidBook = 
         *entitlement_problems(reader, need.origin, now),
         *scope_problems(need, reader),
         *_history_problems(need, reader),
+        *need.directives.reasons_against(reader.id, reader.employer),
         *presence_problems(need, on_duty, now),
         *aid_problems(
             employer=reader.employer,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from router.config import ExamRule, RoutingFile
+from router.model.directives import NO_DIRECTIVES, Directives
 from router.model.exam import Exam
 from router.model.reader import Level
 from router.model.study import Study
@@ -12,7 +13,7 @@ from router.model.study import Study
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """`modalities` are the ones a reader must have in scope."""
+    """`modalities` are the ones a reader must have in scope; `directives` is what the rules say besides."""
 
     modalities: tuple[str, ...]
     subspecialty: str
@@ -23,6 +24,7 @@ class Routed:
     exam_group: str | None = None
     minimum_level: Level = Level.GENERAL
     pathway: str | None = None
+    directives: Directives = NO_DIRECTIVES
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Exists, Row, and_, exists, insert, or_, selec
 from router.model.read import Assignment, Lease, Read, ReadState, Visibility
 from router.model.reader import Level
 from router.store import tables as t
+from router.store.directives import directives_from_json, directives_to_json
 
 
 class SqlReads:
@@ -170,6 +171,7 @@ def _values(read: Read) -> dict[str, Any]:
         "exam_group": read.exam_group,
         "minimum_level": int(read.minimum_level),
         "pathway": read.pathway,
+        "directives": directives_to_json(read.directives),
     }
 
 
@@ -207,4 +209,5 @@ def _read(row: Row[Any]) -> Read:
         exam_group=row.exam_group,
         minimum_level=Level(row.minimum_level),
         pathway=row.pathway,
+        directives=directives_from_json(row.directives),
     )

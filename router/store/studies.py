@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from dicom_nodes.contract import Manifest, StudySettled
 from router.model.errors import NotFound
@@ -68,6 +68,30 @@ class SqlStudies:
         if found is None:
             raise NotFound(f"revision {revision} of the study is not known")
         return Manifest.model_validate(found.manifest)
+
+    def settled_between(self, start: datetime, end: datetime, limit: int) -> Sequence[tuple[datetime, Study]]:
+        r = t.study_revision.c
+        within = (r.settled_at >= start, r.settled_at < end)
+        # A study counts when it first settled: its revisions before the period are looked up by its key.
+        earlier = t.study_revision.alias()
+        is_first = ~(
+            select(earlier.c.revision)
+            .where(earlier.c.study_instance_uid == r.study_instance_uid, earlier.c.settled_at < start)
+            .exists()
+        )
+        first = (
+            select(r.study_instance_uid, func.min(r.settled_at).label("at"))
+            .where(*within, is_first)
+            .group_by(r.study_instance_uid)
+            .order_by(func.min(r.settled_at).desc(), r.study_instance_uid)
+            .limit(limit)
+            .subquery()
+        )
+        query = select(t.study, first.c.at.label("first_settled_at")).join(
+            first, first.c.study_instance_uid == t.study.c.study_instance_uid
+        )
+        rows = self._connection.execute(query.order_by(first.c.at, t.study.c.study_instance_uid))
+        return [(row.first_settled_at, _study(row)) for row in rows]
 
 
 def _identity(study: Study) -> dict[str, Any]:

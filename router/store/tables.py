@@ -26,6 +26,8 @@ metadata = MetaData()
 
 APPEND_ONLY = ("ledger", "fact", "node_order")
 """Tables in which the database refuses UPDATE, DELETE, TRUNCATE, and an INSERT that would replace a row."""
+RULE_SETS_APPEND_ONLY = ("rule_set", "rule_set_event")
+"""The same of rule sets: what a version says, and what was done with it, never changes."""
 
 _COUNTER = BigInteger().with_variant(Integer, "sqlite")
 _UID = String(64)
@@ -227,7 +229,7 @@ study_revision = Table(
     Column("manifest", JSON, nullable=False),
     Column("manifest_digest", String(64), nullable=False),
     Column("instance_count", Integer, nullable=False),
-    Column("settled_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime, nullable=False, index=True),
 )
 
 read = Table(
@@ -260,6 +262,7 @@ read = Table(
     Column("exam_group", String(40)),
     Column("minimum_level", Integer, nullable=False, server_default="1"),
     Column("pathway", String(40)),
+    Column("directives", JSON, comment="what the routing rules say besides"),
     UniqueConstraint("study_instance_uid", "ordinal", name="uq_read_study_ordinal"),
 )
 
@@ -428,4 +431,33 @@ token = Table(
     Column("digest", String(64), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+)
+
+rule_set = Table(
+    "rule_set",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+rule_set_event = Table(
+    "rule_set_event",
+    metadata,
+    Column("id", _COUNTER, primary_key=True),
+    Column("version", Integer, ForeignKey("rule_set.version"), nullable=False, index=True),
+    Column("event", String(20), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+
+rule_set_head = Table(
+    "rule_set_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("active_version", Integer, comment="None: the exam table alone routes"),
 )

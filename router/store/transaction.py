@@ -17,6 +17,7 @@ from router.store.reads import SqlReads
 from router.store.records import SqlHumanQueue, SqlLedger
 from router.store.reports import SqlReports
 from router.store.rota import SqlRota
+from router.store.rule_sets import SqlRuleSets
 from router.store.studies import SqlStudies
 
 _PLANNER_LOCK = 0x52656164
@@ -38,6 +39,7 @@ class SqlTransaction:
         self.orders = SqlOrders(connection)
         self.ledger = SqlLedger(connection)
         self.queue = SqlHumanQueue(connection)
+        self.rule_sets = SqlRuleSets(connection)
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
         savepoint = self.connection.begin_nested()

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from router.web import aid, exams, failed_facts, inspection, network, node_exchange, readers, reads, rota
+from router.web import aid, exams, failed_facts, inspection, network, node_exchange, readers, reads, rota, rule_sets
 from router.web.documentation import add_documentation
 from router.web.errors import FailureBoundary, install_error_handlers
 from router.web.security import roles_of
@@ -37,6 +37,7 @@ _TAGS = [
     {"name": "aid", "description": "What trusts agreed to read for each other, and the account of it"},
     {"name": "exams", "description": "Code maps, pathways and learned reading times"},
     {"name": "network", "description": "Trusts and their nodes"},
+    {"name": "rule sets", "description": "Routing rules: drafts, trials, activation, roll-back"},
     {"name": "tokens", "description": "Who may call"},
     {"name": "node exchange", "description": "Facts up, orders down"},
     {"name": "health", "description": "For monitoring"},
@@ -56,7 +57,7 @@ def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCon
     )
     app.state.services = services
     install_error_handlers(app)
-    for part in (reads, inspection, failed_facts, readers, rota, aid, exams, network, node_exchange):
+    for part in (reads, inspection, failed_facts, readers, rota, aid, exams, network, rule_sets, node_exchange):
         for route in part.router.routes:
             if isinstance(route, APIRoute) and (roles := roles_of(route)):
                 route.openapi_extra = {"x-roles": list(roles)}

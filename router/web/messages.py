@@ -172,6 +172,9 @@ class ReadView(BaseModel):
     exam_group: str | None = None
     minimum_level: LevelName = "general"
     pathway: str | None = None
+    directives: dict[str, Any] | None = Field(
+        default=None, description="What the routing rules say besides: rules that matched, who may have it, holds"
+    )
 
 
 class ClaimView(BaseModel):

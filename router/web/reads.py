@@ -202,6 +202,12 @@ def post_route(read_id: str, body: RouteBody, services: WithServices, caller: St
     )
 
 
+@router.post("/{read_id}/release", tags=["coordination"], summary="End a rule's hold", responses=responses(404, 409))
+def post_release(read_id: str, body: ReasonBody, services: WithServices, caller: Staff) -> ReadView:
+    """Let a read go on that a routing rule holds back; what else the rules said of it stays."""
+    return _coordinate(services, lambda tx: hold_lease.release(tx, read_id, caller.name, body.reason, services.now()))
+
+
 def _coordinate(services: Services, change: Callable[[SqlTransaction], Read]) -> ReadView:
     with services.store.write() as tx:
         read = change(tx)

@@ -15,6 +15,7 @@ from router.model.session import Session
 from router.model.study import Study
 from router.model.trust import Node
 from router.rules.read_states import STATES
+from router.store.directives import directives_to_json
 from router.web.messages import (
     CredentialView,
     DeliveryView,
@@ -135,6 +136,7 @@ def read_view(read: Read) -> ReadView:
         exam_group=read.exam_group,
         minimum_level=read.minimum_level.word,
         pathway=read.pathway,
+        directives=directives_to_json(read.directives),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from dicom_nodes.config import NodeSettings, OrthancArchive
 from dicom_nodes.foundation.clock import utc_now
 from dicom_nodes.foundation.settings_file import SettingsError, load_settings
+from readacross.check.rules_file import rules_findings
 from readacross.check.tls_files import tls_findings
 from router.config import RouterSettings, check_router_files, load_router_settings
 
@@ -39,7 +40,7 @@ class Files:
     findings: tuple[Finding, ...]
 
 
-_SEED_TABLES = {"trusts", "nodes", "readers", "exams", "priorities", "pathways", "aid"}
+_SEED_TABLES = {"trusts", "nodes", "readers", "exams", "priorities", "pathways", "aid", "rules"}
 
 
 def load_files(paths: Iterable[Path]) -> Files:
@@ -58,7 +59,7 @@ def load_files(paths: Iterable[Path]) -> Files:
 
 def _seeds_of(router: RouterSettings) -> tuple[Path, ...]:
     seeds = router.router.seeds
-    optional = tuple(seed for seed in (seeds.pathways, seeds.aid) if seed is not None)
+    optional = tuple(seed for seed in (seeds.pathways, seeds.aid, seeds.rules) if seed is not None)
     return seeds.network, seeds.readers, seeds.routing, *optional
 
 
@@ -71,6 +72,7 @@ def _load(paths: Iterable[Path]) -> Files:
             if is_router_file(path):
                 findings += [_from_line(path, line) for line in check_router_files(path)]
                 routers.append(load_router_settings(path))
+                findings += [Finding(*found) for found in rules_findings(routers[-1], utc_now())]
             else:
                 settings = load_settings(path, NodeSettings)
                 trusts.append(TrustFile(path, settings))

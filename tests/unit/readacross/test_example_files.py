@@ -1,5 +1,6 @@
 """Every file under config/ can be loaded, and the examples agree with each other."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from dicom_nodes.foundation.settings_file import load_settings
 from readacross.check.agreement import disagreements
 from readacross.check.loading import load_files
 from router.config import load_router_settings
+from router.rules.routing_rules.checking import check
+from router.rules.routing_rules.known_names import names_of_settings
 
 CONFIG = Path(__file__).parents[3] / "config"
 TRUST_FILES = sorted((CONFIG / "trusts").glob("*.toml"))
@@ -22,6 +25,12 @@ def test_example_trust_file_loads_and_is_named_after_its_trust(file: Path) -> No
 def test_example_router_file_loads_with_its_seeds() -> None:
     settings = load_router_settings(CONFIG / "router.toml")
     assert {node.ods_code for node in settings.network.nodes} >= {file.stem for file in TRUST_FILES}
+
+
+def test_example_rules_have_no_problem() -> None:
+    settings = load_router_settings(CONFIG / "router.toml")
+    rules = (CONFIG / "rules.toml").read_text(encoding="utf-8")
+    assert check(rules, names_of_settings(settings), datetime(2026, 11, 2, tzinfo=UTC)).problems == ()
 
 
 def test_examples_agree_with_each_other() -> None:

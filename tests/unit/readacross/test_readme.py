@@ -2,12 +2,16 @@
 
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 from typer.testing import CliRunner
 
 from dicom_nodes.config import NodeSettings
 from readacross.cli import app
+from router.rules.routing_rules.checking import check
+from router.rules.routing_rules.known_names import KnownNames
+from router.rules.routing_rules.rule_file import EffectsTable
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,6 +32,17 @@ def test_every_command_of_the_readme_exists() -> None:
     assert {"node", "router", "token", "check", "trace", "parked", "queue"} <= shown
     for name in shown:
         assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0, name
+
+
+def test_the_rules_of_the_documentation_can_be_used() -> None:
+    page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert check(block, KnownNames(), datetime(2026, 11, 2, tzinfo=UTC)).problems == ()
+    shown = set(re.findall(r"readacross rules ([a-z-]+)", page))
+    for name in shown:
+        assert CliRunner().invoke(app, ["rules", name, "--help"]).exit_code == 0, name
+    described = set(re.findall(r"`([a-z_]+)`", "\n".join(line for line in page.splitlines() if line.startswith("| `"))))
+    assert set(EffectsTable.model_fields) <= described
 
 
 def test_every_place_of_the_readme_exists() -> None:

@@ -1,0 +1,193 @@
+"""What is wrong with a text of rules: where, what was expected, and what was perhaps meant."""
+
+from datetime import timedelta
+
+import pytest
+
+from router.model.routing_rule import Problem
+from router.rules.routing_rules.checking import check
+from router.rules.routing_rules.known_names import KnownNames
+from tests.unit.router.people import NOW
+from tests.unit.router.routing_rules.rule_texts import KNOWN, rule, text
+
+
+def problems(rules_text: str, known: KnownNames = KNOWN) -> tuple[Problem, ...]:
+    return check(rules_text, known, NOW).problems
+
+
+def only(rules_text: str) -> Problem:
+    found = problems(rules_text)
+    assert len(found) == 1, [str(problem) for problem in found]
+    return found[0]
+
+
+def place(rules_text: str) -> tuple[int | None, int | None]:
+    problem = only(rules_text)
+    return problem.line, problem.column
+
+
+def test_a_good_text_has_no_problems() -> None:
+    good = text(
+        rule('study.modality == "CT" && now.hour > 7', 'priority = "urgent"\nrequire = { pools = ["p"] }'),
+        top='[pools.p]\nreaders = ["dr-a"]',
+    )
+    assert problems(good) == ()
+
+
+@pytest.mark.parametrize(
+    ("condition", "message", "suggestion"),
+    [
+        ("study.modalty == 'CT'", "unknown name study.modalty; expected one of study.age_known", "study.modality"),
+        ("orign.trust == 'RXN'", "unknown name orign.trust; expected one of now, now.bank_holiday", "origin.trust"),
+        ("now.hours > 3", "unknown name now.hours; expected one of now.bank_holiday, now.date", "now.hour"),
+        ("study.description.size > 3", "unknown name study.description.size", "study.description"),
+        ("oder > 3", "unknown name or function oder", None),
+        ("study.description.startWith('X')", "unknown name or function startWith", "startsWith"),
+        ("study.age_years > '5'", "'>' cannot be used with a whole number and text", None),
+        ("order.expected_minutes > 7.5", "'>' cannot be used with a whole number and a number with a point", None),
+        ("study.modality = 'CT'", "one = compares nothing; expected ==", "=="),
+        ("study.modality ==", "cannot be read: mismatched input the end of the condition", None),
+        ("study.description.matches('a[')", "'a[' is no regular expression", None),
+        ("study.description", "a condition must be true or false; this one is text", None),
+    ],
+)
+def test_a_condition_is_refused_in_words(condition: str, message: str, suggestion: str | None) -> None:
+    problem = only(text(rule("true").replace("'true'", f'"{condition}"')))
+    assert (problem.severity, problem.where) == ("error", "rules[0].condition")
+    assert problem.message.startswith(message), problem.message
+    assert problem.suggestion == suggestion
+
+
+@pytest.mark.parametrize(
+    ("line", "column"),
+    [
+        ("condition = 'now.hour > 1 && now.hours > 2'", 43 - 12),
+        ('condition = "now.hour > 1 && now.hours > 2"', 43 - 12),
+        (r'condition = "study.modality == \"CT\" && now.hours > 2"', 53 - 12),
+        (r'condition = "study.modality == \u0022CT\u0022 && now.hours > 2"', 61 - 12),
+        ("condition = '''now.hour > 1 && now.hours > 2'''", 45 - 12),
+        ("   condition   =   'now.hour > 1 && now.hours > 2'", 50 - 12),
+    ],
+)
+def test_a_place_is_told_in_the_file(line: str, column: int) -> None:
+    rules = f'\n[[rules]]\nname = "a"\nowner = "b"\n{line}\n[rules.effects]\nhold = "x"\n[default]\n'
+    assert place(rules)[0] == 5
+    assert line[(place(rules)[1] or 0) - 1 :].startswith(".hours"), place(rules)
+
+
+def test_a_place_in_a_long_condition_and_a_later_rule_is_told_in_the_file() -> None:
+    long = '[[rules]]\nname = "b"\nowner = "b"\ncondition = """\nnow.hour > 1\n  && now.hours > 2"""\n'
+    rules = text(rule("now.weekend"), f'{long}[rules.effects]\nhold = "x"\n')
+    line, column = place(rules)
+    assert rules.splitlines()[(line or 0) - 1][(column or 0) - 1 :] == '.hours > 2"""'
+
+
+@pytest.mark.parametrize(
+    ("effects", "message", "suggestion"),
+    [
+        ('priority = "urgnt"', "'urgnt' is not among the priorities; expected emergency, routine, urgent", "urgent"),
+        ('subspecialty = "nuero"', "'nuero' is not among the subspecialties; expected body, neuro", "neuro"),
+        ('pathway = "strok"', "'strok' is not among the pathways", "stroke"),
+        ('require = { readers = ["dr-aa"] }', "'dr-aa' is not among the readers", "dr-a"),
+        ('exclude = { trusts = ["RXM"] }', "'RXM' is not among the trusts", "RXN"),
+        ('prefer = { pools = ["hub"] }', "no pool 'hub' in [pools]; known: none is defined", None),
+        ("prefer = { }", "expected at least one of readers, trusts and pools", None),
+        ("due_minutes = 0", "Input should be greater than or equal to 1, got 0", None),
+        ('priorty = "urgent"', "unknown key, expected one of subspecialty, priority", "priority"),
+        ("", "rule 'one' has no effect", None),
+        ('priors = { modalities = ["CTX"] }', "'CTX' is not among the modalities; expected CT, MR", "CT"),
+    ],
+)
+def test_an_effect_is_refused_with_what_was_expected(effects: str, message: str, suggestion: str | None) -> None:
+    rules = text(rule("now.weekend", effects))
+    problem = only(rules)
+    assert problem.message.startswith(message)
+    assert (problem.severity, problem.suggestion) == ("error", suggestion)
+    assert problem.line is not None
+    key = effects.partition(" ")[0] or "[rules.effects]"
+    assert key in rules.splitlines()[problem.line - 1]
+
+
+def test_names_are_not_held_against_a_text_where_the_network_is_unknown() -> None:
+    rules = text(rule("origin.trust == 'ZZZ'".replace("'", '"'), 'priority = "whatever"'))
+    assert problems(rules, KnownNames()) == ()
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (text(rule("now.weekend"), rule("now.hour > 3")), "the name 'one' is used twice"),
+        (rule("now.weekend"), "is missing: write [default], be it empty"),
+        (text(top='timezone = "Europe/Londn"'), "expected a time zone such as 'Europe/London', got 'Europe/Londn'"),
+        (
+            text(rule("now.weekend", extra="valid_from = 2026-02-01T00:00:00Z\nvalid_until = 2026-01-01T00:00:00Z")),
+            "valid_until: must be later than valid_from",
+        ),
+        (text(rule("now.weekend", extra="valid_from = 2026-02-01T00:00:00")), "Input should have timezone info"),
+        ('[[rules]]\nname = "a\nowner = "b"', "Illegal character"),
+        (text(rule("now.weekend", extra='conditon = "x"')), "unknown key, expected one of name, condition"),
+    ],
+)
+def test_a_text_that_contradicts_itself_is_refused(rules: str, message: str) -> None:
+    assert message in only(rules).message
+
+
+@pytest.mark.parametrize(
+    ("condition", "word"),
+    [
+        ("study.age_years < 5 && study.age_years > 10", "never"),
+        ("study.age_years < 5 && study.age_years > 3", None),
+        ('study.modality == "CT" && study.modality == "MR"', "never"),
+        ('"CT" in study.modalities && "MR" in study.modalities', None),
+        ('now.time > "17:00" && now.time < "08:00"', "never"),
+        ('now.time > "17:00" || now.time < "08:00"', None),
+        ("now.hour >= 0", "always"),
+        ("now.weekday in [8, 9]", "never"),
+        ("order.minutes_to_due < 0", None),
+        ('study.description.contains("A") && !study.description.contains("A")', "never"),
+        ('study.description.contains("AB") && study.description.contains("CD")', None),
+        ('order.priority in ["urgent", "routine", "emergency"]', "always"),
+        ('order.priority in ["urgent", "routine"]', None),
+        ("study.minutes_since_exam < 0", "never"),
+        ("1 == 2", "never"),
+        ("true", "always"),
+        ('study.description.matches("^A") && study.description.matches("^B")', None),
+    ],
+)
+def test_what_never_or_always_matches_is_warned_about(condition: str, word: str | None) -> None:
+    found = [problem.message for problem in problems(text(rule(condition)))]
+    assert found == ([] if word is None else [f"rule 'one' {word} matches, whatever the study"])
+
+
+@pytest.mark.parametrize(
+    ("condition", "message", "suggestion"),
+    [
+        ('origin.trust == "RXM"', "origin.trust is never 'RXM': it is not among the trusts", "RXN"),
+        ('"CTT" in study.modalities', "study.modalities is never 'CTT': it is not among the modalities", "CT"),
+        ('order.priority in ["urgent", "urgnt"]', "order.priority is never 'urgnt'", "urgent"),
+        ('study.description.contains("stroke")', "study.description is in capitals, so 'stroke' is never", "STROKE"),
+        ('study.modality == "CT+PTX"', "study.modality is never 'CT+PTX'", None),
+    ],
+)
+def test_a_literal_that_a_name_never_has_is_warned_about(condition: str, message: str, suggestion: str | None) -> None:
+    rules = text(rule(condition))
+    problem = problems(rules)[-1]
+    assert problem.message.startswith(message)
+    assert (problem.severity, problem.suggestion) == ("warning", suggestion)
+    bad = problem.message.split("'")[1]
+    line = rules.splitlines()[(problem.line or 0) - 1]
+    assert line[(problem.column or 0) - 1 :].startswith(f'"{bad}"')
+
+
+def test_a_rule_whose_period_is_over_is_warned_about() -> None:
+    over = f"valid_until = {(NOW - timedelta(days=1)).isoformat()}"
+    assert "is over: it never matches" in only(text(rule("now.weekend", extra=over))).message
+
+
+def test_errors_come_before_warnings_and_each_in_the_files_order() -> None:
+    rules = text(
+        rule("1 == 1", name="always"), rule("now.hours > 3", name="b"), rule("now.day > 3", name="c", effects="")
+    )
+    found = problems(rules)
+    assert [problem.severity for problem in found] == ["error", "error", "error", "warning"]
+    assert [problem.line for problem in found[:3]] == sorted(problem.line or 0 for problem in found[:3])
