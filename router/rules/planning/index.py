@@ -66,7 +66,7 @@ class _Choosing:
         self, problem: PlanningProblem, rows: IntArray, groups: Groups, pressing: FloatArray, static: FloatArray
     ) -> None:
         self.problem, self.rows, self.groups, self.pressing, self.static = problem, rows, groups, pressing, static
-        self.limits = LimitsLeft.of(problem)
+        self.limits, self.largest = LimitsLeft.of(problem), float(groups.minutes.max())
         self.at = groups.start.copy()
         self.room, self.acute_room = problem.duty.room[rows].copy(), problem.duty.acute_room[rows].copy()
         self.queue = problem.duty.listed[rows].astype(np.float64)
@@ -98,12 +98,13 @@ class _Choosing:
         self.acute_room[row] -= 1
         self.queue[row] += 1
         reader, exam_class = int(self.rows[row]), int(groups.exam_class[group])
-        shared = self.limits.take(self.problem, reader, exam_class, float(groups.minutes[group]))
+        near = self.limits.take(self.problem, reader, exam_class, float(groups.minutes[group]), self.largest)
         stale = self.best == group
         self._advance(group)
         stale[row] = True
-        self._forbid(np.arange(len(self.rows)) if shared else np.array([row]))
-        if shared:
+        self._forbid(np.array([row]))
+        if near:
+            self._forbid_aid(reader, exam_class)
             stale |= self.value[np.arange(len(self.rows)), self.best] == _NEVER
         again = np.flatnonzero(stale)
         self.best[again] = self.value[again].argmax(axis=1)
@@ -119,14 +120,22 @@ class _Choosing:
         allowed = self.value[:, group] != _NEVER
         self.value[allowed, group] = np.round(self.static[allowed, group] + head, 9)
 
-    def _forbid(self, which: IntArray) -> None:
+    def _forbid_aid(self, reader: int, exam_class: int) -> None:
+        """Take out what the employer may no longer give, and what the origin may no longer be given."""
+        readers, classes = self.problem.readers, self.problem.classes
+        self._forbid(np.flatnonzero(readers.employer[self.rows] == readers.employer[reader]))
+        origin = classes.origin[self.groups.exam_class] == classes.origin[exam_class]
+        self._forbid(np.arange(len(self.rows)), np.flatnonzero(origin))
+
+    def _forbid(self, which: IntArray, columns: IntArray | None = None) -> None:
         """Take out what would break a limit now; what is out stays out."""
         groups = self.groups
-        within = self.limits.within(self.problem, self.rows[which], groups.exam_class, groups.minutes, groups.acute)
-        within &= np.where(groups.acute, self.acute_room[which, None] > 0, self.room[which, None] > 0)
-        part = self.value[which]
-        part[~within] = _NEVER
-        self.value[which] = part
+        at = np.arange(len(groups.start)) if columns is None else columns
+        acute = groups.acute[at]
+        within = self.limits.within(self.problem, self.rows[which], groups.exam_class[at], groups.minutes[at], acute)
+        within &= np.where(acute, self.acute_room[which, None] > 0, self.room[which, None] > 0)
+        part = np.ix_(which, at)
+        self.value[part] = np.where(within, self.value[part], _NEVER)
 
 
 def listed_by(problem: PlanningProblem) -> IntArray:

@@ -56,8 +56,8 @@ class LimitsLeft:
         given &= self.out_group_left[employer][:, group] >= needed
         return np.asarray(given & taken)
 
-    def take(self, problem: PlanningProblem, reader: int, exam_class: int, minutes: float) -> bool:
-        """Use it up; whether anything but the reader's own capacity changed."""
+    def take(self, problem: PlanningProblem, reader: int, exam_class: int, minutes: float, largest: float) -> bool:
+        """Use it up; whether an aid limit is now so near that a read of the `largest` minutes might break it."""
         self.minutes[reader] -= minutes
         if not problem.fit.away[reader, exam_class]:
             return False
@@ -67,9 +67,10 @@ class LimitsLeft:
         self.in_left[origin] -= minutes
         self.out_group_left[employer, group] -= minutes
         self.in_group_left[origin, group] -= minutes
-        return bool(
-            np.isfinite(self.out_left[employer])
-            or np.isfinite(self.in_left[origin])
-            or np.isfinite(self.out_group_left[employer, group])
-            or np.isfinite(self.in_group_left[origin, group])
+        nearest = min(
+            self.out_left[employer] - self.out_reserve[employer],
+            self.in_left[origin] - self.in_reserve[origin],
+            self.out_group_left[employer, group],
+            self.in_group_left[origin, group],
         )
+        return bool(nearest < largest)

@@ -7,7 +7,6 @@ from router.rules.planning.heads import Groups
 from router.rules.planning.pairs import pair_index
 from router.rules.planning.tuning import Tuning
 
-
 _GONE = -1e9
 """Finite, so that differences stay numbers."""
 
