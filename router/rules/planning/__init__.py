@@ -7,6 +7,7 @@ from router.rules.planning.arrays import (
     NO_READER,
     AidArrays,
     BarredPairs,
+    Bonus,
     ClassArrays,
     DutyArrays,
     ForecastArrays,
@@ -29,6 +30,7 @@ from router.rules.planning.decisions import (
     weigh,
 )
 from router.rules.planning.fit import Fit, fit_of
+from router.rules.planning.flow import plan_flow
 from router.rules.planning.index import Choices, next_choices, next_read
 from router.rules.planning.tuning import Tuning
 
@@ -38,6 +40,7 @@ __all__ = [
     "AidArrays",
     "Assign",
     "BarredPairs",
+    "Bonus",
     "Candidate",
     "Choices",
     "ClassArrays",
@@ -59,5 +62,6 @@ __all__ = [
     "next_choices",
     "next_read",
     "plan",
+    "plan_flow",
     "weigh",
 ]

@@ -47,7 +47,13 @@ class Tuning:
     """For a pair of reader and class that the flow plans for now."""
     planned_read_gain: float = 1.2
     """For a read that the flow wants read now, whoever reads it."""
-    horizon_min: float = 24 * 60.0
-    block_min: float = 120.0
+    blocks_min: tuple[float, ...] = (60, 60, 120, 120, 120, 240, 240, 480)
+    """The flow's time blocks from now on; their sum is its horizon."""
     groups_per_class: int = 16
     """Reader groups that the flow considers for one class, the best ones."""
+    flow_late_cost: float = 0.3
+    """What leaving a late read for a day costs, as a share of a breach: it is tardiness only."""
+    flow_after_horizon: float = 0.5
+    """What leaving a read due just after the horizon costs, as a share of a breach; falls e-fold a day."""
+    flow_acute_factor: float = 10.0
+    """How much more a minute's delay of acute work weighs in the flow than a breach elsewhere."""
