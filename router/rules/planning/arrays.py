@@ -61,7 +61,7 @@ class ReaderArrays:
     """Readers, whether on duty or not (R,).
 
     Shapes: level (R, S), 0 = does not read it; credential (R, T); scope (R, G), modality and display included;
-    speed (R, G), 1.25 = reads in 80 % of the expected minutes; price (R,), 0 for staff, else per read.
+    speed (R, G), 1.25 = reads in 80 % of the expected minutes (its own minutes: expected / speed); price (R,), 0 for staff, else per read.
     """
 
     number: IntArray
@@ -80,7 +80,7 @@ class DutyArrays:
     `on_duty`: in an open session, not on leave, at a workstation that is fit to read. `free_in_min`: minutes until
     the read in hand and those on the list are done (0: idle). `listed`: reads in hand and on the list. `room`: how
     many more may be listed now; `acute_room`: how many acute ones (at least `room`). `minutes_left`: the session's
-    capacity; inf = no limit but its end. `load`: share of the session's capacity used, for fairness. `run_group`:
+    capacity in this reader's own minutes; inf = no limit but its end. `load`: share of the session's capacity used, for fairness. `run_group`:
     the exam group of the last reads (-1: none); `run_left`: how many more of it before a change is due.
     """
 
@@ -99,10 +99,11 @@ class DutyArrays:
 
 @dataclass(frozen=True, slots=True)
 class AidArrays:
-    """What trusts may still read for one another today, in expected minutes; inf = no limit.
+    """What trusts may still read for one another today, in the readers' own minutes; inf = no limit.
 
     `reads_for` (T employer, T origin). `out_left`, `in_left` (T,); `out_group_left`, `in_group_left` (T, G).
-    `out_reserve`, `in_reserve` (T,): the part that only acute reads may use. Own work counts nowhere.
+    `out_reserve`, `in_reserve` (T,) and those of groups (T, G; None = none): the part that only acute reads may use.
+    Own work counts nowhere.
     """
 
     reads_for: BoolArray
@@ -112,6 +113,8 @@ class AidArrays:
     in_group_left: FloatArray
     out_reserve: FloatArray
     in_reserve: FloatArray
+    out_group_reserve: FloatArray | None = None
+    in_group_reserve: FloatArray | None = None
 
     @staticmethod
     def unlimited(trusts: int, groups: int) -> "AidArrays":

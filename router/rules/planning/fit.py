@@ -21,13 +21,17 @@ class Fit:
     share: FloatArray
 
 
-def fit_of(readers: ReaderArrays, classes: ClassArrays, aid: AidArrays, tuning: Tuning) -> Fit:
-    """Work the matrix out."""
+def fit_of(
+    readers: ReaderArrays, classes: ClassArrays, aid: AidArrays, tuning: Tuning, besides: BoolArray | None = None
+) -> Fit:
+    """Work the matrix out; `besides` (R, C) is what must hold as well."""
     level = readers.level[:, classes.subspecialty]
     away = readers.employer[:, None] != classes.origin[None, :]
     agreed = ~away | aid.reads_for[readers.employer][:, classes.origin]
     eligible = readers.credential[:, classes.origin] & readers.scope[:, classes.group] & agreed
     eligible &= (level >= classes.minimum_level) & (level > 0)
+    if besides is not None:
+        eligible &= besides
     speed = readers.speed[:, classes.group] * np.asarray(tuning.level_factors)[level]
     speed = np.where(eligible, speed * np.where(away, tuning.cross_trust_factor, 1.0), 0.0)
     with np.errstate(divide="ignore"):

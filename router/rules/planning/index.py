@@ -66,7 +66,10 @@ class _Choosing:
         self, problem: PlanningProblem, rows: IntArray, groups: Groups, pressing: FloatArray, static: FloatArray
     ) -> None:
         self.problem, self.rows, self.groups, self.pressing, self.static = problem, rows, groups, pressing, static
-        self.limits, self.largest = LimitsLeft.of(problem), float(groups.minutes.max())
+        self.limits, self.largest = (
+            LimitsLeft.of(problem),
+            float(groups.minutes.max()) / float(problem.readers.speed.min()),
+        )
         self.at = groups.start.copy()
         self.room, self.acute_room = problem.duty.room[rows].copy(), problem.duty.acute_room[rows].copy()
         self.queue = problem.duty.listed[rows].astype(np.float64)
