@@ -1,9 +1,10 @@
 """Plan what is READY and carry the plan out, each decision in its own transaction and fenced by state and epoch."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -12,9 +13,11 @@ from router.flows.images import send_images
 from router.flows.ports import Store, Transaction
 from router.flows.read_life import change_read
 from router.model.errors import TransitionRefused
+from router.model.pathway import Pathway
 from router.model.read import Assignment, Lease, Read, ReadState
 from router.model.reader import Reader
 from router.rules.eligibility import Need
+from router.rules.local_time import day_start
 from router.rules.planning import (
     Assign,
     Explanation,
@@ -78,17 +81,30 @@ def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime, lists: 
     for state in (ReadState.READY, ReadState.ASSIGNED):
         for read_id, reader_id, outcome in tx.reads.past_holders(state):
             past[read_id].append((reader_id, outcome))
+    pathways = pathways_of(tx)
     reads, in_hand = [], []
     for read in (*ready, *held):
-        need = need_of(read, past[read.id])
+        need = need_of(read, past[read.id], pathways)
         holder = None if read.live_lease is None else read.live_lease.reader_id
         if holder is not None and (need is None or not _may_be_moved(read)):
-            in_hand.append(InHand(holder, read.expected_minutes or 0.0, None if need is None else need.exam_group))
+            in_hand.append(InHand(holder, read.expected_minutes or 0.0, read.exam_group))
         elif need is not None:
-            due = read.due_at or read.created_at
-            weight = weight_of(due - read.created_at)
-            reads.append(PlannableRead(need, due, read.epoch, weight, read.created_at, holder))
-    return Snapshot(now, tuple(reads), tuple(tx.readers.on_duty(now)), in_hand=tuple(in_hand), lists=lists)
+            reads.append(_plannable(read, need, holder, pathways))
+    return Snapshot(
+        now=now,
+        reads=tuple(reads),
+        readers=tuple(tx.readers.on_duty(now)),
+        aid=tx.aid.book(day_start(now)),
+        in_hand=tuple(in_hand),
+        lists=lists,
+    )
+
+
+def _plannable(read: Read, need: Need, holder: str | None, pathways: Mapping[str, Pathway]) -> PlannableRead:
+    due = read.due_at or read.created_at
+    pathway = pathways.get(read.pathway or "")
+    weight = weight_of(due - read.created_at) if pathway is None else pathway.weight
+    return PlannableRead(need, due, read.epoch, weight, read.created_at, holder)
 
 
 def _may_be_moved(read: Read) -> bool:
@@ -97,11 +113,20 @@ def _may_be_moved(read: Read) -> bool:
 
 def need_now(tx: Transaction, read: Read) -> Need | None:
     """What the read asks of a reader, as the database has it at this moment."""
-    return need_of(read, [(a.reader_id, a.outcome) for a in tx.reads.assignments(read.id)])
+    past = [(a.reader_id, a.outcome) for a in tx.reads.assignments(read.id)]
+    return need_of(read, past, pathways_of(tx))
 
 
-def need_of(read: Read, past: Iterable[tuple[str, str | None]]) -> Need | None:
+def pathways_of(tx: Transaction) -> Mapping[str, Pathway]:
+    """The configured pathways by their ids."""
+    return {pathway.id: pathway for pathway in tx.exams.pathways()}
+
+
+def need_of(
+    read: Read, past: Iterable[tuple[str, str | None]], pathways: Mapping[str, Pathway] = MappingProxyType({})
+) -> Need | None:
     """What the read asks of a reader; None while nobody has said what exam it is. `past` are (reader id, outcome)."""
+    pathway = pathways.get(read.pathway or "")
     if read.subspecialty is None or read.expected_minutes is None:
         return None
     ended = list(past)
@@ -113,6 +138,12 @@ def need_of(read: Read, past: Iterable[tuple[str, str | None]]) -> Need | None:
         expected_minutes=read.expected_minutes,
         declined_by=frozenset(reader for reader, outcome in ended if outcome == Event.DECLINE.value),
         had_by=frozenset(reader for reader, outcome in ended if outcome in _DID_NOT_FINISH),
+        minimum_level=read.minimum_level,
+        exam_code=read.exam_code,
+        exam_group=read.exam_group,
+        pathway=read.pathway,
+        acute=pathway is not None and pathway.acute,
+        session_kinds=frozenset() if pathway is None else pathway.session_kinds,
     )
 
 
@@ -174,7 +205,7 @@ def grant(
             reader_id=reader.id,
             session_id=lease.session_id,
             transaction_uid=lease.transaction_uid,
-            expected_minutes=read.expected_minutes or 0.0,
+            expected_minutes=reader.minutes_for(read.expected_minutes or 0.0, read.exam_group),
             assigned_at=now,
             explanation=explanation,
         )
@@ -223,7 +254,7 @@ def _carry_out(tx: Transaction, decision: Assign, now: datetime, claim_timeout_s
     if need_now(tx, read) != decision.need:
         return False  # a revision or a person changed what it asks for since it was weighed
     reader = tx.readers.duty_of(decision.reader_id, now)
-    still, _ = weigh(decision.need, [] if reader is None else [reader], now)
+    still, _ = weigh(decision.need, [] if reader is None else [reader], now, tx.aid.book(day_start(now)))
     if reader is None or not still or still[0].session_id != decision.session_id:
         return False
     lease = new_lease(decision.reader_id, decision.session_id, now, claim_timeout_s)

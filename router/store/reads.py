@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Exists, Row, and_, exists, insert, or_, select, update
 
 from router.model.read import Assignment, Lease, Read, ReadState, Visibility
+from router.model.reader import Level
 from router.store import tables as t
 
 
@@ -165,6 +166,10 @@ def _values(read: Read) -> dict[str, Any]:
         "images_delivered_at": read.images_delivered_at,
         "replaces": read.replaces,
         "waiting": read.waiting,
+        "exam_code": read.exam_code,
+        "exam_group": read.exam_group,
+        "minimum_level": int(read.minimum_level),
+        "pathway": read.pathway,
     }
 
 
@@ -198,4 +203,8 @@ def _read(row: Row[Any]) -> Read:
         images_delivered_at=row.images_delivered_at,
         replaces=row.replaces,
         waiting=row.waiting,
+        exam_code=row.exam_code,
+        exam_group=row.exam_group,
+        minimum_level=Level(row.minimum_level),
+        pathway=row.pathway,
     )
