@@ -78,9 +78,8 @@ def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime, lists: 
     """
     held = tx.reads.listing(states={ReadState.ASSIGNED, ReadState.READING})
     past: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
-    for state in (ReadState.READY, ReadState.ASSIGNED):
-        for read_id, reader_id, outcome in tx.reads.past_holders(state):
-            past[read_id].append((reader_id, outcome))
+    for read_id, reader_id, outcome in tx.reads.past_holders(ReadState.READY, ReadState.ASSIGNED):
+        past[read_id].append((reader_id, outcome))
     pathways = pathways_of(tx)
     reads, in_hand = [], []
     for read in (*ready, *held):
