@@ -11,7 +11,6 @@ from router.rules.planning.arrays import NO_READER
 from router.rules.planning.decisions import (
     Assign,
     Candidate,
-    ClassKey,
     Decision,
     Exclusion,
     Explanation,
@@ -46,7 +45,7 @@ def plan(snapshot: Snapshot, tuning: Tuning = STANDARD, pulling: str | None = No
         holder = int(choices.moved_from[at])
         moved_from = None if holder == NO_READER else arrays.readers[holder].reader.id
         session = so_far.session_for(read.need, reader_id)
-        if session is None or so_far.of(read.need, ClassKey.of(read.need), reader_id):
+        if session is None or so_far.of(read.need, reader_id):
             continue  # the arrays hold one session a reader; the rules of eligibility have the last word
         why = explain_choice(arrays, trace, step, read, so_far, snapshot.now, moved_from)
         minutes = so_far.minutes_for(read.need, reader_id)
