@@ -32,8 +32,11 @@ STANDARD = Tuning()
 def plan(snapshot: Snapshot, tuning: Tuning = STANDARD, pulling: str | None = None) -> tuple[Decision, ...]:
     """Decide every read of the snapshot: first what is given out, in that order, then what waits, by id.
 
-    A read that stays on its holder's list is not mentioned. With `pulling`, only this reader is given anything.
+    A read that stays on its holder's list is not mentioned. With `pulling`, this reader is given one read that is on
+    nobody's list, and nothing else is decided.
     """
+    if pulling is not None:
+        snapshot = replace(snapshot, reads=tuple(read for read in snapshot.reads if read.holder is None))
     arrays = mapped(snapshot, tuning, pulling)
     so_far, trace = ReasonsSoFar(snapshot), Trace()
     choices = next_choices(arrays.problem, tuning, trace=trace)
@@ -63,7 +66,7 @@ def plan(snapshot: Snapshot, tuning: Tuning = STANDARD, pulling: str | None = No
             )
         )
         so_far.take(read.need, reader_id, session.session.id)
-    return (*decisions, *_waits(arrays, given, so_far, snapshot.now))
+    return (*decisions, *(() if pulling is not None else _waits(arrays, given, so_far, snapshot.now)))
 
 
 def _waits(arrays: Mapped, given: set[int], so_far: ReasonsSoFar, now: datetime) -> list[Wait]:
