@@ -8,7 +8,7 @@ import httpx2
 from pydantic import BaseModel, TypeAdapter
 
 from router.web.exams import CodesImportBody, CodesImportView, CoverageView
-from router.web.messages import ClaimView, NodeView, QueueItemView, ReadView, ReportView, StudyTrace
+from router.web.messages import ClaimView, NodeView, QueueItemView, ReadView, ReportView, StudyTrace, WhyView
 from router.web.rota_messages import RotaImportBody, RotaImportView
 
 TIMEOUT_S = 15.0
@@ -59,6 +59,9 @@ class RouterClient:
 
     def reads(self, *states: str) -> list[ReadView]:
         return self._list(ReadView, "GET", "/reads", params={"state": list(states), "limit": 1000})
+
+    def why(self, read_id: str) -> WhyView:
+        return WhyView.model_validate(self._call("GET", f"/reads/{read_id}/why"))
 
     def reports(self, read_id: str) -> list[ReportView]:
         return self._list(ReportView, "GET", f"/reads/{read_id}/reports")

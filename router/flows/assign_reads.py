@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -18,13 +18,26 @@ from router.model.read import Assignment, Lease, Read, ReadState
 from router.model.reader import Reader
 from router.rules.eligibility import Need
 from router.rules.local_time import day_start
-from router.rules.planning import Assign, Explanation, PlannableRead, Snapshot, Wait, plan, weigh
+from router.rules.planning import (
+    Ahead,
+    Assign,
+    Explanation,
+    InHand,
+    ListLengths,
+    PlannableRead,
+    Snapshot,
+    Wait,
+    plan,
+    weigh,
+    weight_of,
+)
 from router.rules.read_states import Actor, Event
 
 LAPSES_BEFORE_A_PERSON_LOOKS = 3
 
 _DID_NOT_FINISH = {Event.LAPSE.value, Event.LOSE.value, Event.WITHDRAW.value}
 _WAITS_A_COMMIT = 200
+STANDARD_LISTS = ListLengths()
 
 OnFailure = Callable[[Exception], None]
 
@@ -37,14 +50,23 @@ class PlanOutcome:
     waiting: int = 0
 
 
-def assign_ready_reads(store: Store, now: datetime, claim_timeout_s: float, on_failure: OnFailure) -> PlanOutcome:
+def assign_ready_reads(
+    store: Store,
+    now: datetime,
+    claim_timeout_s: float,
+    on_failure: OnFailure,
+    lists: ListLengths = STANDARD_LISTS,
+    ahead: Ahead | None = None,
+) -> PlanOutcome:
     """Plan once. Must run under the store's planner lock; a decision that comes too late is dropped.
 
     A decision that cannot be carried out is shown to a person and keeps no other one back.
     """
     with store.read() as tx:
         ready = tx.reads.listing(states={ReadState.READY})
-        snapshot = take_snapshot(tx, ready, now)
+        snapshot = take_snapshot(tx, ready, now, lists)
+    if ahead is not None and now < ahead.until:
+        snapshot = replace(snapshot, ahead=ahead)
     decisions = plan(snapshot)
     waits = [decision for decision in decisions if isinstance(decision, Wait)]
     _explain(store, waits, {read.id: read.waiting for read in ready})
@@ -56,18 +78,45 @@ def assign_ready_reads(store: Store, now: datetime, claim_timeout_s: float, on_f
     return PlanOutcome(assigned, len(waits))
 
 
-def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime) -> Snapshot:
-    """These reads and every reader, as the database has them now."""
+def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime, lists: ListLengths) -> Snapshot:
+    """These reads, what readers have in hand, and every reader, as the database has them now.
+
+    A read on somebody's list may be moved only while its images have not arrived: afterwards it may be being read by
+    somebody whose system does not say so.
+    """
+    held = tx.reads.listing(states={ReadState.ASSIGNED, ReadState.READING})
     past: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
-    for read_id, reader_id, outcome in tx.reads.past_holders(ReadState.READY):
+    for read_id, reader_id, outcome in tx.reads.past_holders(ReadState.READY, ReadState.ASSIGNED):
         past[read_id].append((reader_id, outcome))
     pathways = pathways_of(tx)
-    reads = []
-    for read in ready:
+    reads, in_hand = [], []
+    for read in (*ready, *held):
         need = need_of(read, past[read.id], pathways)
-        if need is not None:
-            reads.append(PlannableRead(need, read.due_at or read.created_at, read.epoch))
-    return Snapshot(now, tuple(reads), tuple(tx.readers.on_duty(now)), tx.aid.book(day_start(now)))
+        holder = None if read.live_lease is None else read.live_lease.reader_id
+        if holder is not None and (need is None or not _may_be_moved(read)):
+            in_hand.append(InHand(holder, read.expected_minutes or 0.0, read.exam_group))
+        elif need is not None:
+            reads.append(plannable(read, need, holder, pathways))
+    return Snapshot(
+        now=now,
+        reads=tuple(reads),
+        readers=tuple(tx.readers.on_duty(now)),
+        aid=tx.aid.book(day_start(now)),
+        in_hand=tuple(in_hand),
+        lists=lists,
+    )
+
+
+def plannable(read: Read, need: Need, holder: str | None, pathways: Mapping[str, Pathway]) -> PlannableRead:
+    """The read as the planner sees it."""
+    due = read.due_at or read.created_at
+    pathway = pathways.get(read.pathway or "")
+    weight = weight_of(due - read.created_at) if pathway is None else pathway.weight
+    return PlannableRead(need, due, read.epoch, weight, read.created_at, holder)
+
+
+def _may_be_moved(read: Read) -> bool:
+    return read.state is ReadState.ASSIGNED and read.images_delivered_at is None
 
 
 def need_now(tx: Transaction, read: Read) -> Need | None:
@@ -114,8 +163,15 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "considered_at": explanation.considered_at.isoformat(),
         "due_at": explanation.due_at.isoformat(),
         "candidates": [asdict(candidate) for candidate in explanation.candidates],
+        "candidate_count": explanation.candidate_count,
         "exclusions": [{"reader_id": e.reader_id, "reasons": list(e.reasons)} for e in explanation.exclusions],
+        "not_now": [{"reader_id": e.reader_id, "reasons": list(e.reasons)} for e in explanation.not_now],
+        "others": [{"reason": reason, "readers": count} for reason, count in explanation.others],
+        "acute": explanation.acute,
+        "urgency": explanation.urgency,
         "choice": explanation.choice,
+        "version": explanation.version,
+        "inputs": explanation.inputs,
     }
 
 
@@ -202,7 +258,7 @@ def _decided(store: Store, decision: Assign, now: datetime, claim_timeout_s: flo
 
 def _carry_out(tx: Transaction, decision: Assign, now: datetime, claim_timeout_s: float) -> bool:
     read = tx.reads.get(decision.read_id, lock=True)
-    if read is None or read.state is not ReadState.READY or read.epoch != decision.epoch:
+    if read is None or read.epoch != decision.epoch or not _is_still_free(read, decision):
         return False
     if need_now(tx, read) != decision.need:
         return False  # a revision or a person changed what it asks for since it was weighed
@@ -213,10 +269,24 @@ def _carry_out(tx: Transaction, decision: Assign, now: datetime, claim_timeout_s
     lease = new_lease(decision.reader_id, decision.session_id, now, claim_timeout_s)
     explanation = explanation_json(decision.explanation)
     try:
-        grant(tx, read, reader.reader, lease, Event.ASSIGN, Actor.PLANNER, now, explanation)
+        ready = read if decision.moved_from is None else _taken_off(tx, read, decision, now)
+        grant(tx, ready, reader.reader, lease, Event.ASSIGN, Actor.PLANNER, now, explanation)
     except TransitionRefused:
         return False
     return True
+
+
+def _is_still_free(read: Read, decision: Assign) -> bool:
+    if decision.moved_from is None:
+        return read.state is ReadState.READY
+    return _may_be_moved(read) and read.lease is not None and read.lease.reader_id == decision.moved_from
+
+
+def _taken_off(tx: Transaction, read: Read, decision: Assign, now: datetime) -> Read:
+    """Off the list it is on, with the gain as the reason."""
+    detail = {"reader": decision.moved_from, "reason": decision.explanation.choice}
+    changes = {"lease": None, "images_delivered_at": None}
+    return change_read(tx, read, Event.WITHDRAW, Actor.ROUTER, now, by="planner", detail=detail, changes=changes)
 
 
 def offer_again_after_lapse(tx: Transaction, read: Read, event: Event, now: datetime) -> None:

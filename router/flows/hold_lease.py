@@ -16,7 +16,7 @@ from router.model.read import Lease, Read, ReadState
 from router.model.reader import Level, Reader
 from router.rules.eligibility import entitlement_problems, scope_problems
 from router.rules.local_time import day_start
-from router.rules.planning import RULE, Explanation, weigh
+from router.rules.planning import RULE, Assign, Explanation, weigh
 from router.rules.read_states import Actor, Event
 from router.rules.study_routing import Routed, due_at
 
@@ -193,7 +193,26 @@ def release(tx: Transaction, read_id: str, by: str, reason: str, now: datetime) 
     return released
 
 
-def _pick(tx: Transaction, read: Read, reader: Reader, now: datetime, heartbeat_timeout_s: float) -> Read:
+def claim_planned(tx: Transaction, decision: Assign, now: datetime, heartbeat_timeout_s: float) -> Read:
+    """Claim what the plan has for a reader who asked for the next read, with the plan's explanation.
+
+    Raises:
+        NotFound, NotAllowed, TransitionRefused: somebody was first, or it no longer holds.
+    """
+    read, reader = _read(tx, decision.read_id), _reader(tx, decision.reader_id)
+    if read.state is not ReadState.READY or read.epoch != decision.epoch:
+        raise TransitionRefused("claim: somebody else changed the read first")
+    return _pick(tx, read, reader, now, heartbeat_timeout_s, decision.explanation)
+
+
+def _pick(
+    tx: Transaction,
+    read: Read,
+    reader: Reader,
+    now: datetime,
+    heartbeat_timeout_s: float,
+    planned: Explanation | None = None,
+) -> Read:
     need = need_now(tx, read)
     if need is None:
         raise TransitionRefused("claim: nobody has said what exam it is")
@@ -202,7 +221,8 @@ def _pick(tx: Transaction, read: Read, reader: Reader, now: datetime, heartbeat_
     if not candidates:
         raise NotAllowed("; ".join(reason for exclusion in excluded for reason in exclusion.reasons))
     choice = f"{reader.id} picked it"
-    why = Explanation(RULE, now, read.due_at or read.created_at, candidates, excluded, choice)
+    due = read.due_at or read.created_at
+    why = planned or Explanation(RULE, now, due, candidates, excluded, choice)
     lease = new_lease(reader.id, candidates[0].session_id, now, heartbeat_timeout_s)
     lease = _extend(lease, now, heartbeat_timeout_s, claimed_at=now)
     return grant(tx, read, reader, lease, Event.CLAIM, Actor.READER, now, explanation_json(why))

@@ -1,0 +1,175 @@
+"""What a plan is made of and what it says: the snapshot, the decisions, and the explanation stored with each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from router.model.aid import AidBook
+from router.model.reader import Level, ReaderOnDuty
+from router.model.session import SessionKind
+from router.rules.eligibility import Need
+
+RULE = (
+    "acute first; then what is most worth this reader's next minutes: weight and nearness of the due time, against "
+    "the minutes it takes, how well the reader suits it and who else could read it; "
+    "who had the read before and did not finish it comes last"
+)
+RULE_VERSION = "index-flow/1"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannableRead:
+    """A read that nobody has begun; `epoch` is the lease count it had when the snapshot was taken.
+
+    `weight` is what a breach of it costs. `holder` has it on the list already, and it may still go to somebody else.
+    """
+
+    need: Need
+    due_at: datetime
+    epoch: int
+    weight: float = 1.0
+    arrived_at: datetime | None = None
+    holder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """A read that a reader is reading now, or has on the list and nobody may move."""
+
+    reader_id: str
+    expected_minutes: float
+    exam_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassKey:
+    """What makes reads suit the same readers equally well."""
+
+    origin: str
+    modalities: frozenset[str]
+    subspecialty: str
+    minimum_level: Level
+    exam_code: str | None
+    exam_group: str | None
+    session_kinds: frozenset[SessionKind]
+
+    @staticmethod
+    def of(need: Need) -> "ClassKey":
+        return ClassKey(
+            need.origin,
+            need.modalities,
+            need.subspecialty,
+            need.minimum_level,
+            need.exam_code,
+            need.exam_group,
+            need.session_kinds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What the flow wants begun by `until`: pairs of reader and class, and by class and pathway reads due before."""
+
+    until: datetime
+    pairs: frozenset[tuple[str, ClassKey]]
+    due: Mapping[tuple[ClassKey, str | None], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class ListLengths:
+    """How many reads may be on a pushed list, the one in hand included, and how many more acute ones."""
+
+    reads: int = 3
+    acute_more: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All a plan depends on. `ahead` is what the flow wants done now; None: the index runs alone."""
+
+    now: datetime
+    reads: tuple[PlannableRead, ...]
+    readers: tuple[ReaderOnDuty, ...]
+    aid: AidBook = field(default_factory=AidBook)
+    in_hand: tuple[InHand, ...] = ()
+    lists: ListLengths = field(default_factory=ListLengths)
+    ahead: Ahead | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """`had_it` before: it lapsed, was lost or was taken back. `queue` reads come before it at this reader.
+
+    `index` is the natural logarithm of the index, the read's urgency included; the others are its parts that differ
+    between readers.
+    """
+
+    reader_id: str
+    session_id: str
+    minutes_left: float
+    had_it: bool = False
+    queue: int = 0
+    index: float = 0.0
+    match: float = 0.0
+    scarcity: float = 0.0
+    session: float = 0.0
+    comfort: float = 0.0
+    planned: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    reader_id: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Stored with the decision: who was eligible, who was not and why, and what was chosen.
+
+    `candidates` come best first and had room when the choice was made, `candidate_count` of them; `not_now` could
+    read it and had none. A read that waits names the readers nearest to eligible; `others` counts further reasons.
+    `inputs` is the digest of all that the plan was made from.
+    """
+
+    rule: str
+    considered_at: datetime
+    due_at: datetime
+    candidates: tuple[Candidate, ...]
+    exclusions: tuple[Exclusion, ...]
+    choice: str
+    not_now: tuple[Exclusion, ...] = ()
+    candidate_count: int = 0
+    others: tuple[tuple[str, int], ...] = ()
+    acute: bool = False
+    urgency: float | None = None
+    version: str = RULE_VERSION
+    inputs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """`need` is what was weighed: carried out only while it is still what the read asks for.
+
+    `moved_from` is the reader whose list it leaves.
+    """
+
+    read_id: str
+    need: Need
+    epoch: int
+    reader_id: str
+    session_id: str
+    expected_minutes: float
+    explanation: Explanation
+    moved_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nobody can take it now."""
+
+    read_id: str
+    explanation: Explanation
+
+
+Decision = Assign | Wait
