@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from router.rules.planning.decisions import Candidate
+from router.rules.planning.tiers import LAST_RESORT
 
 _CLEAR = 0.005
 """A part of the index that differs by less (half a per cent) is not worth a word."""
+
+_MORE_THAN_THE_INDEX = LAST_RESORT / 2
+"""Only what puts a reader behind all others weighs so much: who had the read is told of apart, the rest are rules."""
 
 _BECAUSE = (
     ("match", "reads this kind of exam better or faster"),
@@ -39,6 +43,8 @@ def _against(chosen: Candidate, other: Candidate) -> str:
     better = chosen.index - other.index
     if better < _CLEAR:
         return f"suits as well as {other.reader_id}; decided by id"
+    if better > _MORE_THAN_THE_INDEX and chosen.had_it == other.had_it:
+        return f"is whom a rule prefers; {other.reader_id} comes next"
     parts = [(getattr(chosen, name) - getattr(other, name), words) for name, words in _BECAUSE]
     because = " and ".join(words for gain, words in sorted(parts, reverse=True)[:2] if gain >= _CLEAR)
     return f"{because} ({_per_cent(better)} better than {other.reader_id})"

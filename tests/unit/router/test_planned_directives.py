@@ -58,3 +58,8 @@ def test_rules_of_one_read_bind_no_other() -> None:
     held = ruled(exclude=(Clause("r1", readers=("a", "b", "c")),))
     decisions = plan(Snapshot(NOW, (held, other), READERS))
     assert {decision.read_id: type(decision) for decision in decisions} == {"r": Wait, "other": Assign}
+
+
+def test_a_wish_is_what_the_choice_says() -> None:
+    (decision,) = plan(Snapshot(NOW, (ruled(prefer=(Clause("r1", readers=("c",)),)),), READERS))
+    assert decision.explanation.choice == "c is whom a rule prefers; a comes next"
