@@ -271,6 +271,13 @@ class Region:
             self._staff = self.token("admin", "test")
         return self._staff
 
+    def employ(self, reader_id: str, trust: str) -> None:
+        """Have another trust employ the reader from now on."""
+        reader = self.get(f"/readers/{reader_id}")
+        body = {key: value for key, value in reader.items() if key not in {"id", "credentials"}} | {"employer": trust}
+        answer = self.client.put(f"/readers/{reader_id}", json=body, headers=self.staff)
+        assert answer.status_code == 200, answer.text
+
     def reader(self, number: int = 1) -> dict[str, str]:
         return self.token("reader", f"reader-{number}")
 
