@@ -1,0 +1,68 @@
+"""Studies of one seed: when each comes, of which class, and how long it truly takes; the same for every policy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from router.simulate.assumptions import Assumptions
+from router.simulate.region import Floats, Ints, Region
+from router.simulate.rota import WEEK
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrivals:
+    """By time of arrival, in minutes since the first Monday; what waited at the start came before 0.
+
+    `minutes` is the true reading time for a matched reader of ordinary speed. No policy sees it.
+    """
+
+    came: Floats
+    klass: Ints
+    due: Floats
+    minutes: Floats
+
+    def __len__(self) -> int:
+        return len(self.came)
+
+
+def draw_arrivals(
+    assumptions: Assumptions, region: Region, weeks: int, waiting_times: float, rng: np.random.Generator
+) -> Arrivals:
+    """Poisson arrivals of `weeks` weeks by hour and weekday, and what waits when they begin."""
+    classes = region.classes
+    profiles = {source: _hourly(assumptions, source) for source in assumptions.hours}
+    sources = [assumptions.pathways[region.pathways[p]].source for p in classes.pathway]
+    waits = [_waits(assumptions, region.pathways[p]) * 60 * waiting_times for p in classes.pathway]
+    came, klass = [], []
+    for c in range(len(classes)):
+        times = _times(profiles[sources[c]] * classes.weekly[c], weeks, min(waits[c], WEEK), rng)
+        came.append(times)
+        klass.append(np.full(len(times), c, np.int64))
+    when, which = np.concatenate(came), np.concatenate(klass)
+    order = np.argsort(when, kind="stable")
+    when, which = when[order], which[order]
+    minutes = classes.median[which] * np.exp(classes.sigma[which] * rng.standard_normal(len(which)))
+    return Arrivals(when, which, when + classes.target[which], minutes)
+
+
+def _hourly(assumptions: Assumptions, source: str) -> Floats:
+    """Shares of a week's studies by hour, 168 that sum to 1."""
+    hours = assumptions.hours[source]  # type: ignore[index]
+    rate = np.outer(hours.by_day, hours.by_hour).ravel()
+    return np.asarray(rate / rate.sum())
+
+
+def _waits(assumptions: Assumptions, pathway: str) -> float:
+    """Hours of arrivals that still wait at the start; of an emergency nothing does."""
+    waiting = assumptions.waiting
+    if pathway.startswith("cancer"):
+        return waiting.cancer
+    return {"inpatient": waiting.inpatient, "urgent": waiting.urgent, "routine": waiting.routine}.get(pathway, 0.0)
+
+
+def _times(hourly: Floats, weeks: int, wait: float, rng: np.random.Generator) -> Floats:
+    """Arrival times from `-wait` to the end: the week before the first is drawn and cut."""
+    counts = rng.poisson(np.tile(hourly, weeks + 1))
+    hours = np.repeat(np.arange(len(counts)), counts)
+    times = (hours + rng.random(len(hours))) * 60.0 - WEEK
+    return np.asarray(times[times >= -wait])
