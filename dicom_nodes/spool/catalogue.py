@@ -40,6 +40,7 @@ from dicom_nodes.spool.instances import (
     stored_object_of,
     stored_objects,
 )
+from dicom_nodes.spool.lives import lives_led_to
 from dicom_nodes.spool.location import Place, SegmentLife, place_of
 from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.point_lookups import PointLookups
@@ -102,7 +103,9 @@ class SqlCatalogue:
                 batch = []
         self.committer.commit_now(batch)
         self.note_left_aside()
-        spool.lost_lives(self._led_to())
+        with self._database.read() as connection:
+            led_to = lives_led_to(connection)
+        spool.lost_lives(sorted(led_to))
         return found
 
     def note_left_aside(self) -> None:
@@ -114,18 +117,6 @@ class SqlCatalogue:
             except Exception as error:  # noqa: BLE001 - recorded, kept and tried again; its segment is not vouched for
                 event_log().error("catalogue.quarantine_failed", exc_info=error)
                 self._aside_to_note.append(aside)
-
-    def _led_to(self) -> list[SegmentLife]:
-        """Every life in which the tables know an object."""
-        with self._database.read() as connection:
-            lives = {
-                SegmentLife(segment, epoch)
-                for table in (tables.instance, tables.quarantine)
-                for segment, epoch in connection.execute(
-                    select(table.c.segment, table.c.epoch).where(table.c.segment.is_not(None)).distinct()
-                ).tuples()
-            }
-        return sorted(lives)
 
     def _vouched_for(self) -> frozenset[SegmentLife]:
         """The lives of which every record is known to be in the tables; read at once, for there may be thousands."""

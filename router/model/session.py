@@ -1,12 +1,36 @@
-"""A reader's booked block of reading time."""
+"""A reader's booked block of reading time, and the time away from it."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class SessionKind(StrEnum):
+    """What a session is booked for; a pathway may ask for certain kinds."""
+
+    ACUTE = "acute"
+    ON_CALL = "on_call"
+    INPATIENT = "inpatient"
+    CANCER = "cancer"
+    ELECTIVE = "elective"
+    OUT_OF_HOURS = "out_of_hours"
+
+
+@dataclass(frozen=True, slots=True)
+class Workstation:
+    """Where images are delivered, and which node delivers them."""
+
+    node: str
+    ae_title: str
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Open from `starts_at` to just before `ends_at`; exactly one of the capacities is given."""
+    """Open from `starts_at` to just before `ends_at`; exactly one of the capacities is given.
+
+    `place` is where the reader sits in this session; None means at the reader's own workstation.
+    `pattern_id` names the recurring pattern it was made of, if any.
+    """
 
     id: str
     reader_id: str
@@ -14,8 +38,25 @@ class Session:
     ends_at: datetime
     capacity_reads: int | None = None
     capacity_minutes: float | None = None
+    kind: SessionKind = SessionKind.ELECTIVE
+    place: Workstation | None = None
+    pattern_id: str | None = None
 
     def is_open(self, now: datetime) -> bool:
+        return self.starts_at <= now < self.ends_at
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A reader is away from `starts_at` to just before `ends_at`, whatever sessions are booked."""
+
+    id: str
+    reader_id: str
+    starts_at: datetime
+    ends_at: datetime
+    reason: str = ""
+
+    def covers(self, now: datetime) -> bool:
         return self.starts_at <= now < self.ends_at
 
 

@@ -1,0 +1,67 @@
+"""Who gets what: `plan(snapshot)` over the domain's objects, and under it one pure choice over numpy arrays.
+
+The simulator calls `next_choices` and `plan_flow` with arrays of its own; production calls the same through `plan`.
+"""
+
+from router.rules.planning.arrays import (
+    NO_READER,
+    AidArrays,
+    BarredPairs,
+    Bonus,
+    ClassArrays,
+    DutyArrays,
+    ForecastArrays,
+    PlanningProblem,
+    ReaderArrays,
+    SessionArrays,
+    WaitingArrays,
+)
+from router.rules.planning.decisions import (
+    RULE,
+    Assign,
+    Candidate,
+    Decision,
+    Exclusion,
+    Explanation,
+    PlannableRead,
+    Snapshot,
+    Wait,
+    plan,
+    weigh,
+)
+from router.rules.planning.fit import Fit, fit_of
+from router.rules.planning.flow import plan_flow
+from router.rules.planning.index import Choices, next_choices, next_read
+from router.rules.planning.tuning import Tuning
+
+__all__ = [
+    "NO_READER",
+    "RULE",
+    "AidArrays",
+    "Assign",
+    "BarredPairs",
+    "Bonus",
+    "Candidate",
+    "Choices",
+    "ClassArrays",
+    "Decision",
+    "DutyArrays",
+    "Exclusion",
+    "Explanation",
+    "Fit",
+    "ForecastArrays",
+    "PlannableRead",
+    "PlanningProblem",
+    "ReaderArrays",
+    "SessionArrays",
+    "Snapshot",
+    "Tuning",
+    "Wait",
+    "WaitingArrays",
+    "fit_of",
+    "next_choices",
+    "next_read",
+    "plan",
+    "plan_flow",
+    "weigh",
+]

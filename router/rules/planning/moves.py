@@ -1,0 +1,82 @@
+"""When a read that is on somebody's list may go to somebody else: for a better tier or a stated gain, else never."""
+
+import numpy as np
+
+from router.rules.planning.arrays import NO_READER, BoolArray, FloatArray, IntArray, PlanningProblem
+from router.rules.planning.heads import Groups
+from router.rules.planning.pairs import pair_index
+from router.rules.planning.tuning import Tuning
+
+_GONE = -1e9
+"""Finite, so that differences stay numbers."""
+
+
+def with_moves(
+    problem: PlanningProblem,
+    tuning: Tuning,
+    rows: IntArray,
+    groups: Groups,
+    static: FloatArray,
+    pressing: FloatArray,
+) -> FloatArray:
+    """`static` (rows, groups) with every move that is not worth its while taken out."""
+    first = groups.order[groups.start]
+    listed = np.flatnonzero(groups.single & (problem.waiting.holder[first] != NO_READER))
+    if not len(listed):
+        return static
+    reads = first[listed]
+    holder = problem.waiting.holder[reads]
+    here = static[:, listed]
+    there = _at_holder(problem, tuning, groups, listed, holder)
+    gain = here - there - _delay_cost(problem, tuning, reads, holder)
+    worth_it = gain >= np.log(tuning.move_gain)
+    waits = problem.duty.free_in_min[holder] > problem.waiting.expected_minutes[reads]
+    worth_it |= (problem.waiting.acute[reads] & waits)[None, :]
+    worth_it &= _idle(problem, rows)[:, None] & (rows[:, None] != holder[None, :])
+    worth_it &= _beats_the_unlisted(problem, tuning, groups, static, pressing, here + pressing[reads], reads)
+    moved = static.copy()
+    moved[:, listed] = np.where(worth_it, here, -np.inf)
+    return moved
+
+
+def _idle(problem: PlanningProblem, rows: IntArray) -> BoolArray:
+    return np.asarray(problem.duty.listed[rows] == 0)
+
+
+def _at_holder(
+    problem: PlanningProblem, tuning: Tuning, groups: Groups, listed: IntArray, holder: IntArray
+) -> FloatArray:
+    """The index of each read where it is; lowest with a holder who may no longer read it or is not on duty."""
+    holders, position = np.unique(holder, return_inverse=True)
+    values = pair_index(problem, tuning, holders, groups)[position, listed]
+    return np.where(problem.duty.on_duty[holder] & np.isfinite(values), values, _GONE)
+
+
+def _delay_cost(problem: PlanningProblem, tuning: Tuning, reads: IntArray, holder: IntArray) -> FloatArray:
+    """What waiting for the holder costs (negative logarithm): much when the read would be late there and not here."""
+    waiting = problem.waiting
+    delay = np.maximum(problem.duty.free_in_min[holder] - waiting.expected_minutes[reads], 0.0)
+    slack = waiting.due_min[reads] - problem.now_min - waiting.expected_minutes[reads]
+    lost = (slack >= 0) & (delay > slack)
+    closeness = np.exp(-np.maximum(slack, 0.0) / tuning.look_ahead_min)
+    return np.where(lost, np.log(tuning.late_factor), -np.minimum(delay / tuning.look_ahead_min, 1.0) * closeness)
+
+
+def _beats_the_unlisted(
+    problem: PlanningProblem,
+    tuning: Tuning,
+    groups: Groups,
+    static: FloatArray,
+    pressing: FloatArray,
+    value: FloatArray,
+    reads: IntArray,
+) -> BoolArray:
+    """The reader has nothing of its own of like worth to do."""
+    first = groups.order[groups.start]
+    unlisted = problem.waiting.holder[first] == NO_READER
+    acute = problem.waiting.acute[reads]
+    if not unlisted.any():
+        return np.ones_like(value, np.bool_)
+    tier = np.where(groups.acute[unlisted], 1e6, 0.0)
+    own = (static[:, unlisted] + pressing[first[unlisted]] + tier).max(axis=1)
+    return np.asarray(value + np.where(acute, 1e6, 0.0) >= own[:, None] + np.log(tuning.move_gain))

@@ -1,0 +1,76 @@
+"""The part of the index that belongs to a pair of reader and group: how good a use of this reader's minute it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from router.rules.planning.arrays import SESSION_KINDS, FloatArray, IntArray, PlanningProblem
+from router.rules.planning.heads import Groups
+from router.rules.planning.tuning import Tuning
+from router.rules.planning.urgency import scarcity
+
+_ACUTE_SESSIONS = np.array([kind in {"acute", "on_call"} for kind in SESSION_KINDS])
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Logarithms, each (readers, groups): their sum is the pair's index; -inf in `match`: not eligible."""
+
+    match: FloatArray
+    scarcity: FloatArray
+    session: FloatArray
+    comfort: FloatArray
+    planned: FloatArray
+
+    def total(self) -> FloatArray:
+        return self.match + self.scarcity + self.session + self.comfort + self.planned
+
+
+def pair_index(problem: PlanningProblem, tuning: Tuning, rows: IntArray, groups: Groups) -> FloatArray:
+    """The index of each pair but for the read's urgency, -inf where the reader is not eligible, (rows, groups)."""
+    total = pair_terms(problem, tuning, rows, groups).total()
+    barred = problem.barred
+    if len(barred.read):
+        group_of = np.full(len(problem.waiting.number), -1)
+        group_of[groups.order[groups.start[groups.single]]] = np.flatnonzero(groups.single)
+        row_of = np.full(len(problem.readers.number), -1)
+        row_of[rows] = np.arange(len(rows))
+        row, group = row_of[barred.reader], group_of[barred.read]
+        for mask, change in ((~barred.last_resort, -np.inf), (barred.last_resort, np.log(tuning.last_resort_factor))):
+            there = mask & (row >= 0)
+            total[row[there], group[there]] += change
+    return total
+
+
+def pair_terms(problem: PlanningProblem, tuning: Tuning, rows: IntArray, groups: Groups) -> Terms:
+    """Every term by itself, for the choice and for its explanation."""
+    fit, duty = problem.fit, problem.duty
+    classes = groups.exam_class
+    scarce, worth = scarcity(problem, tuning)
+    planned = np.zeros((len(rows), len(classes))) if problem.bonus is None else problem.bonus.pair[rows][:, classes]
+    return Terms(
+        match=tuning.match_exponent * fit.log_speed[np.ix_(rows, classes)],
+        scarcity=tuning.scarcity_exponent * (scarce[classes][None, :] - worth[rows][:, None]),
+        session=_session(problem, tuning, rows, groups),
+        comfort=_comfort(problem, tuning, rows, groups)
+        - (tuning.fairness * duty.load[rows] + tuning.price_factor * problem.readers.price[rows])[:, None],
+        planned=planned,
+    )
+
+
+def _session(problem: PlanningProblem, tuning: Tuning, rows: IntArray, groups: Groups) -> FloatArray:
+    for_acute = _ACUTE_SESSIONS[problem.duty.session_kind[rows]][:, None]
+    acute = groups.acute[None, :]
+    routine_there = np.where(for_acute & ~acute, np.log(tuning.acute_session_routine), 0.0)
+    return np.asarray(routine_there + np.where(~for_acute & acute, np.log(tuning.other_session_acute), 0.0))
+
+
+def _comfort(problem: PlanningProblem, tuning: Tuning, rows: IntArray, groups: Groups) -> FloatArray:
+    duty = problem.duty
+    speed = problem.fit.speed[np.ix_(rows, groups.exam_class)]
+    needed = groups.minutes[None, :] / np.where(speed > 0, speed, 1.0)
+    left = duty.session_end_min[rows] - problem.now_min - duty.free_in_min[rows]
+    overrun = np.where(needed > left[:, None], np.log(tuning.overrun_factor), 0.0)
+    group = problem.classes.group[groups.exam_class]
+    enough = (duty.run_group[rows][:, None] == group[None, :]) & (duty.run_left[rows] <= 0)[:, None]
+    return np.asarray(overrun + np.where(enough, np.log(tuning.run_factor), 0.0))
