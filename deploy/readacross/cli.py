@@ -13,6 +13,7 @@ from readacross.export import export
 from readacross.human_queue import queue
 from readacross.parked import parked
 from readacross.router_client import RouterSaidNo
+from readacross.simulate_command import simulate
 from readacross.spool import spool
 from readacross.trace import trace
 
@@ -35,6 +36,7 @@ app.command()(export)
 app.add_typer(queue, name="queue")
 app.add_typer(spool, name="spool")
 app.command()(demo)
+app.command()(simulate)
 app.add_typer(bench, name="bench")
 
 

@@ -1,5 +1,6 @@
 """Studies of one seed: when each comes, of which class, and how long it truly takes; the same for every policy."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,12 +31,11 @@ def draw_arrivals(
 ) -> Arrivals:
     """Poisson arrivals of `weeks` weeks by hour and weekday, and what waits when they begin."""
     classes = region.classes
-    profiles = {source: _hourly(assumptions, source) for source in assumptions.hours}
-    sources = [assumptions.pathways[region.pathways[p]].source for p in classes.pathway]
     waits = [_waits(assumptions, region.pathways[p]) * 60 * waiting_times for p in classes.pathway]
+    hourly = {pathway: hourly_shares(assumptions, pathway) for pathway in region.pathways}
     came, klass = [], []
     for c in range(len(classes)):
-        times = _times(profiles[sources[c]] * classes.weekly[c], weeks, min(waits[c], WEEK), rng)
+        times = _times(hourly[region.pathways[classes.pathway[c]]] * classes.weekly[c], weeks, waits[c], rng)
         came.append(times)
         klass.append(np.full(len(times), c, np.int64))
     when, which = np.concatenate(came), np.concatenate(klass)
@@ -45,9 +45,9 @@ def draw_arrivals(
     return Arrivals(when, which, when + classes.target[which], minutes)
 
 
-def _hourly(assumptions: Assumptions, source: str) -> Floats:
-    """Shares of a week's studies by hour, 168 that sum to 1."""
-    hours = assumptions.hours[source]  # type: ignore[index]
+def hourly_shares(assumptions: Assumptions, pathway: str) -> Floats:
+    """Shares of a week's studies of a pathway by hour, 168 that sum to 1."""
+    hours = assumptions.hours[assumptions.pathways[pathway].source]
     rate = np.outer(hours.by_day, hours.by_hour).ravel()
     return np.asarray(rate / rate.sum())
 
@@ -61,8 +61,9 @@ def _waits(assumptions: Assumptions, pathway: str) -> float:
 
 
 def _times(hourly: Floats, weeks: int, wait: float, rng: np.random.Generator) -> Floats:
-    """Arrival times from `-wait` to the end: the week before the first is drawn and cut."""
-    counts = rng.poisson(np.tile(hourly, weeks + 1))
+    """Arrival times from `-wait` to the end: weeks before the first are drawn and cut."""
+    before = math.ceil(wait / WEEK)
+    counts = rng.poisson(np.tile(hourly, weeks + before))
     hours = np.repeat(np.arange(len(counts)), counts)
-    times = (hours + rng.random(len(hours))) * 60.0 - WEEK
+    times = (hours + rng.random(len(hours))) * 60.0 - before * WEEK
     return np.asarray(times[times >= -wait])

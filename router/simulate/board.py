@@ -49,12 +49,18 @@ class Board:
     def head(self, row: int, c: int) -> int:
         return self._queues[row][c][0]
 
-    def take(self, row: int, c: int) -> int:
-        """Remove the head and return it."""
-        study = self._queues[row][c].popleft()
+    def take(self, study: int) -> None:
+        """Remove a study, mostly a head."""
+        c = self._klass[study]
+        live = self._queues[LIVE][c]
+        row = LIVE if live and self._due[study] >= self._due[live[0]] else LATE
+        self._queues[row][c].remove(study)
         self.waiting[c] -= 1
         self._show(row, c)
-        return study
+
+    def everything(self) -> list[int]:
+        """Every study that waits."""
+        return [study for row in self._queues for queue in row for study in queue]
 
     def _show(self, row: int, c: int) -> None:
         queue = self._queues[row][c]

@@ -8,6 +8,8 @@ weight only when all of it stays unread, counted by the longest study of its kin
 Solved in a process of its own: the solver's library must not meet another one (see docs/planner.md).
 """
 
+import pickle
+import sys
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +22,10 @@ _PARTS = (0.0, 480.0, 780.0, 1080.0, 1290.0)
 """Where the parts of a day begin: the rota's seams."""
 _LENGTHS = (0.0, 2.5, 5.0, 9.0, 13.0, 18.0, 24.0, 32.0, 45.0, np.inf)
 """Studies of one kind are weighed apart by true length: between these minutes."""
+
+
+class BoundNotFound(Exception):
+    """The solver gave up; nothing is guessed instead."""
 
 
 @dataclass(slots=True)
@@ -110,8 +116,6 @@ def _groups(world: World, example: Ints) -> tuple[Ints, Ints, Floats]:
     """Group of each reader, trust of each group, and `(groups, skills)` times as long as a matched reader needs;
     infinite where the group may not read. The personal speed is no part of it: it is taken from the minutes."""
     staff = world.staff
-    away = [(np.flatnonzero(world.region.classes.trust != t)) for t in range(len(world.region.trusts))]
-    del away
     may, well = staff.eligible[:, example], staff.matched[:, example]
     key = np.concatenate([staff.trust[:, None], may, well], axis=1)
     groups, group = np.unique(key, axis=0, return_inverse=True)
@@ -228,6 +232,17 @@ def solve(programme: Programme) -> float:
         b_eq=programme.given,
         bounds=np.stack([np.zeros(n), programme.upper], axis=1),
         method="highs-ipm",
-        options={"presolve": True},
     )
+    if found.fun is None:
+        raise BoundNotFound(f"the solver found no least cost: {found.message}")
     return float(found.fun)
+
+
+def clairvoyant(world: World) -> float:
+    """Weighted breaches, without acute work, that no policy can go below in this world."""
+    programme, lost = build_programme(world)
+    return max(0.0, solve(programme)) + lost
+
+
+if __name__ == "__main__":
+    sys.stdout.write(repr(clairvoyant(pickle.load(sys.stdin.buffer))))

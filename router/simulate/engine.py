@@ -38,8 +38,8 @@ class Outcome:
 class Policy(Protocol):
     """Chooses among heads; the engine offers only what the reader may read now."""
 
-    def choose(self, room: "ReadingRoom", reader: int, allowed: Flags) -> tuple[int, int]:
-        """(row, class) of the head to read, or (NOTHING, NOTHING); `allowed` by class."""
+    def choose(self, room: "ReadingRoom", reader: int, allowed: Flags) -> int:
+        """The study to read, or NOTHING; `allowed` says of which classes it may be."""
         ...
 
     def study_came(self, room: "ReadingRoom", study: int) -> None:
@@ -51,8 +51,6 @@ class Policy(Protocol):
         ...
 
     tick_minutes: float
-    push: bool
-    """Whether only the reader chosen when the study came may read it."""
 
 
 class ReadingRoom:
@@ -66,6 +64,8 @@ class ReadingRoom:
         self.on: list[SessionPlan | None] = [None] * len(staff)
         self.reading = np.full(len(staff), NOTHING)
         self.free_at = np.zeros(len(staff))
+        self.session_end = np.full(len(staff), -np.inf)
+        self.session_cover = np.zeros(len(staff), np.bool_)
         self.idle: set[int] = set()
         self.linked = np.ones((len(region.trusts), len(region.trusts)), np.bool_)
         self.aid_used = np.zeros(len(region.trusts))
@@ -118,6 +118,7 @@ class ReadingRoom:
         if kind == _OPEN:
             session = self.world.sessions[which]
             self.on[session.reader] = session
+            self.session_end[session.reader], self.session_cover[session.reader] = session.end, session.cover
             self._pauses_over[session.reader] = 0
             self.reading[session.reader] = NOTHING
             self._next(session.reader)
@@ -164,14 +165,14 @@ class ReadingRoom:
         self.board.age(self.now)
         allowed = self.allowed(reader)
         for _ in range(_TRIES):
-            row, klass = self.policy.choose(self, reader, allowed)
-            if klass == NOTHING:
+            study = self.policy.choose(self, reader, allowed)
+            if study == NOTHING:
                 break
-            study = self.board.head(row, klass)
+            klass = int(self.world.arrivals.klass[study])
             minutes = float(self.world.arrivals.minutes[study] * self.world.staff.factor[reader, klass])
             done = self._done_at(reader, session, minutes)
             if done <= session.end:
-                self._begin(reader, row, klass, minutes, done)
+                self._begin(reader, study, klass, minutes, done)
                 return
             allowed = allowed.copy()
             allowed[klass] = False
@@ -189,9 +190,9 @@ class ReadingRoom:
             i += 1
         return done
 
-    def _begin(self, reader: int, row: int, klass: int, minutes: float, done: float) -> None:
+    def _begin(self, reader: int, study: int, klass: int, minutes: float, done: float) -> None:
         world, staff = self.world, self.world.staff
-        study = self.board.take(row, klass)
+        self.board.take(study)
         self.idle.discard(reader)
         self.begun[study], self.done[study], self.reader[study] = self.now, done, reader
         self.reading[reader], self.free_at[reader] = study, done
