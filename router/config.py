@@ -1,11 +1,12 @@
 """The router's settings file and its seeds, read once at start: the only reader of them.
 
-Three seed files describe the network (`network.toml`), who reads (`readers.toml`) and what becomes of an exam
-(`routing.toml`). They are checked against each other here, so that a reader at an unknown node never starts.
+Seed files describe the network (`network.toml`), who reads (`readers.toml`), what becomes of an exam (`routing.toml`,
+`codes/*.csv`), how soon (`pathways.toml`) and what trusts read for each other (`aid.toml`). They are checked against
+each other here, so that a reader at an unknown node never starts.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,9 +21,11 @@ from dicom_nodes.foundation.settings_file import (
     SettingsError,
     load_settings,
 )
+from router.code_map import ExamCodeRow, ExamGroup, LevelName, Modality, PathwayId, read_code_map
 
-Modality = Annotated[str, Field(pattern=r"^[A-Z0-9_]{1,16}$")]
 Registration = Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{5,8}$")]
+ProfessionName = Literal["consultant", "registrar", "reporting_radiographer"]
+SessionKindName = Literal["acute", "on_call", "inpatient", "cancer", "elective", "out_of_hours"]
 
 
 def _database_url(url: str, info: ValidationInfo) -> str:
@@ -44,6 +47,9 @@ class SeedFiles(Settings):
     network: LocalPath
     readers: LocalPath
     routing: LocalPath
+    pathways: LocalPath | None = None
+    aid: LocalPath | None = None
+    codes: dict[OdsCode, LocalPath] = Field(default={}, description="a CSV file for each trust with a code map")
 
 
 class Router(Settings):
@@ -119,6 +125,7 @@ class SessionSeed(Settings):
     end: AwareDatetime
     capacity_reads: int | None = Field(default=None, ge=1)
     capacity_minutes: float | None = Field(default=None, gt=0)
+    kind: SessionKindName = "elective"
 
     @model_validator(mode="after")
     def _says_how_much(self) -> "SessionSeed":
@@ -129,7 +136,16 @@ class SessionSeed(Settings):
         return self
 
 
+class OutsourcerSeed(Settings):
+    """A company that reads at a fixed rate; `queue_limit` reads may wait with it at once."""
+
+    price_pence_per_read: int = Field(ge=0)
+    queue_limit: int = Field(ge=1)
+
+
 class ReaderSeed(Settings):
+    """`levels` may name subspecialties beside those listed; one that is only listed counts as general."""
+
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
     name: str = Field(min_length=1)
     registration: Registration
@@ -139,6 +155,20 @@ class ReaderSeed(Settings):
     workstation: WorkstationSeed
     credentials: tuple[CredentialSeed, ...] = ()
     sessions: tuple[SessionSeed, ...] = ()
+    profession: ProfessionName = "consultant"
+    levels: dict[str, LevelName] = Field(default={})
+    exam_scope: tuple[str, ...] | None = Field(default=None, description="exam groups or standard codes")
+    max_run: int | None = Field(default=None, ge=1)
+    break_after_minutes: int | None = Field(default=None, ge=1)
+    display_valid_until: AwareDatetime | None = None
+    delivery: Literal["push", "pull"] = "push"
+    outsourcer: OutsourcerSeed | None = None
+
+    @model_validator(mode="after")
+    def _radiographers_have_a_scope(self) -> "ReaderSeed":
+        if self.profession == "reporting_radiographer" and not self.exam_scope:
+            raise ValueError("exam_scope: a reporting radiographer must have one")
+        return self
 
 
 class ReadersFile(Settings):
@@ -155,6 +185,8 @@ class ExamRule(Settings):
     subspecialty: str = Field(min_length=1)
     minutes: float = Field(gt=0)
     priority: str
+    group: ExamGroup | None = None
+    minimum_level: LevelName = "general"
 
     @model_validator(mode="after")
     def _has_one_key(self) -> "ExamRule":
@@ -175,6 +207,36 @@ class RoutingFile(Settings):
     exams: tuple[ExamRule, ...]
 
 
+class PathwaySeed(Settings):
+    """How soon the verified report is due after the examination, and what a breach weighs beside others."""
+
+    id: PathwayId
+    target_minutes: float = Field(gt=0)
+    weight: float = Field(gt=0)
+    acute: bool = False
+    session_kinds: tuple[SessionKindName, ...] = Field(default=(), description="in which it is read; none: in any")
+
+
+class PathwaysFile(Settings):
+    pathways: tuple[PathwaySeed, ...] = ()
+
+
+class AidSeed(Settings):
+    """What a trust gives and takes in a day; a limit that is missing is none."""
+
+    trust: OdsCode
+    reads_for: tuple[OdsCode, ...] = ()
+    minutes_out_per_day: float | None = Field(default=None, ge=0)
+    minutes_in_per_day: float | None = Field(default=None, ge=0)
+    group_minutes_out: dict[ExamGroup, Annotated[float, Field(ge=0)]] = Field(default={})
+    group_minutes_in: dict[ExamGroup, Annotated[float, Field(ge=0)]] = Field(default={})
+    acute_reserve: float = Field(default=0.2, ge=0, lt=1, description="share of every limit kept for acute reads")
+
+
+class AidFile(Settings):
+    aid: tuple[AidSeed, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class RouterSettings:
     """The router's file with its seeds, checked against each other."""
@@ -184,6 +246,9 @@ class RouterSettings:
     network: NetworkFile
     readers: ReadersFile
     routing: RoutingFile
+    pathways: PathwaysFile = field(default_factory=PathwaysFile)
+    aid: AidFile = field(default_factory=AidFile)
+    codes: Mapping[str, tuple[ExamCodeRow, ...]] = field(default_factory=dict)
 
 
 def load_router_settings(file: Path) -> RouterSettings:
@@ -193,21 +258,47 @@ def load_router_settings(file: Path) -> RouterSettings:
         SettingsError: every problem of the first file that has any, with file, key and what was expected.
     """
     router = load_settings(file, RouterFile).router
+    seeds = router.seeds
+    pathways = PathwaysFile() if seeds.pathways is None else load_settings(seeds.pathways, PathwaysFile)
     settings = RouterSettings(
         file=file,
         router=router,
-        network=load_settings(router.seeds.network, NetworkFile),
-        readers=load_settings(router.seeds.readers, ReadersFile),
-        routing=load_settings(router.seeds.routing, RoutingFile),
+        network=load_settings(seeds.network, NetworkFile),
+        readers=load_settings(seeds.readers, ReadersFile),
+        routing=with_pathways(load_settings(seeds.routing, RoutingFile), pathways),
+        pathways=pathways,
+        aid=AidFile() if seeds.aid is None else load_settings(seeds.aid, AidFile),
+        codes={trust: _load_codes(path) for trust, path in seeds.codes.items()},
     )
     for seed, problems in (
-        (router.seeds.network, list(_network_problems(settings.network))),
-        (router.seeds.readers, list(_reader_problems(settings))),
-        (router.seeds.routing, list(_routing_problems(settings.routing))),
+        (seeds.network, list(_network_problems(settings.network))),
+        (seeds.readers, list(_reader_problems(settings))),
+        (seeds.routing, list(_routing_problems(settings.routing))),
+        (seeds.pathways or file, list(_pathway_problems(settings))),
+        (seeds.aid or file, list(_aid_problems(settings))),
+        (file, list(_code_problems(settings))),
     ):
         if problems:
             raise SettingsError(seed, problems)
     return settings
+
+
+def with_pathways(routing: RoutingFile, pathways: PathwaysFile) -> RoutingFile:
+    """The exam table whose priorities include the pathways, each with its target; a priority of that name stays."""
+    hours = {pathway.id: pathway.target_minutes / 60 for pathway in pathways.pathways}
+    return routing.model_copy(update={"priorities": {**hours, **routing.priorities}})
+
+
+def _load_codes(file: Path) -> tuple[ExamCodeRow, ...]:
+    try:
+        rows, problems = read_code_map(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(file, [("(file)", f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise SettingsError(file, [("(file)", "is not UTF-8 text")]) from None
+    if problems:
+        raise SettingsError(file, [(f"row {problem.row}", problem.reason) for problem in problems])
+    return rows
 
 
 def check_router_files(file: Path) -> list[str]:
@@ -221,7 +312,11 @@ def check_router_files(file: Path) -> list[str]:
         (router.seeds.network, NetworkFile),
         (router.seeds.readers, ReadersFile),
         (router.seeds.routing, RoutingFile),
+        (router.seeds.pathways, PathwaysFile),
+        (router.seeds.aid, AidFile),
     ):
+        if seed is None:
+            continue
         try:
             load_settings(seed, model)
         except SettingsError as error:
@@ -254,6 +349,7 @@ def _reader_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
     trusts = {trust.ods_code for trust in settings.network.trusts}
     nodes = {node.ods_code for node in settings.network.nodes}
     subspecialties = {rule.subspecialty for rule in settings.routing.exams}
+    subspecialties |= {row.subspecialty for rows in settings.codes.values() for row in rows}
     network = settings.router.seeds.network.name
     readers = settings.readers.readers
     yield from _twice([reader.id for reader in readers], "readers", "id")
@@ -267,6 +363,8 @@ def _reader_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
         for place, credential in enumerate(reader.credentials):
             if credential.trust not in trusts:
                 yield f"{key}.credentials[{place}].trust", f"expected a trust of {network}, got {credential.trust!r}"
+        for name in sorted(set(reader.levels) - subspecialties):
+            yield f"{key}.levels", f"expected a subspecialty of the exam table or a code map, got {name!r}"
         for place, name in enumerate(reader.subspecialties):
             if name not in subspecialties:
                 yield (
@@ -290,3 +388,34 @@ def _routing_problems(routing: RoutingFile) -> Iterator[tuple[str, str]]:
         seen.add(name)
     for modality in set(routing.readable_modalities) & set(routing.ignored_modalities):
         yield "ignored_modalities", f"{modality!r} is also readable"
+
+
+def _pathway_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
+    pathways = settings.pathways.pathways
+    yield from _twice([pathway.id for pathway in pathways], "pathways", "id")
+    for number, pathway in enumerate(pathways):
+        hours = settings.routing.priorities[pathway.id]
+        if abs(hours * 60 - pathway.target_minutes) > 1e-6:
+            expected = f"expected {hours * 60:g}, as the priority of this name in {settings.router.seeds.routing.name}"
+            yield f"pathways[{number}].target_minutes", f"{expected}, got {pathway.target_minutes:g}"
+
+
+def _aid_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
+    trusts = {trust.ods_code for trust in settings.network.trusts}
+    network = settings.router.seeds.network.name
+    yield from _twice([aid.trust for aid in settings.aid.aid], "aid", "trust")
+    for number, aid in enumerate(settings.aid.aid):
+        for code in sorted({aid.trust, *aid.reads_for} - trusts):
+            yield f"aid[{number}]", f"expected trusts of {network}, got {code!r}"
+        if aid.trust in aid.reads_for:
+            yield f"aid[{number}].reads_for", "a trust needs no agreement with itself"
+
+
+def _code_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
+    trusts = {trust.ods_code for trust in settings.network.trusts}
+    for trust, rows in settings.codes.items():
+        key = f"router.seeds.codes.{trust}"
+        if trust not in trusts:
+            yield key, f"expected a trust of {settings.router.seeds.network.name}, got {trust!r}"
+        for unknown in sorted({row.pathway for row in rows} - set(settings.routing.priorities)):
+            yield key, f"expected pathways of {sorted(settings.routing.priorities)}, got {unknown!r}"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from router.flows.account_for_reads import account_for_read
 from router.flows.human_queue import resolve_item
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
@@ -48,6 +49,9 @@ def accept_held_report(tx: Transaction, report_id: str, read_id: str, by: str, r
     tx.reports.settle(taken)
     detail = {"reason": reason, "held_because": list(report.reasons), "version": version, "revision": read.revision}
     signed = change_read(tx, read, Event.ACCEPT, Actor.COORDINATOR, now, by=by, detail=detail, report_id=report.id)
+    author = tx.readers.by_registration(report.registration or "")
+    if author is not None:
+        account_for_read(tx, signed, author, now)
     return_report(tx, taken, signed, study, now)
     for item in tx.queue.listing(kind=None, resolved=False):
         if item.report_id == report.id:

@@ -1,9 +1,10 @@
 """Plan what is READY and carry the plan out, each decision in its own transaction and fenced by state and epoch."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -12,16 +13,30 @@ from router.flows.images import send_images
 from router.flows.ports import Store, Transaction
 from router.flows.read_life import change_read
 from router.model.errors import TransitionRefused
+from router.model.pathway import Pathway
 from router.model.read import Assignment, Lease, Read, ReadState
 from router.model.reader import Reader
 from router.rules.eligibility import Need
-from router.rules.planning import Assign, Explanation, PlannableRead, Snapshot, Wait, plan, weigh
+from router.rules.local_time import day_start
+from router.rules.planning import (
+    Assign,
+    Explanation,
+    InHand,
+    ListLengths,
+    PlannableRead,
+    Snapshot,
+    Wait,
+    plan,
+    weigh,
+    weight_of,
+)
 from router.rules.read_states import Actor, Event
 
 LAPSES_BEFORE_A_PERSON_LOOKS = 3
 
 _DID_NOT_FINISH = {Event.LAPSE.value, Event.LOSE.value, Event.WITHDRAW.value}
 _WAITS_A_COMMIT = 200
+STANDARD_LISTS = ListLengths()
 
 OnFailure = Callable[[Exception], None]
 
@@ -34,14 +49,16 @@ class PlanOutcome:
     waiting: int = 0
 
 
-def assign_ready_reads(store: Store, now: datetime, claim_timeout_s: float, on_failure: OnFailure) -> PlanOutcome:
+def assign_ready_reads(
+    store: Store, now: datetime, claim_timeout_s: float, on_failure: OnFailure, lists: ListLengths = STANDARD_LISTS
+) -> PlanOutcome:
     """Plan once. Must run under the store's planner lock; a decision that comes too late is dropped.
 
     A decision that cannot be carried out is shown to a person and keeps no other one back.
     """
     with store.read() as tx:
         ready = tx.reads.listing(states={ReadState.READY})
-        snapshot = take_snapshot(tx, ready, now)
+        snapshot = take_snapshot(tx, ready, now, lists)
     decisions = plan(snapshot)
     waits = [decision for decision in decisions if isinstance(decision, Wait)]
     _explain(store, waits, {read.id: read.waiting for read in ready})
@@ -53,26 +70,62 @@ def assign_ready_reads(store: Store, now: datetime, claim_timeout_s: float, on_f
     return PlanOutcome(assigned, len(waits))
 
 
-def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime) -> Snapshot:
-    """These reads and every reader, as the database has them now."""
+def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime, lists: ListLengths) -> Snapshot:
+    """These reads, what readers have in hand, and every reader, as the database has them now.
+
+    A read on somebody's list may be moved only while its images have not arrived: afterwards it may be being read by
+    somebody whose system does not say so.
+    """
+    held = tx.reads.listing(states={ReadState.ASSIGNED, ReadState.READING})
     past: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
-    for read_id, reader_id, outcome in tx.reads.past_holders(ReadState.READY):
+    for read_id, reader_id, outcome in tx.reads.past_holders(ReadState.READY, ReadState.ASSIGNED):
         past[read_id].append((reader_id, outcome))
-    reads = []
-    for read in ready:
-        need = need_of(read, past[read.id])
-        if need is not None:
-            reads.append(PlannableRead(need, read.due_at or read.created_at, read.epoch))
-    return Snapshot(now, tuple(reads), tuple(tx.readers.on_duty(now)))
+    pathways = pathways_of(tx)
+    reads, in_hand = [], []
+    for read in (*ready, *held):
+        need = need_of(read, past[read.id], pathways)
+        holder = None if read.live_lease is None else read.live_lease.reader_id
+        if holder is not None and (need is None or not _may_be_moved(read)):
+            in_hand.append(InHand(holder, read.expected_minutes or 0.0, read.exam_group))
+        elif need is not None:
+            reads.append(_plannable(read, need, holder, pathways))
+    return Snapshot(
+        now=now,
+        reads=tuple(reads),
+        readers=tuple(tx.readers.on_duty(now)),
+        aid=tx.aid.book(day_start(now)),
+        in_hand=tuple(in_hand),
+        lists=lists,
+    )
+
+
+def _plannable(read: Read, need: Need, holder: str | None, pathways: Mapping[str, Pathway]) -> PlannableRead:
+    due = read.due_at or read.created_at
+    pathway = pathways.get(read.pathway or "")
+    weight = weight_of(due - read.created_at) if pathway is None else pathway.weight
+    return PlannableRead(need, due, read.epoch, weight, read.created_at, holder)
+
+
+def _may_be_moved(read: Read) -> bool:
+    return read.state is ReadState.ASSIGNED and read.images_delivered_at is None
 
 
 def need_now(tx: Transaction, read: Read) -> Need | None:
     """What the read asks of a reader, as the database has it at this moment."""
-    return need_of(read, [(a.reader_id, a.outcome) for a in tx.reads.assignments(read.id)])
+    past = [(a.reader_id, a.outcome) for a in tx.reads.assignments(read.id)]
+    return need_of(read, past, pathways_of(tx))
 
 
-def need_of(read: Read, past: Iterable[tuple[str, str | None]]) -> Need | None:
+def pathways_of(tx: Transaction) -> Mapping[str, Pathway]:
+    """The configured pathways by their ids."""
+    return {pathway.id: pathway for pathway in tx.exams.pathways()}
+
+
+def need_of(
+    read: Read, past: Iterable[tuple[str, str | None]], pathways: Mapping[str, Pathway] = MappingProxyType({})
+) -> Need | None:
     """What the read asks of a reader; None while nobody has said what exam it is. `past` are (reader id, outcome)."""
+    pathway = pathways.get(read.pathway or "")
     if read.subspecialty is None or read.expected_minutes is None:
         return None
     ended = list(past)
@@ -84,6 +137,12 @@ def need_of(read: Read, past: Iterable[tuple[str, str | None]]) -> Need | None:
         expected_minutes=read.expected_minutes,
         declined_by=frozenset(reader for reader, outcome in ended if outcome == Event.DECLINE.value),
         had_by=frozenset(reader for reader, outcome in ended if outcome in _DID_NOT_FINISH),
+        minimum_level=read.minimum_level,
+        exam_code=read.exam_code,
+        exam_group=read.exam_group,
+        pathway=read.pathway,
+        acute=pathway is not None and pathway.acute,
+        session_kinds=frozenset() if pathway is None else pathway.session_kinds,
     )
 
 
@@ -94,8 +153,15 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "considered_at": explanation.considered_at.isoformat(),
         "due_at": explanation.due_at.isoformat(),
         "candidates": [asdict(candidate) for candidate in explanation.candidates],
+        "candidate_count": explanation.candidate_count,
         "exclusions": [{"reader_id": e.reader_id, "reasons": list(e.reasons)} for e in explanation.exclusions],
+        "not_now": [{"reader_id": e.reader_id, "reasons": list(e.reasons)} for e in explanation.not_now],
+        "others": [{"reason": reason, "readers": count} for reason, count in explanation.others],
+        "acute": explanation.acute,
+        "urgency": explanation.urgency,
         "choice": explanation.choice,
+        "version": explanation.version,
+        "inputs": explanation.inputs,
     }
 
 
@@ -138,7 +204,7 @@ def grant(
             reader_id=reader.id,
             session_id=lease.session_id,
             transaction_uid=lease.transaction_uid,
-            expected_minutes=read.expected_minutes or 0.0,
+            expected_minutes=reader.minutes_for(read.expected_minutes or 0.0, read.exam_group),
             assigned_at=now,
             explanation=explanation,
         )
@@ -182,21 +248,35 @@ def _decided(store: Store, decision: Assign, now: datetime, claim_timeout_s: flo
 
 def _carry_out(tx: Transaction, decision: Assign, now: datetime, claim_timeout_s: float) -> bool:
     read = tx.reads.get(decision.read_id, lock=True)
-    if read is None or read.state is not ReadState.READY or read.epoch != decision.epoch:
+    if read is None or read.epoch != decision.epoch or not _is_still_free(read, decision):
         return False
     if need_now(tx, read) != decision.need:
         return False  # a revision or a person changed what it asks for since it was weighed
     reader = tx.readers.duty_of(decision.reader_id, now)
-    still, _ = weigh(decision.need, [] if reader is None else [reader], now)
+    still, _ = weigh(decision.need, [] if reader is None else [reader], now, tx.aid.book(day_start(now)))
     if reader is None or not still or still[0].session_id != decision.session_id:
         return False
     lease = new_lease(decision.reader_id, decision.session_id, now, claim_timeout_s)
     explanation = explanation_json(decision.explanation)
     try:
-        grant(tx, read, reader.reader, lease, Event.ASSIGN, Actor.PLANNER, now, explanation)
+        ready = read if decision.moved_from is None else _taken_off(tx, read, decision, now)
+        grant(tx, ready, reader.reader, lease, Event.ASSIGN, Actor.PLANNER, now, explanation)
     except TransitionRefused:
         return False
     return True
+
+
+def _is_still_free(read: Read, decision: Assign) -> bool:
+    if decision.moved_from is None:
+        return read.state is ReadState.READY
+    return _may_be_moved(read) and read.lease is not None and read.lease.reader_id == decision.moved_from
+
+
+def _taken_off(tx: Transaction, read: Read, decision: Assign, now: datetime) -> Read:
+    """Off the list it is on, with the gain as the reason."""
+    detail = {"reader": decision.moved_from, "reason": decision.explanation.choice}
+    changes = {"lease": None, "images_delivered_at": None}
+    return change_read(tx, read, Event.WITHDRAW, Actor.ROUTER, now, by="planner", detail=detail, changes=changes)
 
 
 def offer_again_after_lapse(tx: Transaction, read: Read, event: Event, now: datetime) -> None:

@@ -12,8 +12,9 @@ from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.model.errors import Invalid, NotAllowed, NotFound, StaleLease, TransitionRefused
 from router.model.read import Lease, Read, ReadState
-from router.model.reader import Reader
+from router.model.reader import Level, Reader
 from router.rules.eligibility import entitlement_problems
+from router.rules.local_time import day_start
 from router.rules.planning import RULE, Explanation, weigh
 from router.rules.read_states import Actor, Event
 from router.rules.study_routing import due_at
@@ -139,6 +140,8 @@ def route_by_hand(
     priority: str,
     routing: RoutingFile,
     now: datetime,
+    exam_group: str | None = None,
+    minimum_level: Level = Level.GENERAL,
 ) -> Read:
     """A coordinator says what an exam is that the table could not map, or mapped wrongly.
 
@@ -160,6 +163,10 @@ def route_by_hand(
         "expected_minutes": expected_minutes,
         "priority": priority,
         "due_at": due,
+        "exam_code": None,
+        "exam_group": exam_group,
+        "minimum_level": minimum_level,
+        "pathway": priority if priority in {pathway.id for pathway in tx.exams.pathways()} else None,
     }
     detail = {"subspecialty": subspecialty, "priority": priority, "due": due.isoformat()}
     return change_read(tx, read, Event.ROUTE, Actor.COORDINATOR, now, by=by, detail=detail, changes=changes)
@@ -170,7 +177,7 @@ def _pick(tx: Transaction, read: Read, reader: Reader, now: datetime, heartbeat_
     if need is None:
         raise TransitionRefused("claim: nobody has said what exam it is")
     on_duty = tx.readers.duty_of(reader.id, now)
-    candidates, excluded = weigh(need, [] if on_duty is None else [on_duty], now)
+    candidates, excluded = weigh(need, [] if on_duty is None else [on_duty], now, tx.aid.book(day_start(now)))
     if not candidates:
         raise NotAllowed("; ".join(reason for exclusion in excluded for reason in exclusion.reasons))
     choice = f"{reader.id} picked it"

@@ -6,12 +6,16 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from dicom_nodes.contract import Manifest, NodeHealth, Order, OrderBody, StudySettled
+from router.model.aid import AidBalance, AidBook, AidEntry, AidLimits
+from router.model.exam import Coverage, Exam, GroupTime, ReadingTime, TimeSums
 from router.model.fact import KeptFact
+from router.model.pathway import Pathway
 from router.model.read import Assignment, Read, ReadState, Visibility
 from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
 from router.model.report import Delivery, DeliveryState, Disposition, Report
-from router.model.session import Session
+from router.model.rota import Pattern
+from router.model.session import Leave, Session
 from router.model.study import Study, StudyRevision
 from router.model.trust import Node, Trust
 
@@ -67,6 +71,80 @@ class Readers(Protocol):
 
     def duty_of(self, reader_id: str, now: datetime) -> ReaderOnDuty | None:
         """One reader with these loads; nobody else can give this reader a read until the transaction ends."""
+
+
+class Rota(Protocol):
+    """Leave and recurring patterns; the sessions themselves are with the readers."""
+
+    def leave(self, reader_id: str | None = None) -> Sequence[Leave]: ...
+
+    def put_leave(self, leave: Leave) -> None: ...
+
+    def remove_leave(self, leave_id: str) -> bool:
+        """False when there is none."""
+
+    def patterns(self, reader_id: str | None = None) -> Sequence[Pattern]: ...
+
+    def put_pattern(self, pattern: Pattern) -> None: ...
+
+    def remove_pattern(self, pattern_id: str) -> bool:
+        """False when there is none; its sessions stay."""
+
+    def clear_ahead(self, pattern_id: str, now: datetime, keep: Collection[str] = ()) -> int:
+        """Remove the pattern's sessions that have not begun and were never used, but those in `keep`; how many."""
+
+
+class Aid(Protocol):
+    """Mutual aid between trusts."""
+
+    def limits(self) -> Sequence[AidLimits]: ...
+
+    def put_limits(self, limits: AidLimits) -> None: ...
+
+    def book(self, day_starts_at: datetime) -> AidBook:
+        """Every trust's limits, with what was given out across trusts since then and not handed back."""
+
+    def add(self, entry: AidEntry) -> bool:
+        """False when this read is in the account already."""
+
+    def entries(self, trust: str, since: datetime, until: datetime, limit: int) -> Sequence[AidEntry]:
+        """Credits and debits of the trust, oldest first."""
+
+    def balances(self, trust: str, since: datetime, until: datetime) -> Sequence[AidBalance]:
+        """One for each other trust there was anything with."""
+
+
+class Exams(Protocol):
+    """Code maps, pathways and learned reading times."""
+
+    def of_trust(self, trust: str) -> Sequence[Exam]: ...
+
+    def find(self, trust: str, local_code: str, scheme: str | None) -> Exam | None:
+        """The entry for this code and scheme, or else the one for the code under any scheme."""
+
+    def replace_map(self, trust: str, exams: Sequence[Exam]) -> None: ...
+
+    def has_map(self, trust: str) -> bool: ...
+
+    def coverage(self, trust: str, since: datetime) -> Coverage:
+        """Of the studies whose first revision settled since then."""
+
+    def groups(self) -> Sequence[tuple[str, float]]:
+        """(exam group, expected minutes) of every standard code in any map."""
+
+    def pathways(self) -> Sequence[Pathway]:
+        """The shortest target first."""
+
+    def put_pathway(self, pathway: Pathway) -> None: ...
+
+    def add_time(self, time: ReadingTime) -> bool:
+        """False when this read was counted already."""
+
+    def time_sums(self, since: datetime) -> Sequence[TimeSums]: ...
+
+    def group_times(self) -> Sequence[GroupTime]: ...
+
+    def put_group_time(self, time: GroupTime) -> None: ...
 
 
 class Studies(Protocol):
@@ -133,8 +211,8 @@ class Reads(Protocol):
 
     def assignments(self, read_id: str) -> Sequence[Assignment]: ...
 
-    def past_holders(self, state: ReadState) -> Sequence[tuple[str, str, str]]:
-        """(read id, reader id, outcome) of every assignment that ended, of all reads in this state."""
+    def past_holders(self, *states: ReadState) -> Sequence[tuple[str, str, str]]:
+        """(read id, reader id, outcome) of every assignment that ended, of all reads in these states."""
 
 
 class Reports(Protocol):
@@ -259,6 +337,12 @@ class Transaction(Protocol):
     def network(self) -> Network: ...
     @property
     def readers(self) -> Readers: ...
+    @property
+    def rota(self) -> Rota: ...
+    @property
+    def aid(self) -> Aid: ...
+    @property
+    def exams(self) -> Exams: ...
     @property
     def studies(self) -> Studies: ...
     @property

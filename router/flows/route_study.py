@@ -8,13 +8,15 @@ from dicom_nodes.contract import StudyArchived, StudySettled
 from router.config import RoutingFile
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import send_images
+from router.flows.look_up_exam import route_by_tables
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.model.read import SIGNED, Read, ReadState
+from router.model.reader import Level
 from router.model.record import Entry
 from router.model.study import PatientKey, Study
 from router.rules.read_states import ENDS, Actor, Event
-from router.rules.study_routing import NotForReading, Routed, Unmapped, route
+from router.rules.study_routing import NotForReading, Routed, Unmapped
 
 
 def study_of(settled: StudySettled) -> Study:
@@ -84,7 +86,7 @@ def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, 
 
     Returns whether there was anything to read.
     """
-    outcome = route(study, routing, now)
+    outcome = route_by_tables(tx, study, routing, now)
     uid = study.study_instance_uid
     if isinstance(outcome, NotForReading):
         tx.ledger.append(
@@ -130,6 +132,10 @@ def _routed(outcome: Routed) -> dict[str, object]:
         "expected_minutes": outcome.expected_minutes,
         "priority": outcome.priority,
         "due_at": outcome.due_at,
+        "exam_code": outcome.exam_code,
+        "exam_group": outcome.exam_group,
+        "minimum_level": outcome.minimum_level,
+        "pathway": outcome.pathway,
     }
 
 
@@ -179,7 +185,7 @@ def _show_conflict(tx: Transaction, node: str, uid: str, reason: str, key: str, 
 
 def _revise(tx: Transaction, read: Read, before: Study, study: Study, routing: RoutingFile, now: datetime) -> None:
     by, detail = f"node {study.origin}", {"revision": study.revision}
-    outcome = route(study, routing, now)
+    outcome = route_by_tables(tx, study, routing, now)
     if read.state not in ENDS | SIGNED and isinstance(outcome, NotForReading):
         reason = (
             f"revision {study.revision} holds documents only; the read stays {read.state.value} with revision "
@@ -210,7 +216,8 @@ def _after_revision(
         return
     if _is_another_exam(read, before, study, outcome):
         detail = {"reason": f"revision {study.revision} changed what exam it is"}
-        forgotten = {"subspecialty": None, "expected_minutes": None, "priority": None, "lease": None, "waiting": None}
+        forgotten = {"exam_code": None, "exam_group": None, "minimum_level": Level.GENERAL, "pathway": None}
+        forgotten |= {"subspecialty": None, "expected_minutes": None, "priority": None, "lease": None, "waiting": None}
         changes = {"modalities": outcome.modalities, **forgotten}
         unrouted = change_read(tx, read, Event.UNROUTE, Actor.ROUTER, now, by="router", detail=detail, changes=changes)
         _make_ready(tx, unrouted, outcome, now)
@@ -231,8 +238,13 @@ def _is_another_exam(read: Read, before: Study, study: Study, outcome: Routed | 
         return False
     if isinstance(outcome, Unmapped):
         return True
-    present = (set(read.modalities), read.subspecialty, read.expected_minutes, read.priority)
-    return present != (set(outcome.modalities), outcome.subspecialty, outcome.expected_minutes, outcome.priority)
+    return _essence(read) != _essence(outcome)
+
+
+def _essence(of: Read | Routed) -> tuple[object, ...]:
+    """What makes two exams the same work. A group's minutes are learned, and change without the exam."""
+    minutes = of.expected_minutes if of.exam_group is None else None
+    return set(of.modalities), of.subspecialty, of.priority, of.exam_group, of.minimum_level, minutes
 
 
 def _about(read: Read) -> About:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dicom_nodes.contract import ReportReceived
+from router.flows.account_for_reads import account_for_read
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
@@ -116,6 +117,7 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
         tx, read, verdict.event, Actor.READER, now, by=f"reader {author.id}", detail=detail, report_id=report.id
     )
     if verdict.event is Event.VERIFY:
+        account_for_read(tx, signed, author, now)
         return_report(tx, taken, signed, study, now)
     return taken
 

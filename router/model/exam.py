@@ -1,6 +1,7 @@
 """What a trust's local exam code means. Codes that are not mapped go to a person."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from router.model.reader import Level
 
@@ -48,3 +49,45 @@ class Coverage:
         """Of the studies with a code; None when there were none."""
         coded = self.studies - self.uncoded_studies
         return None if coded == 0 else self.mapped_studies / coded
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingTime:
+    """One signed read's time in hand: from the claim to the signature without holds, as natural log of minutes."""
+
+    read_id: str
+    reader_id: str
+    exam_group: str
+    log_minutes: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSums:
+    """What a reader's reading times of one group add up to."""
+
+    reader_id: str
+    exam_group: str
+    reads: int
+    sum_log: float
+    sum_log_squared: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTime:
+    """What was learned of a group's reading time: a log-normal with this median and spread of the logarithm.
+
+    `prior_minutes` is what the code maps say, before any history.
+    """
+
+    exam_group: str
+    prior_minutes: float
+    median_minutes: float
+    sigma: float
+    reads: int
+    learned_at: datetime
+
+    @property
+    def factor(self) -> float:
+        """By what the minutes of the group's exams are to be multiplied."""
+        return self.median_minutes / self.prior_minutes

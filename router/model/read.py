@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from router.model.reader import Level
+
 
 class ReadState(enum.StrEnum):
     RECEIVED = "RECEIVED"
@@ -66,6 +68,10 @@ class Read:
     images_delivered_at: datetime | None = None
     replaces: str | None = None
     waiting: dict[str, Any] | None = None
+    exam_code: str | None = None
+    exam_group: str | None = None
+    minimum_level: Level = Level.GENERAL
+    pathway: str | None = None
 
     @property
     def live_lease(self) -> Lease | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Literal
 
 from router.model.session import Leave, SessionLoad, Workstation
 
@@ -31,6 +32,13 @@ class Level(IntEnum):
     GENERAL = 1
     SPECIAL_INTEREST = 2
     SPECIALIST = 3
+
+    @property
+    def word(self) -> Literal["general", "special_interest", "specialist"]:
+        """As files and the API say it."""
+        words: tuple[Literal["general", "special_interest", "specialist"], ...]
+        words = ("general", "special_interest", "specialist")
+        return words[self - 1]
 
 
 class DeliveryMode(StrEnum):
@@ -68,8 +76,8 @@ class Reader:
     """`levels` and `subspecialties` always have the same keys: a subspecialty without a level counts as general.
 
     `exam_scope` holds exam groups or standard codes; None means not restricted, and a radiographer must have one.
-    `speeds` are personal factors on a group's minutes (1.0 = the group's). `max_run` is how many reads of one
-    exam group may follow each other. `display_valid_until` None means that the display check is not recorded.
+    `speeds` are personal, by exam group: 1.0 is the group's, 1.25 reads in 80 % of the group's minutes. `max_run` is
+    how many reads of one exam group may follow each other. `display_valid_until` None: the check is not recorded.
     """
 
     id: str
@@ -102,7 +110,7 @@ class Reader:
 
     def minutes_for(self, expected_minutes: float, exam_group: str | None) -> float:
         """The group's expected minutes at this reader's own speed."""
-        return expected_minutes * (1.0 if exam_group is None else self.speeds.get(exam_group, 1.0))
+        return expected_minutes / (1.0 if exam_group is None else self.speeds.get(exam_group, 1.0))
 
     def may_read_exam(self, exam_code: str | None, exam_group: str | None) -> bool:
         """Whether the exam is in scope; what has neither code nor group is in nobody's limited scope."""

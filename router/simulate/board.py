@@ -15,7 +15,7 @@ LIVE, LATE = 0, 1
 
 
 class Board:
-    """`due` and `came` are `(2, classes)`: row LIVE, row LATE; infinite where nothing waits. `waiting` counts."""
+    """`due` and `came` are `(2, classes)`: row LIVE, row LATE; infinite where nothing waits. `study` who it is. `waiting` counts."""
 
     def __init__(self, classes: int, arrivals: Arrivals) -> None:
         self._queues: tuple[list[deque[int]], list[deque[int]]] = (
@@ -27,6 +27,7 @@ class Board:
         self._came: list[float] = arrivals.came.tolist()
         self.due = np.full((2, classes), np.inf)
         self.came = np.full((2, classes), np.inf)
+        self.study = np.full((2, classes), NOTHING)
         self.waiting = np.zeros(classes, np.int64)
 
     def add(self, study: int) -> None:
@@ -65,6 +66,7 @@ class Board:
     def _show(self, row: int, c: int) -> None:
         queue = self._queues[row][c]
         if queue:
+            self.study[row, c] = queue[0]
             self.due[row, c] = self._due[queue[0]]
             self.came[row, c] = self._came[queue[0]]
         else:

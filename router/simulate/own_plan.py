@@ -22,10 +22,13 @@ from router.rules.planning import (
     Tuning,
     WaitingArrays,
     fit_of,
-    next_read,
 )
 from router.rules.planning.arrays import SESSION_KINDS, Bonus
 from router.rules.planning.flow import plan_flow
+from router.rules.planning.heads import Groups
+from router.rules.planning.index import TIER
+from router.rules.planning.pairs import pair_index
+from router.rules.planning.urgency import urgency
 from router.simulate.arrivals import hourly_shares
 from router.simulate.assumptions import Assumptions
 from router.simulate.board import NOTHING
@@ -66,9 +69,8 @@ class OwnPlan:
         row, klass = np.nonzero((room.board.due < np.inf) & allowed)
         if not len(row):
             return NOTHING
-        studies = np.array([room.board.head(r, c) for r, c in zip(row.tolist(), klass.tolist(), strict=True)])
-        found = next_read(self._problem(room, studies, klass), self._tuning, reader)
-        return NOTHING if found is None else int(studies[found])
+        studies = room.board.study[row, klass]
+        return int(studies[best_head(self._problem(room, studies, klass), self._tuning, reader)])
 
     def study_came(self, room: ReadingRoom, study: int) -> None:
         """Decided when somebody is free: binding late beats long lists."""
@@ -144,6 +146,18 @@ class OwnPlan:
             expected_minutes=classes.minutes[c],
             count=count[c, block],
         )
+
+
+def best_head(problem: PlanningProblem, tuning: Tuning, reader: int) -> int:
+    """What `next_read` answers for heads and one reader whose limits were looked at before, in a third of the time."""
+    waiting = problem.waiting
+    rows = np.arange(len(waiting.number))
+    groups = Groups(
+        rows, rows, rows + 1, waiting.exam_class, waiting.acute, waiting.expected_minutes, np.zeros(len(rows), np.bool_)
+    )
+    index = pair_index(problem, tuning, np.array([reader]), groups)[0] + urgency(problem, tuning)
+    value = np.round(index + np.where(waiting.acute, TIER, 0.0), 9)
+    return int(np.lexsort((waiting.number, -value))[0])
 
 
 def _duty(room: ReadingRoom) -> DutyArrays:

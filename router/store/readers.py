@@ -7,13 +7,27 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
 
-from router.model.reader import Credential, Reader, ReaderOnDuty, Workstation
-from router.model.session import Session, SessionLoad
+from router.model.read import ReadState
+from router.model.reader import (
+    Credential,
+    DeliveryMode,
+    Level,
+    Outsourcer,
+    Profession,
+    Reader,
+    ReaderOnDuty,
+    Workstation,
+)
+from router.model.session import Leave, Session, SessionKind, SessionLoad
 from router.store import tables as t
+from router.store.rota import leave_of
 from router.store.statements import upsert
 
-_HANDED_BACK = ("decline", "lapse", "lose", "withdraw", "supersede", "cancel", "fail", "accept", "unroute")
+HANDED_BACK = ("decline", "lapse", "lose", "withdraw", "supersede", "cancel", "fail", "accept", "unroute")
 """Outcomes of an assignment that give its place in the session back."""
+
+_QUEUED = (ReadState.ASSIGNED, ReadState.READING, ReadState.ON_HOLD)
+"""States in which a read stands in an outsourcer's queue."""
 
 
 class SqlReaders:
@@ -52,6 +66,16 @@ class SqlReaders:
             "workstation_node": reader.workstation.node,
             "workstation_ae_title": reader.workstation.ae_title,
             "active": reader.active,
+            "profession": reader.profession,
+            "levels": {name: int(level) for name, level in sorted(reader.levels.items())},
+            "exam_scope": None if reader.exam_scope is None else sorted(reader.exam_scope),
+            "speeds": dict(sorted(reader.speeds.items())),
+            "max_run": reader.max_run,
+            "break_after_minutes": reader.break_after_minutes,
+            "display_valid_until": reader.display_valid_until,
+            "delivery": reader.delivery,
+            "outsourcer_price_pence": None if reader.outsourcer is None else reader.outsourcer.price_pence_per_read,
+            "outsourcer_queue_limit": None if reader.outsourcer is None else reader.outsourcer.queue_limit,
         }
         upsert(self._connection, t.reader, ["id"], values)
 
@@ -92,6 +116,10 @@ class SqlReaders:
             "ends_at": session.ends_at,
             "capacity_reads": session.capacity_reads,
             "capacity_minutes": session.capacity_minutes,
+            "kind": session.kind,
+            "place_node": None if session.place is None else session.place.node,
+            "place_ae_title": None if session.place is None else session.place.ae_title,
+            "pattern_id": session.pattern_id,
         }
         upsert(self._connection, t.session, ["id"], values)
 
@@ -104,22 +132,42 @@ class SqlReaders:
         return self._connection.execute(ended).rowcount == 1
 
     def on_duty(self, now: datetime) -> Sequence[ReaderOnDuty]:
-        return self._with_loads(self.all(), self.sessions(open_at=now))
+        return self._with_loads(self.all(), self.sessions(open_at=now), now)
 
     def duty_of(self, reader_id: str, now: datetime) -> ReaderOnDuty | None:
         reader = self.get(reader_id, lock=True)
-        return None if reader is None else self._with_loads([reader], self.sessions(reader_id, now))[0]
+        return None if reader is None else self._with_loads([reader], self.sessions(reader_id, now), now)[0]
 
-    def _with_loads(self, readers: Sequence[Reader], open_sessions: Sequence[Session]) -> Sequence[ReaderOnDuty]:
+    def _with_loads(
+        self, readers: Sequence[Reader], open_sessions: Sequence[Session], now: datetime
+    ) -> Sequence[ReaderOnDuty]:
         loads = self._loads([session.id for session in open_sessions])
         of_reader: dict[str, list[SessionLoad]] = defaultdict(list)
         for session in open_sessions:
             reads, minutes = loads.get(session.id, (0, 0.0))
             of_reader[session.reader_id].append(SessionLoad(session, reads, minutes))
-        return [ReaderOnDuty(reader, tuple(of_reader[reader.id])) for reader in readers]
+        away: dict[str, list[Leave]] = defaultdict(list)
+        for leave in self._connection.execute(leave_of(covering=now)):
+            away[leave.reader_id].append(Leave(**leave._mapping))
+        queues = self._queues([reader.id for reader in readers if reader.outsourcer is not None])
+        return [
+            ReaderOnDuty(reader, tuple(of_reader[reader.id]), tuple(away[reader.id]), queues.get(reader.id, 0))
+            for reader in readers
+        ]
+
+    def _queues(self, outsourcers: Sequence[str]) -> dict[str, int]:
+        """Reads that wait with each of them for a final report."""
+        if not outsourcers:
+            return {}
+        query = (
+            select(t.read.c.reader_id, func.count())
+            .where(t.read.c.reader_id.in_(list(outsourcers)), t.read.c.state.in_(_QUEUED))
+            .group_by(t.read.c.reader_id)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(query)}
 
     def _loads(self, session_ids: Sequence[str]) -> dict[str, tuple[int, float]]:
-        kept = or_(t.assignment.c.outcome.is_(None), t.assignment.c.outcome.not_in(_HANDED_BACK))
+        kept = or_(t.assignment.c.outcome.is_(None), t.assignment.c.outcome.not_in(HANDED_BACK))
         query = (
             select(t.assignment.c.session_id, func.count(), func.sum(t.assignment.c.expected_minutes))
             .where(t.assignment.c.session_id.in_(list(session_ids)), kept)
@@ -133,10 +181,23 @@ def _credential(row: Row[Any]) -> Credential:
 
 
 def _session(row: Row[Any]) -> Session:
-    return Session(row.id, row.reader_id, row.starts_at, row.ends_at, row.capacity_reads, row.capacity_minutes)
+    return Session(
+        id=row.id,
+        reader_id=row.reader_id,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        capacity_reads=row.capacity_reads,
+        capacity_minutes=row.capacity_minutes,
+        kind=SessionKind(row.kind),
+        place=None if row.place_node is None else Workstation(row.place_node, row.place_ae_title),
+        pattern_id=row.pattern_id,
+    )
 
 
 def _reader(row: Row[Any], credentials: Sequence[Credential]) -> Reader:
+    outsourcer = None
+    if row.outsourcer_queue_limit is not None:
+        outsourcer = Outsourcer(row.outsourcer_price_pence, row.outsourcer_queue_limit)
     return Reader(
         id=row.id,
         name=row.name,
@@ -147,4 +208,13 @@ def _reader(row: Row[Any], credentials: Sequence[Credential]) -> Reader:
         workstation=Workstation(row.workstation_node, row.workstation_ae_title),
         credentials=tuple(credentials),
         active=row.active,
+        profession=Profession(row.profession),
+        levels={name: Level(level) for name, level in (row.levels or {}).items()},
+        exam_scope=None if row.exam_scope is None else frozenset(row.exam_scope),
+        speeds=row.speeds or {},
+        max_run=row.max_run,
+        break_after_minutes=row.break_after_minutes,
+        display_valid_until=row.display_valid_until,
+        delivery=DeliveryMode(row.delivery),
+        outsourcer=outsourcer,
     )

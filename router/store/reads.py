@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Exists, Row, and_, exists, insert, or_, select, update
 
 from router.model.read import Assignment, Lease, Read, ReadState, Visibility
+from router.model.reader import Level
 from router.store import tables as t
 
 
@@ -120,11 +121,11 @@ class SqlReads:
         query = select(t.assignment).where(t.assignment.c.read_id == read_id).order_by(t.assignment.c.epoch)
         return [Assignment(**row._mapping) for row in self._connection.execute(query)]
 
-    def past_holders(self, state: ReadState) -> Sequence[tuple[str, str, str]]:
+    def past_holders(self, *states: ReadState) -> Sequence[tuple[str, str, str]]:
         a = t.assignment
         joined = a.join(t.read, t.read.c.id == a.c.read_id)
         query = select(a.c.read_id, a.c.reader_id, a.c.outcome).select_from(joined)
-        rows = self._connection.execute(query.where(t.read.c.state == state, a.c.outcome.is_not(None)))
+        rows = self._connection.execute(query.where(t.read.c.state.in_(states), a.c.outcome.is_not(None)))
         return [(row[0], row[1], row[2]) for row in rows]
 
 
@@ -165,6 +166,10 @@ def _values(read: Read) -> dict[str, Any]:
         "images_delivered_at": read.images_delivered_at,
         "replaces": read.replaces,
         "waiting": read.waiting,
+        "exam_code": read.exam_code,
+        "exam_group": read.exam_group,
+        "minimum_level": int(read.minimum_level),
+        "pathway": read.pathway,
     }
 
 
@@ -198,4 +203,8 @@ def _read(row: Row[Any]) -> Read:
         images_delivered_at=row.images_delivered_at,
         replaces=row.replaces,
         waiting=row.waiting,
+        exam_code=row.exam_code,
+        exam_group=row.exam_group,
+        minimum_level=Level(row.minimum_level),
+        pathway=row.pathway,
     )

@@ -11,9 +11,13 @@ from uuid import NAMESPACE_URL, uuid5
 from sqlalchemy import select
 
 from dicom_nodes.foundation.settings_file import Settings
+from router.code_map import ExamCodeRow
 from router.config import ReaderSeed, RouterSettings, SessionSeed
-from router.model.reader import Credential, Reader, Workstation
-from router.model.session import Session
+from router.model.aid import AidLimits
+from router.model.exam import Exam
+from router.model.pathway import Pathway
+from router.model.reader import Credential, DeliveryMode, Level, Outsourcer, Profession, Reader, Workstation
+from router.model.session import Session, SessionKind
 from router.model.trust import Node, Trust
 from router.store import tables as t
 from router.store.statements import upsert
@@ -30,13 +34,47 @@ def load_seeds(store: SqlStore, settings: RouterSettings) -> None:
             if _is_news(tx, "node", node.ods_code, node):
                 tx.network.put_node(Node(node.ods_code, node.ae_title, node.host, node.port))
         for reader in settings.readers.readers:
-            if _is_news(tx, "reader", reader.id, reader.model_copy(update={"sessions": (), "credentials": ()})):
-                present = tx.readers.get(reader.id)
-                tx.readers.put(_reader(reader, is_active=present is None or present.active))
+            if _is_news(tx, "reader", reader.id, _content(reader)):
+                tx.readers.put(_reader(reader, tx.readers.get(reader.id)))
             _load_credentials(tx, reader)
             for session in (_session(reader.id, entry) for entry in reader.sessions):
-                if _is_news(tx, "session", session.id, repr(session)):
+                if _is_news(tx, "session", session.id, _content_of_session(session)):
                     tx.readers.put_session(session)
+        _load_agreements(tx, settings)
+
+
+def _load_agreements(tx: SqlTransaction, settings: RouterSettings) -> None:
+    """Pathways, aid limits and code maps; a map is replaced as a whole when its file changed."""
+    for pathway in settings.pathways.pathways:
+        if _is_news(tx, "pathway", pathway.id, pathway):
+            kinds = frozenset(SessionKind(kind) for kind in pathway.session_kinds)
+            tx.exams.put_pathway(Pathway(pathway.id, pathway.target_minutes, pathway.weight, pathway.acute, kinds))
+    for aid in settings.aid.aid:
+        if _is_news(tx, "aid", aid.trust, aid):
+            values = aid.model_dump() | {"reads_for": frozenset(aid.reads_for)}
+            tx.aid.put_limits(AidLimits(**values))
+    for trust, rows in settings.codes.items():
+        if _is_news(tx, "codes", trust, "\n".join(row.model_dump_json() for row in rows)):
+            tx.exams.replace_map(trust, [exam_of(trust, row) for row in rows])
+
+
+def exam_of(trust: str, row: ExamCodeRow) -> Exam:
+    """The row of a trust's code map as the domain knows it."""
+    return Exam(
+        trust=trust,
+        local_code=row.local_code,
+        scheme=row.scheme,
+        standard_code=row.standard_code,
+        standard_scheme=row.standard_scheme,
+        group=row.group,
+        modality=row.modality,
+        body_part=row.body_part,
+        subspecialty=row.subspecialty,
+        minimum_level=Level[row.minimum_level.upper()],
+        expected_minutes=row.minutes,
+        sigma=row.sigma,
+        pathway=row.pathway,
+    )
 
 
 def _load_credentials(tx: SqlTransaction, reader: ReaderSeed) -> None:
@@ -85,7 +123,37 @@ def _is_news(tx: SqlTransaction, kind: str, key: str, entry: Settings | str) -> 
     return True
 
 
-def _reader(seed: ReaderSeed, *, is_active: bool) -> Reader:
+_LATER_FIELDS = {
+    "profession",
+    "levels",
+    "exam_scope",
+    "max_run",
+    "break_after_minutes",
+    "display_valid_until",
+    "delivery",
+    "outsourcer",
+}
+"""Of a reader's entry. One that names none of them has the content it had before they existed: not news."""
+
+
+def _content(seed: ReaderSeed) -> str:
+    plain = seed.model_copy(update={"sessions": (), "credentials": ()})
+    return plain.model_dump_json(exclude=_LATER_FIELDS - seed.model_fields_set)
+
+
+def _content_of_session(session: Session) -> str:
+    """As `repr` said it before sessions had a kind, so that a session that was cancelled does not come back."""
+    names = ("id", "reader_id", "starts_at", "ends_at", "capacity_reads", "capacity_minutes")
+    said = ", ".join(f"{name}={getattr(session, name)!r}" for name in names)
+    kind = "" if session.kind is SessionKind.ELECTIVE else f", kind={session.kind.value}"
+    return f"Session({said}{kind})"
+
+
+def _reader(seed: ReaderSeed, present: Reader | None) -> Reader:
+    """What the file says; whether the reader is active and how fast, the database knows better."""
+    outsourcer = None
+    if seed.outsourcer is not None:
+        outsourcer = Outsourcer(seed.outsourcer.price_pence_per_read, seed.outsourcer.queue_limit)
     return Reader(
         id=seed.id,
         name=seed.name,
@@ -94,7 +162,16 @@ def _reader(seed: ReaderSeed, *, is_active: bool) -> Reader:
         modalities=frozenset(seed.modalities),
         subspecialties=frozenset(seed.subspecialties),
         workstation=Workstation(seed.workstation.node, seed.workstation.ae_title),
-        active=is_active,
+        active=present is None or present.active,
+        profession=Profession(seed.profession),
+        levels={name: Level[level.upper()] for name, level in seed.levels.items()},
+        exam_scope=None if seed.exam_scope is None else frozenset(seed.exam_scope),
+        speeds={} if present is None else present.speeds,
+        max_run=seed.max_run,
+        break_after_minutes=seed.break_after_minutes,
+        display_valid_until=seed.display_valid_until,
+        delivery=DeliveryMode(seed.delivery),
+        outsourcer=outsourcer,
     )
 
 
@@ -106,4 +183,5 @@ def _session(reader_id: str, seed: SessionSeed) -> Session:
         ends_at=seed.end,
         capacity_reads=seed.capacity_reads,
         capacity_minutes=seed.capacity_minutes,
+        kind=SessionKind(seed.kind),
     )

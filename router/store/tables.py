@@ -31,6 +31,7 @@ _COUNTER = BigInteger().with_variant(Integer, "sqlite")
 _UID = String(64)
 _ODS = String(6)
 _ID = String(64)
+_JSON_OR_NULL = JSON(none_as_null=True)
 
 trust = Table("trust", metadata, Column("ods_code", _ODS, primary_key=True), Column("name", Text, nullable=False))
 
@@ -59,6 +60,16 @@ reader = Table(
     Column("workstation_node", _ODS, ForeignKey("node.ods_code"), nullable=False),
     Column("workstation_ae_title", String(16), nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("profession", String(24), nullable=False, server_default="consultant"),
+    Column("levels", _JSON_OR_NULL, doc="level by subspecialty; one that is missing is general"),
+    Column("exam_scope", _JSON_OR_NULL, doc="exam groups or codes; null: not restricted"),
+    Column("speeds", _JSON_OR_NULL, doc="personal factor by exam group; one that is missing is 1"),
+    Column("max_run", Integer),
+    Column("break_after_minutes", Integer),
+    Column("display_valid_until", UtcDateTime),
+    Column("delivery", String(4), nullable=False, server_default="push"),
+    Column("outsourcer_price_pence", Integer),
+    Column("outsourcer_queue_limit", Integer),
 )
 
 credential = Table(
@@ -81,6 +92,103 @@ session = Table(
     Column("ends_at", UtcDateTime, nullable=False),
     Column("capacity_reads", Integer),
     Column("capacity_minutes", Float),
+    Column("kind", String(16), nullable=False, server_default="elective"),
+    Column("place_node", _ODS),
+    Column("place_ae_title", String(16)),
+    Column("pattern_id", String(200), index=True, doc="recurring pattern or calendar entry it was made of"),
+)
+
+leave = Table(
+    "leave",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("reader_id", _ID, ForeignKey("reader.id"), nullable=False, index=True),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+)
+
+session_pattern = Table(
+    "session_pattern",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("reader_id", _ID, ForeignKey("reader.id"), nullable=False, index=True),
+    Column("body", JSON, nullable=False, doc="days and local times, as router.model.rota.Pattern"),
+)
+
+aid_limits = Table(
+    "aid_limits",
+    metadata,
+    Column("trust", _ODS, ForeignKey("trust.ods_code"), primary_key=True),
+    Column("reads_for", JSON, nullable=False),
+    Column("minutes_out_per_day", Float),
+    Column("minutes_in_per_day", Float),
+    Column("group_minutes_out", JSON, nullable=False),
+    Column("group_minutes_in", JSON, nullable=False),
+    Column("acute_reserve", Float, nullable=False),
+)
+
+aid_entry = Table(
+    "aid_entry",
+    metadata,
+    Column("read_id", _ID, ForeignKey("read.id"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("employer", _ODS, nullable=False),
+    Column("origin", _ODS, nullable=False),
+    Column("reader_id", _ID, ForeignKey("reader.id"), nullable=False),
+    Column("exam_group", String(40)),
+    Column("minutes", Float, nullable=False),
+    Column("reads", Integer, nullable=False),
+    Column("acute", Boolean, nullable=False),
+)
+
+exam_code = Table(
+    "exam_code",
+    metadata,
+    Column("trust", _ODS, ForeignKey("trust.ods_code"), primary_key=True),
+    Column("local_code", String(64), primary_key=True),
+    Column("scheme", String(64), primary_key=True, doc="of the local code; empty: any"),
+    Column("standard_code", String(64), nullable=False),
+    Column("standard_scheme", String(20), nullable=False),
+    Column("exam_group", String(40), nullable=False),
+    Column("modality", String(16), nullable=False),
+    Column("body_part", Text),
+    Column("subspecialty", Text, nullable=False),
+    Column("minimum_level", Integer, nullable=False),
+    Column("expected_minutes", Float, nullable=False),
+    Column("sigma", Float, nullable=False),
+    Column("pathway", String(40)),
+)
+
+pathway = Table(
+    "pathway",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("target_minutes", Float, nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("acute", Boolean, nullable=False),
+    Column("session_kinds", JSON, nullable=False),
+)
+
+reading_time = Table(
+    "reading_time",
+    metadata,
+    Column("read_id", _ID, ForeignKey("read.id"), primary_key=True),
+    Column("reader_id", _ID, ForeignKey("reader.id"), nullable=False),
+    Column("exam_group", String(40), nullable=False),
+    Column("log_minutes", Float, nullable=False, doc="natural logarithm of minutes in hand, claimed to signed"),
+    Column("at", UtcDateTime, nullable=False, index=True),
+)
+
+group_time = Table(
+    "group_time",
+    metadata,
+    Column("exam_group", String(40), primary_key=True),
+    Column("prior_minutes", Float, nullable=False),
+    Column("median_minutes", Float, nullable=False),
+    Column("sigma", Float, nullable=False),
+    Column("reads", Integer, nullable=False),
+    Column("learned_at", UtcDateTime, nullable=False),
 )
 
 seed = Table(
@@ -148,6 +256,10 @@ read = Table(
     Column("images_delivered_at", UtcDateTime),
     Column("replaces", _ID),
     Column("waiting", JSON),
+    Column("exam_code", String(64), doc="standard code, where a code map or a table named one"),
+    Column("exam_group", String(40)),
+    Column("minimum_level", Integer, nullable=False, server_default="1"),
+    Column("pathway", String(40)),
     UniqueConstraint("study_instance_uid", "ordinal", name="uq_read_study_ordinal"),
 )
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 
 from dicom_nodes.foundation.database import Database
+from router.store.aid import SqlAid
+from router.store.exams import SqlExams
 from router.store.exchange import SqlFacts, SqlOrders
 from router.store.failures import is_of_the_database
 from router.store.network import SqlNetwork
@@ -14,6 +16,7 @@ from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
 from router.store.records import SqlHumanQueue, SqlLedger
 from router.store.reports import SqlReports
+from router.store.rota import SqlRota
 from router.store.studies import SqlStudies
 
 _PLANNER_LOCK = 0x52656164
@@ -25,6 +28,9 @@ class SqlTransaction:
         self.connection = connection
         self.network = SqlNetwork(connection)
         self.readers = SqlReaders(connection)
+        self.rota = SqlRota(connection)
+        self.aid = SqlAid(connection)
+        self.exams = SqlExams(connection)
         self.studies = SqlStudies(connection)
         self.reads = SqlReads(connection)
         self.reports = SqlReports(connection)

@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from dicom_nodes.foundation.settings_file import AeTitle, OdsCode
-from router.config import Modality, Registration
+from router.code_map import ExamGroup, LevelName, Modality
+from router.config import Registration
 
 ReaderId = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=["dr-ainsdale"])
 Reason = Field(min_length=1, max_length=2000)
@@ -134,6 +135,10 @@ class ReadView(BaseModel):
     lease: LeaseView | None
     images_delivered_at: datetime | None
     replaces: str | None = Field(description="The read that this one took the place of")
+    exam_code: str | None = Field(default=None, description="Standard code")
+    exam_group: str | None = None
+    minimum_level: LevelName = "general"
+    pathway: str | None = None
 
 
 class ClaimView(BaseModel):
@@ -165,6 +170,8 @@ class RouteBody(Request):
     subspecialty: str = Field(min_length=1)
     expected_minutes: float = Field(gt=0, le=1440)
     priority: str = Field(min_length=1)
+    exam_group: ExamGroup | None = Field(default=None, description="None: outside every limited exam scope")
+    minimum_level: LevelName = "general"
 
 
 class ReportBody(ClaimToken):

@@ -10,6 +10,7 @@ from router.flows import hold_lease
 from router.flows.take_report import decide
 from router.model.errors import NotAllowed, NotFound, ReportHeld
 from router.model.read import Read, ReadState, Visibility
+from router.model.reader import Level
 from router.model.report import Disposition, Report
 from router.rules.read_states import Event
 from router.store.tokens import Caller
@@ -195,6 +196,8 @@ def post_route(read_id: str, body: RouteBody, services: WithServices, caller: St
             body.priority,
             routing,
             services.now(),
+            body.exam_group,
+            Level[body.minimum_level.upper()],
         ),
     )
 

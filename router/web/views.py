@@ -112,6 +112,10 @@ def read_view(read: Read) -> ReadView:
         ),
         images_delivered_at=read.images_delivered_at,
         replaces=read.replaces,
+        exam_code=read.exam_code,
+        exam_group=read.exam_group,
+        minimum_level=read.minimum_level.word,
+        pathway=read.pathway,
     )
 
 

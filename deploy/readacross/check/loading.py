@@ -39,7 +39,7 @@ class Files:
     findings: tuple[Finding, ...]
 
 
-_SEED_TABLES = {"trusts", "nodes", "readers", "exams", "priorities"}
+_SEED_TABLES = {"trusts", "nodes", "readers", "exams", "priorities", "pathways", "aid"}
 
 
 def load_files(paths: Iterable[Path]) -> Files:
@@ -58,7 +58,8 @@ def load_files(paths: Iterable[Path]) -> Files:
 
 def _seeds_of(router: RouterSettings) -> tuple[Path, ...]:
     seeds = router.router.seeds
-    return seeds.network, seeds.readers, seeds.routing
+    optional = tuple(seed for seed in (seeds.pathways, seeds.aid) if seed is not None)
+    return seeds.network, seeds.readers, seeds.routing, *optional
 
 
 def _load(paths: Iterable[Path]) -> Files:

@@ -18,25 +18,32 @@ from router.rules.planning.arrays import (
 )
 from router.rules.planning.decisions import (
     RULE,
+    RULE_VERSION,
+    Ahead,
     Assign,
     Candidate,
+    ClassKey,
     Decision,
     Exclusion,
     Explanation,
+    InHand,
+    ListLengths,
     PlannableRead,
     Snapshot,
     Wait,
-    plan,
-    weigh,
 )
 from router.rules.planning.fit import Fit, fit_of
 from router.rules.planning.flow import plan_flow
 from router.rules.planning.index import Choices, next_choices, next_read
+from router.rules.planning.planner import plan, replayed, weigh
 from router.rules.planning.tuning import Tuning
+from router.rules.planning.weights import weight_of
 
 __all__ = [
     "NO_READER",
     "RULE",
+    "RULE_VERSION",
+    "Ahead",
     "AidArrays",
     "Assign",
     "BarredPairs",
@@ -44,12 +51,15 @@ __all__ = [
     "Candidate",
     "Choices",
     "ClassArrays",
+    "ClassKey",
     "Decision",
     "DutyArrays",
     "Exclusion",
     "Explanation",
     "Fit",
     "ForecastArrays",
+    "InHand",
+    "ListLengths",
     "PlannableRead",
     "PlanningProblem",
     "ReaderArrays",
@@ -63,5 +73,7 @@ __all__ = [
     "next_read",
     "plan",
     "plan_flow",
+    "replayed",
     "weigh",
+    "weight_of",
 ]

@@ -61,7 +61,8 @@ class ReaderArrays:
     """Readers, whether on duty or not (R,).
 
     Shapes: level (R, S), 0 = does not read it; credential (R, T); scope (R, G), modality and display included;
-    speed (R, G), 1.25 = reads in 80 % of the expected minutes (its own minutes: expected / speed); price (R,), 0 for staff, else per read.
+    speed (R, G), 1.25 = reads in 80 % of the expected minutes (a reader's own minutes: expected / speed);
+    price (R,), 0 for staff, else per read.
     """
 
     number: IntArray
@@ -80,8 +81,9 @@ class DutyArrays:
     `on_duty`: in an open session, not on leave, at a workstation that is fit to read. `free_in_min`: minutes until
     the read in hand and those on the list are done (0: idle). `listed`: reads in hand and on the list. `room`: how
     many more may be listed now; `acute_room`: how many acute ones (at least `room`). `minutes_left`: the session's
-    capacity in this reader's own minutes; inf = no limit but its end. `load`: share of the session's capacity used, for fairness. `run_group`:
-    the exam group of the last reads (-1: none); `run_left`: how many more of it before a change is due.
+    capacity in this reader's own minutes; inf = no limit but its end. `load`: share of the session's capacity used,
+    for fairness. `run_group`: the exam group of the last reads (-1: none); `run_left`: how many more of it before a
+    change is due.
     """
 
     on_duty: BoolArray

@@ -1,48 +1,120 @@
-"""Who gets what: `plan(snapshot)` is pure and deterministic, and explains every decision.
+"""What a plan is made of and what it says: the snapshot, the decisions, and the explanation stored with each."""
 
-Earliest due first; then the eligible reader with most capacity left (minutes of reading); ties by reader id. Who had
-this read before and did not finish it comes after everybody else, so that it does not come back to them for ever.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from router.model.reader import ReaderOnDuty
-from router.rules.eligibility import Need, best_session, exclusions
+from router.model.aid import AidBook
+from router.model.reader import Level, ReaderOnDuty
+from router.model.session import SessionKind
+from router.rules.eligibility import Need
 
 RULE = (
-    "earliest due first, then the eligible reader with most capacity left; "
+    "acute first; then what is most worth this reader's next minutes: weight and nearness of the due time, against "
+    "the minutes it takes, how well the reader suits it and who else could read it; "
     "who had the read before and did not finish it comes last"
 )
+RULE_VERSION = "index-flow/1"
 
 
 @dataclass(frozen=True, slots=True)
 class PlannableRead:
-    """A READY read; `epoch` is the lease count it had when the snapshot was taken."""
+    """A read that nobody has begun; `epoch` is the lease count it had when the snapshot was taken.
+
+    `weight` is what a breach of it costs. `holder` has it on the list already, and it may still go to somebody else.
+    """
 
     need: Need
     due_at: datetime
     epoch: int
+    weight: float = 1.0
+    arrived_at: datetime | None = None
+    holder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """A read that a reader is reading now, or has on the list and nobody may move."""
+
+    reader_id: str
+    expected_minutes: float
+    exam_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassKey:
+    """What makes reads suit the same readers equally well."""
+
+    origin: str
+    modalities: frozenset[str]
+    subspecialty: str
+    minimum_level: Level
+    exam_code: str | None
+    exam_group: str | None
+    session_kinds: frozenset[SessionKind]
+
+    @staticmethod
+    def of(need: Need) -> "ClassKey":
+        return ClassKey(
+            need.origin,
+            need.modalities,
+            need.subspecialty,
+            need.minimum_level,
+            need.exam_code,
+            need.exam_group,
+            need.session_kinds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What the flow wants begun by `until`: pairs of reader and class, and by class and pathway reads due before."""
+
+    until: datetime
+    pairs: frozenset[tuple[str, ClassKey]]
+    due: Mapping[tuple[ClassKey, str | None], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class ListLengths:
+    """How many reads may be on a pushed list, the one in hand included, and how many more acute ones."""
+
+    reads: int = 3
+    acute_more: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All a plan depends on."""
+    """All a plan depends on. `ahead` is what the flow wants done now; None: the index runs alone."""
 
     now: datetime
     reads: tuple[PlannableRead, ...]
     readers: tuple[ReaderOnDuty, ...]
+    aid: AidBook = field(default_factory=AidBook)
+    in_hand: tuple[InHand, ...] = ()
+    lists: ListLengths = field(default_factory=ListLengths)
+    ahead: Ahead | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """`had_it` before: it lapsed, was lost or was taken back."""
+    """`had_it` before: it lapsed, was lost or was taken back. `queue` reads come before it at this reader.
+
+    `index` is the natural logarithm of the index, the read's urgency included; the others are its parts that differ
+    between readers.
+    """
 
     reader_id: str
     session_id: str
     minutes_left: float
     had_it: bool = False
+    queue: int = 0
+    index: float = 0.0
+    match: float = 0.0
+    scarcity: float = 0.0
+    session: float = 0.0
+    comfort: float = 0.0
+    planned: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +125,12 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Stored with the decision: who was eligible, who was not and why, and what was chosen."""
+    """Stored with the decision: who was eligible, who was not and why, and what was chosen.
+
+    `candidates` come best first and had room when the choice was made, `candidate_count` of them; `not_now` could
+    read it and had none. A read that waits names the readers nearest to eligible; `others` counts further reasons.
+    `inputs` is the digest of all that the plan was made from.
+    """
 
     rule: str
     considered_at: datetime
@@ -61,11 +138,21 @@ class Explanation:
     candidates: tuple[Candidate, ...]
     exclusions: tuple[Exclusion, ...]
     choice: str
+    not_now: tuple[Exclusion, ...] = ()
+    candidate_count: int = 0
+    others: tuple[tuple[str, int], ...] = ()
+    acute: bool = False
+    urgency: float | None = None
+    version: str = RULE_VERSION
+    inputs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """`need` is what was weighed: carried out only while it is still what the read asks for."""
+    """`need` is what was weighed: carried out only while it is still what the read asks for.
+
+    `moved_from` is the reader whose list it leaves.
+    """
 
     read_id: str
     need: Need
@@ -74,6 +161,7 @@ class Assign:
     session_id: str
     expected_minutes: float
     explanation: Explanation
+    moved_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,82 +173,3 @@ class Wait:
 
 
 Decision = Assign | Wait
-Weighed = tuple[tuple[Candidate, ...], tuple[Exclusion, ...]]
-"""Candidates, best first, and who is excluded for which reasons."""
-
-
-def plan(snapshot: Snapshot) -> tuple[Decision, ...]:
-    """Decide every read of the snapshot, each on top of the ones before."""
-    on_duty = {reader.reader.id: reader for reader in sorted(snapshot.readers, key=lambda r: r.reader.id)}
-    decisions: list[Decision] = []
-    weighed: dict[Need, Weighed] = {}
-    for read in sorted(snapshot.reads, key=lambda read: (read.due_at, read.need.read_id)):
-        anybody = replace(read.need, read_id="")
-        if anybody not in weighed:
-            weighed[anybody] = weigh(anybody, tuple(on_duty.values()), snapshot.now)
-        decision = _decide(read, weighed[anybody], snapshot.now)
-        if isinstance(decision, Assign):
-            weighed.clear()
-            on_duty[decision.reader_id] = _with_one_more(on_duty[decision.reader_id], decision)
-        decisions.append(decision)
-    return tuple(decisions)
-
-
-def _decide(read: PlannableRead, weighed: Weighed, now: datetime) -> Decision:
-    candidates, excluded = weighed
-    chosen = candidates[0] if candidates else None
-    choice = "nobody is eligible; the read waits" if chosen is None else _why(chosen, candidates)
-    explanation = Explanation(RULE, now, read.due_at, candidates, excluded, choice)
-    if chosen is None:
-        return Wait(read.need.read_id, explanation)
-    return Assign(
-        read.need.read_id,
-        read.need,
-        read.epoch,
-        chosen.reader_id,
-        chosen.session_id,
-        read.need.expected_minutes,
-        explanation,
-    )
-
-
-def weigh(need: Need, readers: Sequence[ReaderOnDuty], now: datetime) -> Weighed:
-    """Split readers into candidates, best first, and exclusions with their reasons."""
-    candidates: list[Candidate] = []
-    excluded: list[Exclusion] = []
-    for on_duty in readers:
-        session = best_session(need, on_duty, now)
-        reasons = exclusions(need, on_duty, now)
-        if reasons or session is None:
-            excluded.append(Exclusion(on_duty.reader.id, reasons))
-        else:
-            left = session.minutes_left(need.expected_minutes)
-            had_it = on_duty.reader.id in need.had_by
-            candidates.append(Candidate(on_duty.reader.id, session.session.id, left, had_it))
-    candidates.sort(key=lambda candidate: (candidate.had_it, -candidate.minutes_left, candidate.reader_id))
-    return tuple(candidates), tuple(excluded)
-
-
-def _why(chosen: Candidate, candidates: Sequence[Candidate]) -> str:
-    if len(candidates) == 1:
-        again = ", and had it before" if chosen.had_it else ""
-        return f"{chosen.reader_id} is the only eligible reader{again}"
-    peers = [other for other in candidates[1:] if other.had_it == chosen.had_it]
-    tied = [other.reader_id for other in peers if other.minutes_left == chosen.minutes_left]
-    tie = f"; equal to {', '.join(tied)}, decided by id" if tied else ""
-    behind = [other.reader_id for other in candidates[1:] if other.had_it and not chosen.had_it]
-    last = f"; {', '.join(behind)} had it before and did not finish it" if behind else ""
-    if not peers:
-        return f"{chosen.reader_id} is the only eligible reader who did not have it before{last}"
-    among = "; all eligible readers had it before" if chosen.had_it else last
-    return f"{chosen.reader_id} has most capacity left ({chosen.minutes_left:g} minutes{tie}){among}"
-
-
-def _with_one_more(on_duty: ReaderOnDuty, decision: Assign) -> ReaderOnDuty:
-    sessions = tuple(
-        replace(load, used_reads=load.used_reads + 1, used_minutes=load.used_minutes + decision.expected_minutes)
-        if load.session.id == decision.session_id
-        else load
-        for load in on_duty.sessions
-    )
-    return replace(on_duty, sessions=sessions)

@@ -4,7 +4,7 @@ Acute reads first; then readers who are idle before those who are not; then the 
 read of each group is weighed, so that an event costs readers x classes, not readers x reads.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,15 +12,31 @@ from router.rules.planning.arrays import NO_READER, FloatArray, IntArray, Planni
 from router.rules.planning.heads import Groups, groups_of
 from router.rules.planning.limits import LimitsLeft
 from router.rules.planning.moves import with_moves
-from router.rules.planning.pairs import pair_index
+from router.rules.planning.pairs import Terms, pair_index, pair_terms
+from router.rules.planning.tiers import DECIMALS, QUEUE, TIER
 from router.rules.planning.tuning import Tuning
 from router.rules.planning.urgency import urgency
 
-TIER = 1e6
-"""Added to acute reads: above any index."""
-_QUEUE = 1e3
-"""Taken off for each read that a reader has to do before."""
 _NEVER = -np.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One choice as it was made: the group, and for each row the index (-inf: cannot) and what waits before."""
+
+    group: int
+    urgency: float
+    index: FloatArray
+    queue: FloatArray
+
+
+@dataclass(slots=True)
+class Trace:
+    """What explanations are made of; filled by `next_choices` when it is given one."""
+
+    rows: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    terms: Terms | None = None
+    steps: list[Step] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +52,9 @@ class Choices:
     moved_from: IntArray
 
 
-def next_choices(problem: PlanningProblem, tuning: Tuning, free: IntArray | None = None) -> Choices:
+def next_choices(
+    problem: PlanningProblem, tuning: Tuning, free: IntArray | None = None, trace: Trace | None = None
+) -> Choices:
     """Give every free reader (rows; None: all on duty with room) what suits best, as far as there is room."""
     duty = problem.duty
     rows = np.arange(len(duty.room)) if free is None else free
@@ -48,7 +66,10 @@ def next_choices(problem: PlanningProblem, tuning: Tuning, free: IntArray | None
     pressing = urgency(problem, tuning)
     groups = groups_of(problem, pressing)
     static = pair_index(problem, tuning, rows, groups)
-    return _Choosing(problem, rows, groups, pressing, with_moves(problem, tuning, rows, groups, static, pressing)).run()
+    static = with_moves(problem, tuning, rows, groups, static, pressing)
+    if trace is not None:
+        trace.rows, trace.terms = rows, pair_terms(problem, tuning, rows, groups)
+    return _Choosing(problem, rows, groups, pressing, static).run(trace)
 
 
 def next_read(problem: PlanningProblem, tuning: Tuning, reader: int) -> int | None:
@@ -74,21 +95,24 @@ class _Choosing:
         self.room, self.acute_room = problem.duty.room[rows].copy(), problem.duty.acute_room[rows].copy()
         self.queue = problem.duty.listed[rows].astype(np.float64)
         self.head = pressing[groups.order[groups.start]] + np.where(groups.acute, TIER, 0.0)
-        self.value = np.round(static + self.head, 9)
+        self.value = np.round(static + self.head, DECIMALS)
         self._forbid(np.arange(len(rows)))
         self.best = self.value.argmax(axis=1)
         self.best_value = self.value[np.arange(len(rows)), self.best]
 
-    def run(self) -> Choices:
+    def run(self, trace: Trace | None) -> Choices:
         chosen: list[tuple[int, int, float]] = []
         while True:
-            row = int(np.argmax(self.best_value - self.queue * _QUEUE))
+            row = int(np.argmax(self.best_value - self.queue * QUEUE))
             if self.best_value[row] == _NEVER:
                 break
             group = int(self.best[row])
             read = int(self.groups.order[self.at[group]])
             tier = TIER if self.groups.acute[group] else 0.0
             chosen.append((read, row, float(self.best_value[row]) - tier))
+            if trace is not None:
+                urgent = float(self.pressing[read])
+                trace.steps.append(Step(group, urgent, self.value[:, group] - tier, self.queue.copy()))
             self._take(row, group)
         reads = np.array([read for read, _, _ in chosen], np.int64)
         readers = self.rows[np.array([row for _, row, _ in chosen], np.int64)]
@@ -121,7 +145,7 @@ class _Choosing:
             return
         head = self.pressing[groups.order[self.at[group]]] + (TIER if groups.acute[group] else 0.0)
         allowed = self.value[:, group] != _NEVER
-        self.value[allowed, group] = np.round(self.static[allowed, group] + head, 9)
+        self.value[allowed, group] = np.round(self.static[allowed, group] + head, DECIMALS)
 
     def _forbid_aid(self, reader: int, exam_class: int) -> None:
         """Take out what the employer may no longer give, and what the origin may no longer be given."""

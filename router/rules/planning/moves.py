@@ -5,6 +5,7 @@ import numpy as np
 from router.rules.planning.arrays import NO_READER, BoolArray, FloatArray, IntArray, PlanningProblem
 from router.rules.planning.heads import Groups
 from router.rules.planning.pairs import pair_index
+from router.rules.planning.tiers import TIER
 from router.rules.planning.tuning import Tuning
 
 _GONE = -1e9
@@ -77,6 +78,6 @@ def _beats_the_unlisted(
     acute = problem.waiting.acute[reads]
     if not unlisted.any():
         return np.ones_like(value, np.bool_)
-    tier = np.where(groups.acute[unlisted], 1e6, 0.0)
+    tier = np.where(groups.acute[unlisted], TIER, 0.0)
     own = (static[:, unlisted] + pressing[first[unlisted]] + tier).max(axis=1)
-    return np.asarray(value + np.where(acute, 1e6, 0.0) >= own[:, None] + np.log(tuning.move_gain))
+    return np.asarray(value + np.where(acute, TIER, 0.0) >= own[:, None] + np.log(tuning.move_gain))

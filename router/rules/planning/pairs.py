@@ -6,6 +6,7 @@ import numpy as np
 
 from router.rules.planning.arrays import SESSION_KINDS, FloatArray, IntArray, PlanningProblem
 from router.rules.planning.heads import Groups
+from router.rules.planning.tiers import LAST_RESORT
 from router.rules.planning.tuning import Tuning
 from router.rules.planning.urgency import scarcity
 
@@ -36,7 +37,7 @@ def pair_index(problem: PlanningProblem, tuning: Tuning, rows: IntArray, groups:
         row_of = np.full(len(problem.readers.number), -1)
         row_of[rows] = np.arange(len(rows))
         row, group = row_of[barred.reader], group_of[barred.read]
-        for mask, change in ((~barred.last_resort, -np.inf), (barred.last_resort, np.log(tuning.last_resort_factor))):
+        for mask, change in ((~barred.last_resort, -np.inf), (barred.last_resort, -LAST_RESORT)):
             there = mask & (row >= 0)
             total[row[there], group[there]] += change
     return total

@@ -37,8 +37,6 @@ class Tuning:
     """For a read that would not be done before the session ends."""
     pressing_min: float = 8 * 60.0
     """Work due within about this time counts fully when it is judged who is scarce."""
-    last_resort_factor: float = 1e-6
-    """For a reader who had the read before and did not finish it."""
     move_gain: float = 1.2
     """A read moves from one list to another only when the index grows by this factor."""
     list_length: int = 3

@@ -51,7 +51,7 @@ _READER = """
 id = "{id}"
 name = "Dr {id}"
 registration = "{registration}"
-employer = "{node}"
+employer = "RXL"
 modalities = ["CT", "MR"]
 subspecialties = ["neuro"]
 workstation = {{ node = "{node}", ae_title = "WS_{number}" }}
@@ -94,7 +94,7 @@ class TestClock:
 def write_region(
     folder: Path, database_url: str, readers: int = 2, capacity: int = 50, plan_every_s: float = 3600.0
 ) -> RouterSettings:
-    """Settings files of a region: RXN makes images; reader-1 sits at RXL, reader-2 at RXN, further ones at RXL."""
+    """Settings files of a region: RXN makes images; RXL employs all; reader-2 sits at RXN, the others at RXL."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "network.toml").write_text(_NETWORK)
     (folder / "routing.toml").write_text(_ROUTING)

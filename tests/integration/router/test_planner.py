@@ -111,7 +111,8 @@ def test_one_decision_that_fails_keeps_no_other_back(region: Region, monkeypatch
         region.plan()
     assert [read["state"] for read in region.get("/reads")] == ["ASSIGNED", "READY", "ASSIGNED"]
     (item,) = region.queue("assignment_failed")
-    assert (item["read_id"], item["reason"]) == (poisoned, "it could not be assigned to reader-1: ZeroDivisionError")
+    holder = item["reason"].removeprefix("it could not be assigned to ").removesuffix(": ZeroDivisionError")
+    assert (item["read_id"], holder in {"reader-1", "reader-2"}) == (poisoned, True)
     monkeypatch.undo()
     region.plan()
     assert region.read(1)["state"] == "ASSIGNED"

@@ -102,7 +102,7 @@ def test_every_documented_call_answers_from_the_same_rows(region: Region) -> Non
     region.assign()
     why = region.get(f"/reads/{region.read()['id']}/why")
     explanation = why["assignments"][0]["explanation"]
-    assert explanation["choice"].startswith("reader-1 has most capacity left")
+    assert explanation["choice"].startswith("reader-1 suits as well as reader-2")
     assert [c["reader_id"] for c in explanation["candidates"]] == ["reader-1", "reader-2"]
     by_accession = region.get("/ledger", accession_number="A-1.2.3.4")
     assert by_accession == region.get("/ledger", study_instance_uid="1.2.3.4")

@@ -1,0 +1,121 @@
+"""From the choice over arrays to explanations in the domain's words."""
+
+from collections import Counter
+from datetime import datetime
+
+import numpy as np
+
+from router.model.reader import DeliveryMode
+from router.rules.eligibility import Need
+from router.rules.planning.decisions import (
+    RULE,
+    Candidate,
+    ClassKey,
+    Exclusion,
+    Explanation,
+    PlannableRead,
+)
+from router.rules.planning.index import Step, Trace
+from router.rules.planning.mapping import Mapped
+from router.rules.planning.reasons import ReasonsSoFar
+from router.rules.planning.tiers import LAST_RESORT
+from router.rules.planning.wording import why_chosen, why_waiting
+
+NAMED = 20
+"""How many candidates of a choice are named, and how many readers for whom a waiting read is out of reach."""
+
+_FULL = ("the list is full of what comes first",)
+_PULLS = ("asks for the next read when free",)
+
+
+def explain_choice(
+    mapped: Mapped,
+    trace: Trace,
+    step: Step,
+    read: PlannableRead,
+    so_far: ReasonsSoFar,
+    now: datetime,
+    moved_from: str | None,
+) -> Explanation:
+    """Who had room at that moment, best first; who was excluded and why; who could read it and had no room."""
+    rows = _best_rows(mapped, trace, step, read.need)
+    candidates = tuple(_candidate(mapped, trace, step, int(at), read.need, so_far) for at in rows[:NAMED])
+    with_room = {mapped.readers[trace.rows[at]].reader.id for at in rows}
+    excluded, not_now = _without_room(mapped, read.need, so_far, with_room)
+    return Explanation(
+        rule=RULE,
+        considered_at=now,
+        due_at=read.due_at,
+        candidates=candidates,
+        exclusions=excluded,
+        choice=why_chosen(candidates, moved_from),
+        not_now=not_now,
+        candidate_count=len(rows),
+        acute=read.need.acute,
+        urgency=round(step.urgency, 4),
+        inputs=mapped.digest,
+    )
+
+
+def explain_wait(mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, now: datetime) -> Explanation:
+    """Why nobody has it: the readers nearest to eligible by name, further reasons by number."""
+    excluded, not_now = _without_room(mapped, read.need, so_far, set())
+    nearest = sorted(excluded, key=lambda e: (len(e.reasons), e.reader_id))
+    named = tuple(sorted(nearest[:NAMED], key=lambda e: e.reader_id))
+    others = Counter(reason for exclusion in nearest[NAMED:] for reason in exclusion.reasons)
+    return Explanation(
+        rule=RULE,
+        considered_at=now,
+        due_at=read.due_at,
+        candidates=(),
+        exclusions=named,
+        choice=why_waiting(len(not_now), len(excluded)),
+        not_now=not_now[:NAMED],
+        others=tuple(sorted(others.items())),
+        acute=read.need.acute,
+    )
+
+
+def _best_rows(mapped: Mapped, trace: Trace, step: Step, need: Need) -> list[int]:
+    can = np.flatnonzero(np.isfinite(step.index))
+    had = np.array([mapped.readers[trace.rows[at]].reader.id in need.had_by for at in can], np.bool_)
+    order = np.lexsort((trace.rows[can], -np.round(step.index[can], 6), step.queue[can], had))
+    return [int(at) for at in can[order]]
+
+
+def _candidate(mapped: Mapped, trace: Trace, step: Step, at: int, need: Need, so_far: ReasonsSoFar) -> Candidate:
+    assert trace.terms is not None
+    reader = mapped.readers[trace.rows[at]].reader
+    had_it = reader.id in need.had_by
+    load = so_far.session_for(need, reader.id)
+    terms = trace.terms
+    return Candidate(
+        reader_id=reader.id,
+        session_id="" if load is None else load.session.id,
+        minutes_left=0.0 if load is None else load.minutes_left(so_far.minutes_for(need, reader.id)),
+        had_it=had_it,
+        queue=int(step.queue[at]),
+        index=round(float(step.index[at]) + (LAST_RESORT if had_it else 0.0), 6),
+        match=round(float(terms.match[at, step.group]), 4),
+        scarcity=round(float(terms.scarcity[at, step.group]), 4),
+        session=round(float(terms.session[at, step.group]), 4),
+        comfort=round(float(terms.comfort[at, step.group]), 4),
+        planned=round(float(terms.planned[at, step.group]), 4),
+    )
+
+
+def _without_room(
+    mapped: Mapped, need: Need, so_far: ReasonsSoFar, with_room: set[str]
+) -> tuple[tuple[Exclusion, ...], tuple[Exclusion, ...]]:
+    key = ClassKey.of(need)
+    excluded: list[Exclusion] = []
+    not_now: list[Exclusion] = []
+    for duty in mapped.readers:
+        if duty.reader.id in with_room:
+            continue
+        reasons = so_far.of(need, key, duty.reader.id)
+        if reasons:
+            excluded.append(Exclusion(duty.reader.id, reasons))
+        else:
+            not_now.append(Exclusion(duty.reader.id, _PULLS if duty.reader.delivery is DeliveryMode.PULL else _FULL))
+    return tuple(excluded), tuple(not_now)

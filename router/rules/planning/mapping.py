@@ -1,0 +1,113 @@
+"""One snapshot of the domain's objects as the planner's problem, and the way back from rows to objects."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from router.model.reader import ReaderOnDuty
+from router.rules.planning.aid_arrays import aid_arrays
+from router.rules.planning.arrays import NO_READER, BarredPairs, Bonus, ClassArrays, PlanningProblem, WaitingArrays
+from router.rules.planning.decisions import Ahead, ClassKey, PlannableRead, Snapshot
+from router.rules.planning.fit import fit_of
+from router.rules.planning.reader_arrays import class_scope, duty_arrays, reader_arrays
+from router.rules.planning.tuning import Tuning
+from router.rules.planning.vocabulary import Vocabulary, minute_of, vocabulary_of
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """`reads` and `readers` are the rows' objects."""
+
+    problem: PlanningProblem
+    reads: tuple[PlannableRead, ...]
+    readers: tuple[ReaderOnDuty, ...]
+    words: Vocabulary
+    digest: str
+
+
+def mapped(snapshot: Snapshot, tuning: Tuning, pulling: str | None = None) -> Mapped:
+    """Rows in the order of ids; `pulling` asks for its next read, and nobody else is given any."""
+    words = vocabulary_of(snapshot)
+    reads = tuple(sorted(snapshot.reads, key=lambda read: read.need.read_id))
+    readers = tuple(sorted(snapshot.readers, key=lambda duty: duty.reader.id))
+    people, classes = reader_arrays(readers, words, snapshot.now), _classes(words)
+    aid = aid_arrays(snapshot.aid, words)
+    problem = PlanningProblem(
+        now_min=minute_of(snapshot.now),
+        classes=classes,
+        waiting=_waiting(reads, words),
+        readers=people,
+        duty=duty_arrays(readers, reads, words, snapshot, pulling),
+        aid=aid,
+        fit=fit_of(people, classes, aid, tuning, class_scope(readers, words, snapshot.now)),
+        barred=_barred(reads, words),
+        bonus=None if snapshot.ahead is None else _bonus(snapshot.ahead, words, tuning),
+    )
+    return Mapped(problem, reads, readers, words, _digest(problem, tuning))
+
+
+def _classes(words: Vocabulary) -> ClassArrays:
+    keys = list(words.classes)
+    return ClassArrays(
+        origin=np.array([words.trusts[key.origin] for key in keys], np.int64),
+        group=np.array([words.groups[key.exam_group] for key in keys], np.int64),
+        subspecialty=np.array([words.subspecialties[key.subspecialty] for key in keys], np.int64),
+        minimum_level=np.array([int(key.minimum_level) for key in keys], np.int64),
+    )
+
+
+def _waiting(reads: Sequence[PlannableRead], words: Vocabulary) -> WaitingArrays:
+    needs = [read.need for read in reads]
+    holders = [NO_READER if r.holder is None else words.readers.get(r.holder, NO_READER) for r in reads]
+    return WaitingArrays(
+        number=np.arange(len(reads)),
+        exam_class=np.array([words.classes[ClassKey.of(need)] for need in needs], np.int64),
+        pathway=np.array([words.pathways[need.pathway] for need in needs], np.int64),
+        weight=np.array([read.weight for read in reads], np.float64),
+        acute=np.array([need.acute for need in needs], np.bool_),
+        arrived_min=np.array([minute_of(read.arrived_at or read.due_at) for read in reads], np.float64),
+        due_min=np.array([minute_of(read.due_at) for read in reads], np.float64),
+        expected_minutes=np.array([need.expected_minutes for need in needs], np.float64),
+        holder=np.array(holders, np.int64),
+    )
+
+
+def _barred(reads: Sequence[PlannableRead], words: Vocabulary) -> BarredPairs:
+    pairs = [
+        (row, words.readers[reader], reader not in never)
+        for row, need in enumerate(read.need for read in reads)
+        for never in [need.declined_by | need.read_by]
+        for reader in sorted(never | need.had_by)
+        if reader in words.readers
+    ]
+    return BarredPairs(
+        np.array([read for read, _, _ in pairs], np.int64),
+        np.array([reader for _, reader, _ in pairs], np.int64),
+        np.array([last for _, _, last in pairs], np.bool_),
+    )
+
+
+def _bonus(ahead: Ahead, words: Vocabulary, tuning: Tuning) -> Bonus:
+    pair = np.zeros((len(words.readers), len(words.classes)))
+    for reader, key in ahead.pairs:
+        if reader in words.readers and key in words.classes:
+            pair[words.readers[reader], words.classes[key]] = np.log(tuning.planned_pair_gain)
+    until = np.full((len(words.classes), max(len(words.pathways), 1)), -np.inf)
+    for (key, pathway), due in ahead.due.items():
+        if key in words.classes and pathway in words.pathways:
+            until[words.classes[key], words.pathways[pathway]] = minute_of(due)
+    return Bonus(pair, until, float(np.log(tuning.planned_read_gain)))
+
+
+def _digest(problem: PlanningProblem, tuning: Tuning) -> str:
+    """SHA-256 over everything the choice depends on."""
+    digest = hashlib.sha256(repr((problem.now_min, tuning)).encode())
+    parts = (problem.classes, problem.waiting, problem.readers, problem.duty, problem.aid, problem.fit, problem.barred)
+    for part in (*parts, *(() if problem.bonus is None else (problem.bonus,))):
+        for field in fields(part):
+            value = getattr(part, field.name)
+            digest.update(field.name.encode())
+            digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+    return digest.hexdigest()

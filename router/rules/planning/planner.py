@@ -1,0 +1,103 @@
+"""The plan over the domain's objects: `plan(snapshot)` is pure, deterministic, and explains every decision."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from router.model.aid import AidBook
+from router.model.reader import ReaderOnDuty
+from router.rules.eligibility import NO_AID_LIMITS, Need, best_session, exclusions
+from router.rules.planning.arrays import NO_READER
+from router.rules.planning.decisions import (
+    Assign,
+    Candidate,
+    ClassKey,
+    Decision,
+    Exclusion,
+    Explanation,
+    Snapshot,
+    Wait,
+)
+from router.rules.planning.explaining import explain_choice, explain_wait
+from router.rules.planning.index import Trace, next_choices
+from router.rules.planning.mapping import Mapped, mapped
+from router.rules.planning.reasons import ReasonsSoFar
+from router.rules.planning.tuning import Tuning
+
+Weighed = tuple[tuple[Candidate, ...], tuple[Exclusion, ...]]
+"""Candidates, best first, and who is excluded for which reasons."""
+
+STANDARD = Tuning()
+
+
+def plan(snapshot: Snapshot, tuning: Tuning = STANDARD, pulling: str | None = None) -> tuple[Decision, ...]:
+    """Decide every read of the snapshot: first what is given out, in that order, then what waits, by id.
+
+    A read that stays on its holder's list is not mentioned. With `pulling`, only this reader is given anything.
+    """
+    arrays = mapped(snapshot, tuning, pulling)
+    so_far, trace = ReasonsSoFar(snapshot), Trace()
+    choices = next_choices(arrays.problem, tuning, trace=trace)
+    decisions: list[Decision] = []
+    given: set[int] = set()
+    for at, step in enumerate(trace.steps):
+        row = int(choices.read[at])
+        read, reader_id = arrays.reads[row], arrays.readers[int(choices.reader[at])].reader.id
+        holder = int(choices.moved_from[at])
+        moved_from = None if holder == NO_READER else arrays.readers[holder].reader.id
+        session = so_far.session_for(read.need, reader_id)
+        if session is None or so_far.of(read.need, ClassKey.of(read.need), reader_id):
+            continue  # the arrays hold one session a reader; the rules of eligibility have the last word
+        why = explain_choice(arrays, trace, step, read, so_far, snapshot.now, moved_from)
+        minutes = so_far.minutes_for(read.need, reader_id)
+        given.add(row)
+        decisions.append(
+            Assign(
+                read.need.read_id,
+                read.need,
+                read.epoch,
+                reader_id,
+                session.session.id,
+                minutes,
+                why,
+                moved_from,
+            )
+        )
+        so_far.take(read.need, reader_id, session.session.id)
+    return (*decisions, *_waits(arrays, given, so_far, snapshot.now))
+
+
+def _waits(arrays: Mapped, given: set[int], so_far: ReasonsSoFar, now: datetime) -> list[Wait]:
+    alike: dict[Need, Explanation] = {}
+    waits = []
+    for row, read in enumerate(arrays.reads):
+        if row in given or read.holder is not None:
+            continue
+        anybody = replace(read.need, read_id="")
+        if anybody not in alike:
+            alike[anybody] = explain_wait(arrays, read, so_far, now)
+        waits.append(Wait(read.need.read_id, replace(alike[anybody], due_at=read.due_at)))
+    return waits
+
+
+def replayed(explanation: Explanation) -> str | None:
+    """The reader that the rule gives the read to, from what is stored alone."""
+    order = sorted(explanation.candidates, key=lambda c: (c.had_it, c.queue, -c.index, c.reader_id))
+    return order[0].reader_id if order else None
+
+
+def weigh(need: Need, readers: Sequence[ReaderOnDuty], now: datetime, aid: AidBook = NO_AID_LIMITS) -> Weighed:
+    """Split readers into those who may take the read now, most room first, and exclusions with their reasons."""
+    candidates: list[Candidate] = []
+    excluded: list[Exclusion] = []
+    for on_duty in readers:
+        session = best_session(need, on_duty, now)
+        reasons = exclusions(need, on_duty, now, aid)
+        if reasons or session is None:
+            excluded.append(Exclusion(on_duty.reader.id, reasons))
+        else:
+            left = session.minutes_left(on_duty.reader.minutes_for(need.expected_minutes, need.exam_group))
+            had_it = on_duty.reader.id in need.had_by
+            candidates.append(Candidate(on_duty.reader.id, session.session.id, left, had_it))
+    candidates.sort(key=lambda candidate: (candidate.had_it, -candidate.minutes_left, candidate.reader_id))
+    return tuple(candidates), tuple(excluded)

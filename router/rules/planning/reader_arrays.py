@@ -1,0 +1,185 @@
+"""Readers and what they are doing now, from the domain's objects to arrays."""
+
+from collections.abc import Hashable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import numpy as np
+
+from router.model.reader import DeliveryMode, Profession, Reader, ReaderOnDuty
+from router.model.session import SessionLoad
+from router.rules.planning.arrays import SESSION_KINDS, BoolArray, DutyArrays, FloatArray, IntArray, ReaderArrays
+from router.rules.planning.decisions import InHand, PlannableRead, Snapshot
+from router.rules.planning.vocabulary import Vocabulary, minute_of
+
+_Value = TypeVar("_Value", bound=Hashable)
+_NO_LIMIT = 10_000
+"""Room of a session that counts minutes: longer than any list."""
+
+
+def reader_arrays(on_duty: Sequence[ReaderOnDuty], words: Vocabulary, now: datetime) -> ReaderArrays:
+    """Credentials as they hold now; scope is left to `class_scope`."""
+    shape = (len(on_duty), len(words.trusts))
+    level = np.zeros((len(on_duty), max(len(words.subspecialties), 1)), np.int64)
+    credential = np.zeros(shape, np.bool_)
+    speed = np.ones((len(on_duty), max(len(words.groups), 1)))
+    for row, reader in enumerate(duty.reader for duty in on_duty):
+        for name, value in reader.levels.items():
+            if name in words.subspecialties:
+                level[row, words.subspecialties[name]] = int(value)
+        for held in reader.credentials if reader.active else ():
+            if held.trust in words.trusts and held.holds(held.trust, now):
+                credential[row, words.trusts[held.trust]] = True
+        for group in reader.speeds:
+            if group in words.groups:
+                speed[row, words.groups[group]] = 1.0 / reader.minutes_for(1.0, group)
+    return ReaderArrays(
+        number=np.arange(len(on_duty)),
+        employer=np.array([words.trusts[duty.reader.employer] for duty in on_duty], np.int64),
+        level=level,
+        credential=credential,
+        scope=np.ones((len(on_duty), speed.shape[1]), np.bool_),
+        speed=speed,
+        price=np.array([_price(duty) for duty in on_duty], np.float64),
+    )
+
+
+def class_scope(on_duty: Sequence[ReaderOnDuty], words: Vocabulary, now: datetime) -> BoolArray:
+    """Modality, exam scope and kind of session: (R, C), each part worked out once for what is alike."""
+    classes = list(words.classes)
+    allowed = np.ones((len(on_duty), len(classes)), np.bool_)
+    if not classes:
+        return allowed
+    modalities, of_modality = _distinct([key.modalities for key in classes])
+    exams, of_exam = _distinct([(key.exam_code, key.exam_group) for key in classes])
+    kinds, of_kind = _distinct([key.session_kinds for key in classes])
+    for row, duty in enumerate(on_duty):
+        reader = duty.reader
+        open_kinds = {load.session.kind for load in open_loads(duty, now)}
+        shown = np.array([asked <= reader.modalities for asked in modalities])
+        may = np.array([_may_read(reader, exam) for exam in exams])
+        there = np.array([not asked or bool(asked & open_kinds) for asked in kinds])
+        allowed[row] = shown[of_modality] & may[of_exam] & there[of_kind]
+    return allowed
+
+
+def duty_arrays(
+    on_duty: Sequence[ReaderOnDuty],
+    reads: Sequence[PlannableRead],
+    words: Vocabulary,
+    snapshot: Snapshot,
+    pulling: str | None,
+) -> DutyArrays:
+    """`pulling` is the one reader who asks for the next read; then nobody else is given any."""
+    now = snapshot.now
+    listed, busy = _lists(on_duty, reads, snapshot.in_hand, words)
+    sessions = [main_load(duty, now) for duty in on_duty]
+    present = np.array([_is_present(duty, now) for duty in on_duty], np.bool_)
+    ends = [now if load is None else load.session.ends_at for load in sessions]
+    places = np.array([_places(load) for load in sessions], np.int64)
+    most = np.array([_list_length(duty, snapshot, pulling) for duty in on_duty], np.int64)
+    given = np.array([d.reader.id == pulling or (pulling is None and _is_pushed(d)) for d in on_duty], np.bool_)
+    outside = np.array([duty.reader.outsourcer is not None for duty in on_duty], np.bool_)
+    before = np.where(outside, [duty.waiting_reads for duty in on_duty], listed)
+    more = np.where(outside, 0, snapshot.lists.acute_more)
+    room = np.where(given, np.clip(np.minimum(most - before, places), 0, None), 0)
+    acute_room = np.where(given, np.clip(np.minimum(most + more - before, places), 0, None), 0)
+    return DutyArrays(
+        on_duty=present,
+        session_kind=np.array([0 if s is None else SESSION_KINDS.index(s.session.kind) for s in sessions], np.int64),
+        session_end_min=np.array([minute_of(end) for end in ends]),
+        minutes_left=np.array([_minutes_left(load) for load in sessions]),
+        free_in_min=busy,
+        listed=listed,
+        room=room,
+        acute_room=acute_room,
+        load=np.array([_load(load) for load in sessions]),
+        run_group=np.full(len(on_duty), -1),
+        run_left=np.full(len(on_duty), _NO_LIMIT),
+    )
+
+
+def open_loads(duty: ReaderOnDuty, now: datetime) -> list[SessionLoad]:
+    """The reader's sessions that are open."""
+    return [load for load in duty.sessions if load.session.is_open(now)]
+
+
+def main_load(duty: ReaderOnDuty, now: datetime) -> SessionLoad | None:
+    """Of several open sessions the one with most room."""
+    loads = open_loads(duty, now)
+    return max(loads, key=lambda load: (load.minutes_left(1.0), load.session.id), default=None)
+
+
+def _distinct(values: Sequence[_Value]) -> tuple[list[_Value], IntArray]:
+    numbers: dict[_Value, int] = {}
+    of = np.array([numbers.setdefault(value, len(numbers)) for value in values], np.int64)
+    return list(numbers), of
+
+
+def _may_read(reader: Reader, exam: tuple[str | None, str | None]) -> bool:
+    if reader.exam_scope is None:
+        return reader.profession is not Profession.REPORTING_RADIOGRAPHER
+    return reader.may_read_exam(*exam)
+
+
+def _lists(
+    on_duty: Sequence[ReaderOnDuty], reads: Sequence[PlannableRead], in_hand: Sequence[InHand], words: Vocabulary
+) -> tuple[IntArray, FloatArray]:
+    """How many reads each reader has before a new one, and how many of its own minutes they take."""
+    listed, busy = np.zeros(len(on_duty), np.int64), np.zeros(len(on_duty))
+    on_lists = [(r.holder, r.need.expected_minutes, r.need.exam_group) for r in reads if r.holder is not None]
+    for reader_id, minutes, group in on_lists + [(h.reader_id, h.expected_minutes, h.exam_group) for h in in_hand]:
+        row = words.readers.get(reader_id)
+        if row is not None:
+            listed[row] += 1
+            busy[row] += on_duty[row].reader.minutes_for(minutes, group)
+    return listed, busy
+
+
+def _is_present(duty: ReaderOnDuty, now: datetime) -> bool:
+    shown_until = duty.reader.display_valid_until
+    fit = shown_until is None or shown_until > now
+    return (
+        duty.reader.active
+        and fit
+        and bool(open_loads(duty, now))
+        and not any(leave.covers(now) for leave in duty.leave)
+    )
+
+
+def _list_length(duty: ReaderOnDuty, snapshot: Snapshot, pulling: str | None) -> int:
+    if duty.reader.outsourcer is not None:
+        return duty.reader.outsourcer.queue_limit
+    return _NO_LIMIT if duty.reader.id == pulling else snapshot.lists.reads
+
+
+def _is_pushed(duty: ReaderOnDuty) -> bool:
+    return duty.reader.delivery is DeliveryMode.PUSH
+
+
+def _price(duty: ReaderOnDuty) -> float:
+    """Pounds for a read."""
+    return 0.0 if duty.reader.outsourcer is None else duty.reader.outsourcer.price_pence_per_read / 100.0
+
+
+def _places(load: SessionLoad | None) -> int:
+    if load is None:
+        return 0
+    capacity = load.session.capacity_reads
+    return _NO_LIMIT if capacity is None else max(capacity - load.used_reads, 0)
+
+
+def _minutes_left(load: SessionLoad | None) -> float:
+    if load is None:
+        return 0.0
+    capacity = load.session.capacity_minutes
+    return np.inf if capacity is None else capacity - load.used_minutes
+
+
+def _load(load: SessionLoad | None) -> float:
+    """Share of the session that is used."""
+    if load is None:
+        return 1.0
+    if load.session.capacity_minutes is not None:
+        return load.used_minutes / load.session.capacity_minutes
+    return load.used_reads / max(load.session.capacity_reads or 0, 1)
