@@ -34,7 +34,6 @@ _COLUMNS = {
 _SHARES = ("match", "aid_share", "load_spread")
 
 
-
 def simulate(
     region: Annotated[str, typer.Option(help="lsc or cm, or a region of the assumptions file.")] = "lsc",
     scenario: Annotated[str, typer.Option(help="One, several with commas, or all.")] = "normal",
@@ -43,9 +42,13 @@ def simulate(
     first_seed: Annotated[int, typer.Option(min=1, help="The first of them; below 100 is for tuning.")] = 101,
     weeks: Annotated[int, typer.Option(min=1, max=26, help="Weeks to simulate.")] = 3,
     what_if: Annotated[list[str] | None, typer.Option(help="A change: " + "; ".join(FORMS) + ".")] = None,
-    assumptions: Annotated[Path | None, typer.Option(metavar="FILE", help="A changed copy of assumptions.toml.")] = None,
+    assumptions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A changed copy of assumptions.toml.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures here.")] = None,
-    html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page of charts here.")] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page of charts here.")
+    ] = None,
 ) -> None:
     """Simulate a region's weeks, the same for every policy, and compare what becomes of its studies."""
     known = load_assumptions(assumptions)
@@ -71,7 +74,9 @@ def _plan(
     known: Assumptions, region: str, scenario: str, policy: str, seeds: tuple[int, ...], weeks: int, what_if: list[str]
 ) -> Plan:
     if region not in known.regions:
-        raise typer.BadParameter(f"{region!r} is no region; expected one of {', '.join(known.regions)}", param_hint="--region")
+        raise typer.BadParameter(
+            f"{region!r} is no region; expected one of {', '.join(known.regions)}", param_hint="--region"
+        )
     try:
         asked = read_questions(what_if, known, region)
     except BadQuestion as error:
@@ -126,7 +131,10 @@ def _as_json(plan: Plan, runs: list[Run], lines: list[Line], goals: list[Goal]) 
             {
                 "scenario": line.scenario,
                 "policy": line.policy,
-                **{name: {"mean": of.mean, "half": of.half if len(plan.seeds) > 1 else None} for name, of in line.means.items()},
+                **{
+                    name: {"mean": of.mean, "half": of.half if len(plan.seeds) > 1 else None}
+                    for name, of in line.means.items()
+                },
             }
             for line in lines
         ],

@@ -9,6 +9,8 @@ from router.simulate.assumptions import Assumptions
 from router.simulate.region import Floats, Ints, Region
 from router.simulate.rota import WEEK
 
+_STREAM = 1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrivals:
@@ -26,23 +28,26 @@ class Arrivals:
         return len(self.came)
 
 
-def draw_arrivals(
-    assumptions: Assumptions, region: Region, weeks: int, waiting_times: float, rng: np.random.Generator
-) -> Arrivals:
-    """Poisson arrivals of `weeks` weeks by hour and weekday, and what waits when they begin."""
+def draw_arrivals(assumptions: Assumptions, region: Region, weeks: int, waiting_times: float, seed: int) -> Arrivals:
+    """Poisson arrivals of `weeks` weeks by hour and weekday, and what waits when they begin.
+
+    Each class has a random stream of its own: more of one leaves the others as they are.
+    """
     classes = region.classes
     waits = [_waits(assumptions, region.pathways[p]) * 60 * waiting_times for p in classes.pathway]
     hourly = {pathway: hourly_shares(assumptions, pathway) for pathway in region.pathways}
-    came, klass = [], []
+    came, klass, minutes = [], [], []
     for c in range(len(classes)):
+        who = (int(classes.trust[c]), int(classes.exam[c]), int(classes.pathway[c]))
+        rng = np.random.default_rng([seed, _STREAM, *who])
         times = _times(hourly[region.pathways[classes.pathway[c]]] * classes.weekly[c], weeks, waits[c], rng)
         came.append(times)
         klass.append(np.full(len(times), c, np.int64))
+        minutes.append(classes.median[c] * np.exp(classes.sigma[c] * rng.standard_normal(len(times))))
     when, which = np.concatenate(came), np.concatenate(klass)
     order = np.argsort(when, kind="stable")
     when, which = when[order], which[order]
-    minutes = classes.median[which] * np.exp(classes.sigma[which] * rng.standard_normal(len(which)))
-    return Arrivals(when, which, when + classes.target[which], minutes)
+    return Arrivals(when, which, when + classes.target[which], np.concatenate(minutes)[order])
 
 
 def hourly_shares(assumptions: Assumptions, pathway: str) -> Floats:

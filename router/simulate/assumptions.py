@@ -1,5 +1,6 @@
 """Reads `assumptions.toml`: the only place where the simulator's figures come from."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -83,7 +84,7 @@ class Trust(Settings):
     staffing: Positive
     acute: Annotated[float, Field(ge=0)] = 1.0
     night: Annotated[int, Field(ge=0)] = 1
-    only: dict[str, float] = {}
+    only: dict[str, float] = Field(default_factory=dict)
     reads_for: list[str] | None = None
 
 
@@ -126,7 +127,7 @@ class CutOff(Settings):
 class ScenarioSettings(Settings):
     says: str
     readers_lost: ReadersLost | None = None
-    demand: list[Demand] = []
+    demand: list[Demand] = Field(default_factory=list)
     cut_off: CutOff | None = None
     waiting_times: Annotated[float, Field(ge=0)] = 1.0
 
@@ -157,10 +158,10 @@ class Assumptions(Settings):
         return self
 
 
-def _known(where: str, names: object, known: object) -> None:
-    unknown = sorted(set(names) - set(known))  # type: ignore[call-overload]
+def _known(where: str, names: Iterable[str], known: Iterable[str]) -> None:
+    unknown = sorted(set(names) - set(known))
     if unknown:
-        raise ValueError(f"{where}: unknown {', '.join(unknown)}; expected of {', '.join(known)}")  # type: ignore[call-overload]
+        raise ValueError(f"{where}: unknown {', '.join(unknown)}; expected of {', '.join(known)}")
 
 
 def load_assumptions(file: Path | None = None) -> Assumptions:

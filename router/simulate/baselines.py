@@ -38,17 +38,17 @@ class Worklist:
         """Never asked for."""
 
 
-def first_come(room: ReadingRoom, reader: int) -> Floats:
+def first_come(room: ReadingRoom, _reader: int) -> Floats:
     """The oldest first."""
     return room.board.came
 
 
-def by_priority(room: ReadingRoom, reader: int) -> Floats:
+def by_priority(room: ReadingRoom, _reader: int) -> Floats:
     """Strict priority, the oldest first within it: the worklist of today."""
     return np.asarray(room.world.region.classes.rank * _STEP + room.board.came)
 
 
-def by_priority_and_due(room: ReadingRoom, reader: int) -> Floats:
+def by_priority_and_due(room: ReadingRoom, _reader: int) -> Floats:
     """Strict priority, the earliest due first within it."""
     return np.asarray(room.world.region.classes.rank * _STEP + room.board.due)
 
@@ -59,7 +59,7 @@ def by_priority_skill_and_due(room: ReadingRoom, reader: int) -> Floats:
     return np.asarray((2 * room.world.region.classes.rank + outside) * _STEP + room.board.due)
 
 
-def by_due(room: ReadingRoom, reader: int) -> Floats:
+def by_due(room: ReadingRoom, _reader: int) -> Floats:
     """The earliest due first, whatever it is."""
     return room.board.due
 
@@ -70,7 +70,7 @@ class RoundRobin:
     In turn among those in a session; a list whose owner has gone home is dealt anew. Lists are read by priority.
     """
 
-    tick_minutes = 15.0
+    tick_minutes = 60.0
 
     def __init__(self) -> None:
         self._lists: dict[int, list[tuple[int, float, int]]] = {}

@@ -15,7 +15,7 @@ LIVE, LATE = 0, 1
 
 
 class Board:
-    """`due` and `came` are `(2, classes)`: row LIVE, row LATE; infinite where nothing waits. `study` who it is. `waiting` counts."""
+    """`due` and `came` are `(2, classes)`: rows LIVE and LATE; infinite where nothing waits. `study`: which it is."""
 
     def __init__(self, classes: int, arrivals: Arrivals) -> None:
         self._queues: tuple[list[deque[int]], list[deque[int]]] = (
@@ -28,19 +28,17 @@ class Board:
         self.due = np.full((2, classes), np.inf)
         self.came = np.full((2, classes), np.inf)
         self.study = np.full((2, classes), NOTHING)
-        self.waiting = np.zeros(classes, np.int64)
 
     def add(self, study: int) -> None:
         c = self._klass[study]
         queue = self._queues[LIVE][c]
         queue.append(study)
-        self.waiting[c] += 1
         if len(queue) == 1:
             self._show(LIVE, c)
 
     def age(self, now: float) -> None:
         """Move what is past its due time to the late row."""
-        for c in np.flatnonzero(self.due[LIVE] < now):
+        for c in np.flatnonzero(self.due[LIVE] < now).tolist():
             live, late = self._queues[LIVE][c], self._queues[LATE][c]
             while live and self._due[live[0]] < now:
                 late.append(live.popleft())
@@ -56,7 +54,6 @@ class Board:
         live = self._queues[LIVE][c]
         row = LIVE if live and self._due[study] >= self._due[live[0]] else LATE
         self._queues[row][c].remove(study)
-        self.waiting[c] -= 1
         self._show(row, c)
 
     def everything(self) -> list[int]:

@@ -122,7 +122,11 @@ def _groups(world: World, example: Ints) -> tuple[Ints, Ints, Floats]:
     skills = len(example)
     may, well = groups[:, 1 : 1 + skills] > 0, groups[:, 1 + skills :] > 0
     slow = _out_of_subspecialty(world)
-    return np.asarray(group.ravel(), np.int64), groups[:, 0].astype(np.int64), np.where(may, np.where(well, 1, slow), np.inf)
+    return (
+        np.asarray(group.ravel(), np.int64),
+        groups[:, 0].astype(np.int64),
+        np.where(may, np.where(well, 1, slow), np.inf),
+    )
 
 
 def _out_of_subspecialty(world: World) -> float:

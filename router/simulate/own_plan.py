@@ -1,7 +1,7 @@
 """Readacross's own plan in the simulator: the functions that production calls, over arrays of the simulated region.
 
-The index sees heads of classes only, which are all it would choose among. The flow sees everything that waits, the rota as
-known on the day, and a forecast: the region's usual arrivals by hour.
+The index sees heads of classes only, which are all it would choose among. The flow sees everything that waits, the
+rota as known on the day, and a forecast: the usual arrivals by hour.
 """
 
 from dataclasses import dataclass, replace
@@ -26,8 +26,8 @@ from router.rules.planning import (
 from router.rules.planning.arrays import SESSION_KINDS, Bonus
 from router.rules.planning.flow import plan_flow
 from router.rules.planning.heads import Groups
-from router.rules.planning.index import TIER
 from router.rules.planning.pairs import pair_index
+from router.rules.planning.tiers import TIER
 from router.rules.planning.urgency import urgency
 from router.simulate.arrivals import hourly_shares
 from router.simulate.assumptions import Assumptions
@@ -64,6 +64,7 @@ class OwnPlan:
         self._linked: Flags | None = None
         self._bonus: Bonus | None = None
         self.tick_minutes = FLOW_EVERY_MINUTES if flow else np.inf
+        self.flows_planned = 0
 
     def choose(self, room: ReadingRoom, reader: int, allowed: Flags) -> int:
         row, klass = np.nonzero((room.board.due < np.inf) & allowed)
@@ -81,6 +82,7 @@ class OwnPlan:
         if len(studies):
             problem = self._problem(room, studies, room.world.arrivals.klass[studies])
             self._bonus = plan_flow(problem, self._sessions(room), self._forecast(room), self._tuning)
+            self.flows_planned += self._bonus is not None
 
     def _problem(self, room: ReadingRoom, studies: Ints, klass: Ints) -> PlanningProblem:
         classes, aid = room.world.region.classes, self._aid(room)
@@ -180,7 +182,7 @@ def _duty(room: ReadingRoom) -> DutyArrays:
 
 
 def _standing(assumptions: Assumptions, world: World) -> _Standing:
-    region, staff = world.region, world.staff
+    region = world.region
     classes = region.classes
     kinds, exam_class = np.unique(np.stack([classes.trust, classes.exam], axis=1), axis=0, return_inverse=True)
     exams = [assumptions.exams[name] for name in region.exams]
@@ -189,7 +191,7 @@ def _standing(assumptions: Assumptions, world: World) -> _Standing:
     plan_classes = ClassArrays(kinds[:, 0], kinds[:, 1], subspecialty[kinds[:, 1]], level[kinds[:, 1]])
     return _Standing(
         classes=plan_classes,
-        readers=_readers(assumptions, world),
+        readers=_readers(world),
         exam_class=np.asarray(exam_class.ravel(), np.int64),
         session=SessionArrays(
             reader=np.array([session.reader for session in world.sessions], np.int64),
@@ -202,7 +204,7 @@ def _standing(assumptions: Assumptions, world: World) -> _Standing:
     )
 
 
-def _readers(assumptions: Assumptions, world: World) -> ReaderArrays:
+def _readers(world: World) -> ReaderArrays:
     region, staff = world.region, world.staff
     people = staff.people
     trusts, groups = len(region.trusts), len(region.exams)

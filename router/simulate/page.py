@@ -1,7 +1,8 @@
-"""One self-contained HTML page of a simulation: charts, figures, goals, assumptions; nothing is loaded from elsewhere."""
+"""One self-contained HTML page of a simulation: charts, figures, goals; nothing is loaded from elsewhere."""
 
 import math
 from html import escape
+from pathlib import Path
 
 from router.simulate.charts import Bar, bar_chart
 from router.simulate.experiment import BOUND, NAMES, Mean, Plan, Run
@@ -20,25 +21,19 @@ CHARTS = {
 }
 """Metrics that get a chart in each scenario, and whether its scale is logarithmic."""
 
-_STYLE = """
-:root{color-scheme:light dark;--ink:#212b32;--soft:#4c6272;--line:#d8dde0;--paper:#fff;--own:#005eb8;--other:#8fa3b0;--bound:#007f3b}
-@media(prefers-color-scheme:dark){:root{--ink:#e8edee;--soft:#aeb7bd;--line:#3a464d;--paper:#151b1f;--own:#5aa9f0;--other:#62727c;--bound:#4fc07f}}
-body{font:16px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:62rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.7rem}h2{margin-top:2.5rem;border-top:3px solid var(--own);padding-top:.6rem}h3{font-size:1rem;margin:1.6rem 0 .3rem}
-svg{width:100%;height:auto}text{font:13px system-ui,sans-serif;fill:var(--ink)}.tick{fill:var(--soft);font-size:11px}
-.grid{stroke:var(--line)}.own{fill:var(--own)}.other{fill:var(--other)}.bound{fill:var(--bound)}.whisker{stroke:var(--ink);stroke-width:1.5}
-table{border-collapse:collapse;font-size:.85rem;width:100%}th,td{padding:.25rem .5rem;border-bottom:1px solid var(--line);text-align:right}
-th:first-child,td:first-child{text-align:left}.wide{overflow-x:auto}.met{color:var(--bound)}.unmet{color:#d5281b}p.note{color:var(--soft)}
-"""
+_STYLE = Path(__file__).with_name("page.css").read_text()
 
 
-def page_of(plan: Plan, region: str, says: dict[str, str], runs: list[Run], lines: list[Line], goals: list[Goal]) -> str:
+def page_of(
+    plan: Plan, region: str, says: dict[str, str], runs: list[Run], lines: list[Line], goals: list[Goal]
+) -> str:
     """The page; `says` describes each scenario."""
     asked = "".join(f" What if: {escape(said)}." for said in plan.what_if.said)
     seeds = ", ".join(str(seed) for seed in plan.seeds)
     body = [
         f"<h1>{escape(region)}: who reads what, simulated</h1>",
-        f"<p>{plan.weeks} weeks, seeds {seeds}; every policy met the same studies, readers and interruptions.{asked}</p>",
+        f"<p>{plan.weeks} weeks, seeds {seeds}; every policy met the same studies, readers and "
+        f"interruptions.{asked}</p>",
         '<p class="note">Bars are means over seeds, whiskers 95 % confidence intervals. Blue is Readacross, green what '
         "nobody could beat. Scales are logarithmic where figures differ by orders of magnitude.</p>",
     ]

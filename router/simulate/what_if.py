@@ -40,7 +40,7 @@ class WhatIf:
 
     def more_people(self, region: Region) -> tuple[Person, ...]:
         """Additional consultants; they come last, so that nobody else's random numbers change."""
-        common = {s: 1 for s in region.subspecialties}
+        common = dict.fromkeys(region.subspecialties, 1)
         return tuple(
             Person(
                 f"{ods}-W{i + 1}",

@@ -11,6 +11,7 @@ from router.simulate.rota import WEEK, SessionPlan, build_rota
 from router.simulate.staff import Person, Staff, build_people, build_staff, without
 from router.simulate.what_if import WhatIf
 
+_ROTA_STREAM = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,9 +43,8 @@ def build_world(
         people = without(people, ordinary, scenario.readers_lost)
     people = people + what_if.more_people(ordinary)
     region = build_region(assumptions, settings, [*scenario.demand, *what_if.demand])
-    arrivals_rng, rota_rng = (np.random.default_rng([seed, stream]) for stream in (1, 2))
-    arrivals = draw_arrivals(assumptions, region, weeks, scenario.waiting_times, arrivals_rng)
-    sessions = build_rota(assumptions, region, people, weeks, rota_rng)
+    arrivals = draw_arrivals(assumptions, region, weeks, scenario.waiting_times, seed)
+    sessions = build_rota(assumptions, region, people, weeks, np.random.default_rng([seed, _ROTA_STREAM]))
     cut_off = []
     if scenario.cut_off is not None:
         trust = region.trust_index(scenario.cut_off.trust)
