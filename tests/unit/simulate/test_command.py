@@ -56,8 +56,8 @@ def test_the_page_loads_nothing_from_elsewhere(small_region: Path, tmp_path: Pat
         (("--region", "kent"), "'kent' is no region; expected one of lsc, cm"),
         (("--scenario", "flood"), "'flood' is unknown; expected all or of normal"),
         (("--policy", "guess"), "'guess' is unknown; expected all or of silo_fifo"),
-        (("--weeks", "0"), "not in the range"),
-        (("--seeds", "0"), "not in the range"),
+        (("--weeks", "0"), "greater than or equal to 1"),
+        (("--seeds", "0"), "greater than or equal to 1"),
         (("--what-if", "reader=RXX:neuro:tue"), "trust 'RXX' is unknown"),
     ],
 )
