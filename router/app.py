@@ -20,6 +20,8 @@ from dicom_nodes.foundation.settings_file import split_host_port
 from router.config import RouterSettings
 from router.flows import overdue
 from router.flows.assign_reads import assign_ready_reads
+from router.flows.look_ahead import look_ahead
+from router.rules.planning import Ahead, ListLengths
 from router.store import planner_rounds
 from router.store.schema import migrate
 from router.store.seeding import load_seeds
@@ -43,9 +45,13 @@ class Planner:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
+        self._lists = ListLengths(self._settings.list_length)
+        self._ahead: Ahead | None = None
+        self._looking = threading.Thread(target=self._look_ahead, name="planner-ahead", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+        self._looking.start()
 
     def wake(self) -> None:
         """Ask for a plan soon; returns at once."""
@@ -55,8 +61,13 @@ class Planner:
         """Finish the plan in hand and stop."""
         self._stopping.set()
         self._woken.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        for thread in (self._thread, self._looking):
+            if thread.is_alive():
+                thread.join()
+
+    def look_ahead_once(self) -> None:
+        """Plan the region ahead; the next rounds go by it until it is stale."""
+        self._ahead = look_ahead(self._store, self._clock(), self._settings.flow_every_s, self._lists)
 
     def run_once(self) -> None:
         """One round, unless another replica is at it."""
@@ -64,10 +75,19 @@ class Planner:
             if mine:
                 now = self._clock()
                 overdue.give_back(self._store, now, _log_failure)
-                assign_ready_reads(self._store, now, self._settings.claim_timeout_s, _log_failure)
+                timeout_s = self._settings.claim_timeout_s
+                assign_ready_reads(self._store, now, timeout_s, _log_failure, self._lists, self._ahead)
                 overdue.tick(self._store, self._settings, now, _log_failure)
                 with self._store.write() as tx:
                     planner_rounds.record(tx.connection, self._clock())
+
+    def _look_ahead(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.look_ahead_once()
+            except Exception as error:  # noqa: BLE001 - the worker's boundary: the index runs alone until the next
+                event_log().error("planner.look_ahead_failed", exc_info=error)
+            self._stopping.wait(self._settings.flow_every_s)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

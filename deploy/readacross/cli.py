@@ -16,6 +16,7 @@ from readacross.router_client import RouterSaidNo
 from readacross.simulate_command import simulate
 from readacross.spool import spool
 from readacross.trace import trace
+from readacross.why import why
 
 EXIT_SETTINGS = 2
 
@@ -31,6 +32,7 @@ app.command()(router_command.router)
 app.command()(router_command.token)
 app.command()(check)
 app.command()(trace)
+app.command()(why)
 app.command()(parked)
 app.command()(export)
 app.add_typer(queue, name="queue")

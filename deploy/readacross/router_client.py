@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 import httpx2
 from pydantic import BaseModel, TypeAdapter
 
-from router.web.messages import ClaimView, NodeView, QueueItemView, ReadView, ReportView, StudyTrace
+from router.web.messages import ClaimView, NodeView, QueueItemView, ReadView, ReportView, StudyTrace, WhyView
 
 TIMEOUT_S = 15.0
 ViewT = TypeVar("ViewT", bound=BaseModel)
@@ -56,6 +56,9 @@ class RouterClient:
 
     def reads(self, *states: str) -> list[ReadView]:
         return self._list(ReadView, "GET", "/reads", params={"state": list(states), "limit": 1000})
+
+    def why(self, read_id: str) -> WhyView:
+        return WhyView.model_validate(self._call("GET", f"/reads/{read_id}/why"))
 
     def reports(self, read_id: str) -> list[ReportView]:
         return self._list(ReportView, "GET", f"/reads/{read_id}/reports")

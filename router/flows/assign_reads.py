@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +19,7 @@ from router.model.reader import Reader
 from router.rules.eligibility import Need
 from router.rules.local_time import day_start
 from router.rules.planning import (
+    Ahead,
     Assign,
     Explanation,
     InHand,
@@ -50,7 +51,12 @@ class PlanOutcome:
 
 
 def assign_ready_reads(
-    store: Store, now: datetime, claim_timeout_s: float, on_failure: OnFailure, lists: ListLengths = STANDARD_LISTS
+    store: Store,
+    now: datetime,
+    claim_timeout_s: float,
+    on_failure: OnFailure,
+    lists: ListLengths = STANDARD_LISTS,
+    ahead: Ahead | None = None,
 ) -> PlanOutcome:
     """Plan once. Must run under the store's planner lock; a decision that comes too late is dropped.
 
@@ -59,6 +65,8 @@ def assign_ready_reads(
     with store.read() as tx:
         ready = tx.reads.listing(states={ReadState.READY})
         snapshot = take_snapshot(tx, ready, now, lists)
+    if ahead is not None and now < ahead.until:
+        snapshot = replace(snapshot, ahead=ahead)
     decisions = plan(snapshot)
     waits = [decision for decision in decisions if isinstance(decision, Wait)]
     _explain(store, waits, {read.id: read.waiting for read in ready})
@@ -88,7 +96,7 @@ def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime, lists: 
         if holder is not None and (need is None or not _may_be_moved(read)):
             in_hand.append(InHand(holder, read.expected_minutes or 0.0, read.exam_group))
         elif need is not None:
-            reads.append(_plannable(read, need, holder, pathways))
+            reads.append(plannable(read, need, holder, pathways))
     return Snapshot(
         now=now,
         reads=tuple(reads),
@@ -99,7 +107,8 @@ def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime, lists: 
     )
 
 
-def _plannable(read: Read, need: Need, holder: str | None, pathways: Mapping[str, Pathway]) -> PlannableRead:
+def plannable(read: Read, need: Need, holder: str | None, pathways: Mapping[str, Pathway]) -> PlannableRead:
+    """The read as the planner sees it."""
     due = read.due_at or read.created_at
     pathway = pathways.get(read.pathway or "")
     weight = weight_of(due - read.created_at) if pathway is None else pathway.weight

@@ -211,6 +211,9 @@ class Reads(Protocol):
 
     def assignments(self, read_id: str) -> Sequence[Assignment]: ...
 
+    def arrived(self, since: datetime, until: datetime) -> Sequence[Read]:
+        """Reads made from `since` to just before `until`, whatever became of them."""
+
     def past_holders(self, *states: ReadState) -> Sequence[tuple[str, str, str]]:
         """(read id, reader id, outcome) of every assignment that ended, of all reads in these states."""
 

@@ -121,6 +121,10 @@ class SqlReads:
         query = select(t.assignment).where(t.assignment.c.read_id == read_id).order_by(t.assignment.c.epoch)
         return [Assignment(**row._mapping) for row in self._connection.execute(query)]
 
+    def arrived(self, since: datetime, until: datetime) -> Sequence[Read]:
+        query = select(t.read).where(t.read.c.created_at >= since, t.read.c.created_at < until).order_by(t.read.c.id)
+        return [_read(row) for row in self._connection.execute(query)]
+
     def past_holders(self, *states: ReadState) -> Sequence[tuple[str, str, str]]:
         a = t.assignment
         joined = a.join(t.read, t.read.c.id == a.c.read_id)

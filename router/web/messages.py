@@ -224,6 +224,7 @@ class AssignmentView(BaseModel):
     outcome: str | None
     reason: str | None
     explanation: dict[str, Any]
+    sentences: list[str] = Field(default=[], description="The explanation in plain sentences")
 
 
 class WhyView(BaseModel):
@@ -232,6 +233,7 @@ class WhyView(BaseModel):
     read_id: str
     state: str
     waiting: dict[str, Any] | None = Field(description="Why nobody has it now, as of the last plan")
+    waiting_sentences: list[str] = Field(default=[], description="The same in plain sentences")
     assignments: list[AssignmentView]
 
 

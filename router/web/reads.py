@@ -12,6 +12,7 @@ from router.model.errors import NotAllowed, NotFound, ReportHeld
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
 from router.model.report import Disposition, Report
+from router.rules.planning.telling import tell_choice, tell_waiting
 from router.rules.read_states import Event
 from router.store.tokens import Caller
 from router.store.transaction import SqlTransaction
@@ -77,10 +78,14 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
                 outcome=a.outcome,
                 reason=a.reason,
                 explanation=a.explanation,
+                sentences=list(tell_choice(a.explanation, a.reader_id)),
             )
             for a in tx.reads.assignments(read_id)
         ]
-    return WhyView(read_id=read_id, state=read.state, waiting=read.waiting, assignments=history)
+    waiting = [] if read.waiting is None else list(tell_waiting(read.waiting))
+    return WhyView(
+        read_id=read_id, state=read.state, waiting=read.waiting, waiting_sentences=waiting, assignments=history
+    )
 
 
 @router.get("/{read_id}/reports", tags=["reports"], summary="Reports of a read", responses=responses(404))

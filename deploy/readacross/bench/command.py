@@ -17,6 +17,7 @@ from readacross.bench.hostile_callers import CALLERS
 from readacross.bench.line_up import NAMES, line_up
 from readacross.bench.machine import in_words
 from readacross.bench.neighbours import NeighboursBench, NeighboursPlan
+from readacross.bench.plan_bench import PlanBench, PlanPlan, smaller
 from readacross.bench.report import tables_of
 from readacross.bench.results import CannotMeasure, Result
 from readacross.bench.retrieve_bench import RetrieveBench, RetrievePlan
@@ -178,6 +179,23 @@ def neighbours(
     with _measuring("neighbours", folder, json, locals()) as (result, place):
         taking_part = line_up(_words(contestants, NAMES), _settings(node_setting), result)
         NeighboursBench(plan, taking_part, place, result, _tell).run()
+
+
+@bench.command(name="plan")
+def plan_(
+    reads: Annotated[int, typer.Option(min=1, help="How many reads wait.")] = 10_000,
+    readers: Annotated[int, typer.Option(min=1, help="How many readers are on duty.")] = 500,
+    trusts: Annotated[int, typer.Option(min=1, help="How many trusts they belong to.")] = 17,
+    events: Annotated[int, typer.Option(min=1, help="How many decisions are timed in a round.")] = 200,
+    rounds: Rounds = 3,
+    folder: Folder = DEFAULT_FOLDER,
+    json: Json = None,
+    quick: Quick = False,
+) -> None:
+    """The planner: how long one decision takes, and planning everything anew."""
+    plan = PlanPlan(reads, readers, trusts, events, rounds)
+    with _measuring("plan", folder, json, locals()) as (result, _):
+        PlanBench(smaller(plan) if quick else plan, result, _tell).run()
 
 
 @bench.command()

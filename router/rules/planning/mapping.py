@@ -27,9 +27,14 @@ class Mapped:
     digest: str
 
 
-def mapped(snapshot: Snapshot, tuning: Tuning, pulling: str | None = None) -> Mapped:
-    """Rows in the order of ids; `pulling` asks for its next read, and nobody else is given any."""
-    words = vocabulary_of(snapshot)
+def mapped(
+    snapshot: Snapshot, tuning: Tuning, pulling: str | None = None, expected: Sequence[PlannableRead] = ()
+) -> Mapped:
+    """Rows in the order of ids; `pulling` asks for its next read, and nobody else is given any.
+
+    Classes and pathways of the `expected` reads are numbered too; nothing else is made of them.
+    """
+    words = vocabulary_of(snapshot, expected)
     reads = tuple(sorted(snapshot.reads, key=lambda read: read.need.read_id))
     readers = tuple(sorted(snapshot.readers, key=lambda duty: duty.reader.id))
     people, classes = reader_arrays(readers, words, snapshot.now), _classes(words)

@@ -1,10 +1,10 @@
 """The rows' meaning: trusts, groups, subspecialties, classes, pathways and readers of one snapshot, each numbered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from router.rules.planning.decisions import ClassKey, Snapshot
+from router.rules.planning.decisions import ClassKey, PlannableRead, Snapshot
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,9 +21,9 @@ class Vocabulary:
     readers: Mapping[str, int]
 
 
-def vocabulary_of(snapshot: Snapshot) -> Vocabulary:
-    """Number everything that the snapshot names."""
-    needs = [read.need for read in snapshot.reads]
+def vocabulary_of(snapshot: Snapshot, expected: Sequence[PlannableRead] = ()) -> Vocabulary:
+    """Number everything that the snapshot names, and what reads like the `expected` ones name."""
+    needs = [read.need for read in (*snapshot.reads, *expected)]
     readers = [on_duty.reader for on_duty in snapshot.readers]
     keys = {ClassKey.of(need) for need in needs}
     trusts = {key.origin for key in keys} | {reader.employer for reader in readers} | set(snapshot.aid.limits)

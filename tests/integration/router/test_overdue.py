@@ -150,12 +150,12 @@ def test_what_a_silent_node_last_said_is_not_shown_as_present(sqlite_region: Reg
 @pytest.mark.peers("postgresql")
 def test_two_replicas_assign_a_read_once(tmp_path: Path, postgresql_url: str) -> None:
     with running_region(tmp_path / "a", postgresql_url) as one, running_region(tmp_path / "b", postgresql_url) as two:
-        for number in range(10):
+        for number in range(6):
             one.rxn.say(settled(f"1.2.{number}"))
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda region: [region.plan() for _ in range(3)], (one, two)))
         one.plan()
         assert {read["lease"]["epoch"] for read in one.get("/reads")} == {1}
-        assert len(one.get("/reads", state="ASSIGNED")) == 10
+        assert len(one.get("/reads", state="ASSIGNED")) == 6
         orders = one.rxl.orders(after=0).orders + one.rxn.orders(after=0).orders
-        assert len(orders) == 10
+        assert len(orders) == 6
