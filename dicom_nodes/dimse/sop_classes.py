@@ -4,6 +4,7 @@ New, retired and private storage classes are therefore accepted without a list t
 """
 
 from enum import StrEnum
+from functools import lru_cache
 
 from pydicom.uid import UID
 
@@ -67,6 +68,7 @@ _WORKFLOW: dict[str, Service] = {
 }
 
 
+@lru_cache(1024)
 def service_of(abstract_syntax: str) -> Service | None:
     """The service that a presentation context with this abstract syntax asks for; None when we do not offer it."""
     if abstract_syntax == VERIFICATION:

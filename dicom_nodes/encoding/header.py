@@ -8,6 +8,7 @@ import struct
 import threading
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from dicom_nodes.encoding.text import TextDecoder
@@ -92,6 +93,7 @@ _HOME = ZoneInfo("Europe/London")
 _ONE_INFLATED = threading.Lock()
 """What a data set inflates to lies in memory whole; never that of two at once."""
 
+_SHORT_BYTES = 128
 Item = dict[int, str]
 
 
@@ -111,14 +113,19 @@ def _header_of(data: Data, transfer_syntax_uid: str) -> InstanceHeader:
     if 0x00280100 in found and not _PIXELS & found.keys():
         raise DamagedDataSetError("announces pixels (Bits Allocated) but ends before any pixel data")
     reader = _Reader(data, layout, found)
-    texts = {tag: reader.text(element) for tag, element in found.items() if tag in KEYWORDS}
-    sequences = {tag: reader.items(element) for tag, element in found.items() if tag in _SEQUENCES}
-    attributes = {KEYWORDS[tag]: text for tag, text in texts.items() if text}
+    attributes: dict[str, str] = {}
+    sequences: dict[int, list[Item]] = {}
+    for tag, element in found.items():
+        if (keyword := KEYWORDS.get(tag)) is not None:
+            if text := reader.text(element):
+                attributes[keyword] = text
+        elif tag in _SEQUENCES:
+            sequences[tag] = reader.items(element)
     return InstanceHeader(
-        sop_class_uid=texts.get(0x00080016, ""),
-        sop_instance_uid=texts.get(0x00080018, ""),
-        study_instance_uid=texts.get(0x0020000D, ""),
-        series_instance_uid=texts.get(0x0020000E, ""),
+        sop_class_uid=attributes.get("SOPClassUID", ""),
+        sop_instance_uid=attributes.get("SOPInstanceUID", ""),
+        study_instance_uid=attributes.get("StudyInstanceUID", ""),
+        series_instance_uid=attributes.get("SeriesInstanceUID", ""),
         transfer_syntax_uid=transfer_syntax_uid,
         patient_id=attributes.get("PatientID"),
         patient_id_issuer=attributes.get("IssuerOfPatientID") or _entity(sequences.get(_PATIENT_ID_QUALIFIERS)),
@@ -139,13 +146,15 @@ class _Reader:
         self._data, self._layout = data, layout
         charset = found.get(0x00080005)
         declared = self._data[charset.start : charset.end].decode("ascii", "replace").strip("\0 ") if charset else None
-        self._decoder = TextDecoder(declared)
+        self._declared = declared
 
     def text(self, element: Element) -> str:
         value = self._data[element.start : element.end]
         if element.tag in _NUMBERS:
             return str(struct.unpack_from(self._layout.byte_order + "H", value)[0]) if len(value) >= 2 else ""
-        return self._decoder.decode(value).strip()
+        if len(value) <= _SHORT_BYTES:
+            return _short_text(self._declared, value)
+        return _decoder(self._declared).decode(value).strip()
 
     def items(self, sequence: Element) -> list[Item]:
         return [
@@ -156,6 +165,17 @@ class _Reader:
             }
             for item in items(self._data, sequence, self._layout)
         ]
+
+
+@lru_cache(64)
+def _decoder(declared: str | None) -> TextDecoder:
+    return TextDecoder(declared)
+
+
+@lru_cache(8192)
+def _short_text(declared: str | None, value: bytes) -> str:
+    """Remembered: the images of a study repeat nearly all of their texts."""
+    return _decoder(declared).decode(value).strip()
 
 
 def _nhs_number(attributes: dict[str, str], others: list[Item]) -> str | None:
@@ -191,12 +211,18 @@ def _date(text: str | None) -> date | None:
 
 
 def _moment(attributes: dict[str, str]) -> datetime | None:
-    day = _date(attributes.get("StudyDate"))
+    get = attributes.get
+    return _moment_of(get("StudyDate"), get("StudyTime", ""), get("TimezoneOffsetFromUTC", ""))
+
+
+@lru_cache(1024)
+def _moment_of(study_date: str | None, study_time: str, timezone_offset: str) -> datetime | None:
+    day = _date(study_date)
     if day is None:
         return None
-    clock = re.match(r"(\d{2})(\d{2})?(\d{2})?", attributes.get("StudyTime", ""))
+    clock = re.match(r"(\d{2})(\d{2})?(\d{2})?", study_time)
     hour, minute, second = (int(part or 0) for part in clock.groups()) if clock else (0, 0, 0)
-    offset = re.fullmatch(r"([+-])(\d{2})(\d{2})", attributes.get("TimezoneOffsetFromUTC", ""))
+    offset = re.fullmatch(r"([+-])(\d{2})(\d{2})", timezone_offset)
     zone: timezone | ZoneInfo = _HOME
     try:
         if offset:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from mmap import mmap
-from typing import overload
+from typing import NamedTuple, overload
 
 from dicom_nodes.foundation.buffers import LET_GO_EVERY_BYTES, Buffer, let_go
 
@@ -30,6 +30,8 @@ _LONG_FORM = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"U
 _SHORT_FORM = {b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL"}
 _SHORT_FORM |= {b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}
 _PLAIN_LONG_FORM = _LONG_FORM - {b"SQ", b"UN"}
+_PLAIN = _SHORT_FORM | _PLAIN_LONG_FORM
+"""VRs of which an element, unless it is of undefined length, holds a value and nothing else."""
 _EXPLICIT_HEADER, _LENGTH = struct.Struct("<HH2sH"), struct.Struct("<I")
 _DEEPEST = 64
 _PIECE = 1 << 18
@@ -53,8 +55,7 @@ class Layout:
         return "<" if self.little else ">"
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """Where an element's value lies: `data[start:end]`; `vr` is None in implicit VR. Delimiters are not included."""
 
     tag: int
@@ -141,41 +142,28 @@ def walk(data: Data, layout: Layout, wanted: Container[int] | None = None) -> It
         DamagedDataSetError: truncated, not ascending, or not a data set; raised when the walk gets there.
     """
     position, last_tag, end = 0, 0x0007FFFF, len(data)
+    read_header, read_length = _EXPLICIT_HEADER.unpack_from, _LENGTH.unpack_from
     is_usual = layout.explicit and layout.little
     while position < end:
-        plain = _plain_element(data, position, end) if is_usual else None
-        if plain is None:
-            element, position = _element(data, position, end, layout, 0)
-            tag, vr, start = element.tag, element.vr, element.start
-        else:
-            tag, vr, start, position = plain
-            element = None
+        at, position, element = position, end + 1, None
+        if is_usual and at + 12 <= end:  # a plain value is read here, for speed; `_element` reads everything
+            group, number, vr, length = read_header(data, at)
+            tag, start = group << 16 | number, at + 8
+            if vr in _PLAIN_LONG_FORM:
+                (length,) = read_length(data, start)
+                start += 4
+            if vr in _PLAIN and length != UNDEFINED:
+                position = start + length
+        if position > end:
+            element, position = _element(data, at, end, layout, 0)
+            tag = element.tag
         if tag <= last_tag:
             raise DamagedDataSetError(
-                f"element ({tag >> 16:04X},{tag & 0xFFFF:04X}) is out of order, at byte {start} of {end}"
+                f"element ({tag >> 16:04X},{tag & 0xFFFF:04X}) is out of order, at byte {at} of {end}"
             )
         last_tag = tag
         if wanted is None or tag in wanted:
             yield element or Element(tag, vr, start, position, False)
-
-
-def _plain_element(data: Data, position: int, end: int) -> tuple[int, bytes, int, int] | None:
-    """(tag, VR, start, end) of an element in explicit VR little endian that holds a value and nothing else.
-
-    None for a sequence, for anything unusual and for whatever is wrong: `_element` then says what.
-    """
-    if position + 12 > end:
-        return None
-    group, number, vr, length = _EXPLICIT_HEADER.unpack_from(data, position)
-    if vr in _SHORT_FORM:
-        start = position + 8
-    elif vr in _PLAIN_LONG_FORM:
-        start = position + 12
-        (length,) = _LENGTH.unpack_from(data, position + 8)
-    else:
-        return None
-    stop = start + length
-    return (group << 16 | number, vr, start, stop) if stop <= end else None
 
 
 def items(data: Data, sequence: Element, layout: Layout) -> Iterator[list[Element]]:

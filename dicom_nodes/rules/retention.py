@@ -35,7 +35,8 @@ class StudyInSpool:
     fetched: int
     """Instances that came from another trust to be read here."""
     is_delivered: bool
-    """Every order to deliver it is completed, and there was one."""
+    """Every order to deliver it is completed, and there was one. Fetched studies that nobody ordered to be delivered go
+    after twice the time: their origin has them, and an order that comes after all fetches them again."""
     is_in_use: bool
     """A job, or an order under way, names it."""
     in_open_segments: int
@@ -71,7 +72,7 @@ def may_evict(study: StudyInSpool, policy: Retention, now: datetime, lacks_room:
         return Keep("is in use")
     if study.unarchived:
         return Keep("is not wholly archived")
-    if study.fetched and not study.is_delivered:
+    if study.fetched and not study.is_delivered and now < last + 2 * policy.keep:
         return Keep("was fetched and is not delivered")
     if study.in_open_segments:
         return Keep("lies in segments that are written to")

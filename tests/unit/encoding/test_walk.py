@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import mmap
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -150,3 +151,18 @@ def test_a_declared_length_is_not_an_allocation() -> None:
     huge.write(b"\xe0\x7f\x10\x00OW\0\0\xfe\xff\xff\xff" + b"\0" * 16)
     with pytest.raises(DamagedDataSetError, match="announces 4294967294 bytes, 16 are there"):
         walked(huge.getvalue(), EXPLICIT)
+
+
+def test_pixel_data_of_undefined_length_is_walked_where_more_than_four_gibibytes_follow(tmp_path: Path) -> None:
+    """0xFFFFFFFF is no length, also where so many bytes are there; the file is sparse."""
+    largest = 0xFFFFFFFE
+    with (tmp_path / "huge").open("w+b") as file:
+        file.write(b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\0\0\0\0")
+        for size in (largest, 16):
+            file.write(b"\xfe\xff\x00\xe0" + size.to_bytes(4, "little"))
+            file.seek(size, io.SEEK_CUR)
+        file.write(b"\xfe\xff\xdd\xe0\0\0\0\0")
+        file.flush()
+        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+            (pixels,) = walk(data, layout_of(EXPLICIT))
+            assert (pixels.undefined_length, pixels.end) == (True, len(data) - 8)
