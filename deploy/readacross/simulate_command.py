@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from router.simulate.assumptions import Assumptions, load_assumptions
-from router.simulate.experiment import NAMES, Plan, Run, run_plan
+from router.simulate.experiment import NAMES, OWN, Plan, Run, run_plan
 from router.simulate.page import in_words, page_of
 from router.simulate.summary import METRICS, Goal, Line, goals_of, lines_of
 from router.simulate.what_if import FORMS, BadQuestion, read_questions
@@ -18,7 +18,7 @@ from router.simulate.what_if import FORMS, BadQuestion, read_questions
 _progress = Console(stderr=True, highlight=False)
 _console = Console(highlight=False)
 if not _console.is_terminal:
-    _console = Console(width=150, highlight=False)
+    _console = Console(width=170, highlight=False)
 
 _COLUMNS = {
     "weighted_breaches": "weighted breaches",
@@ -98,7 +98,7 @@ def _chosen(said: str, known: list[str], option: str) -> tuple[str, ...]:
 def _table(known: Assumptions, plan: Plan, scenario: str, lines: list[Line]) -> Table:
     seeds = f"{plan.weeks} weeks, {len(plan.seeds)} seeds from {plan.seeds[0]}"
     table = Table(title=f"{known.regions[plan.region].name}, {scenario}: {known.scenarios[scenario].says} ({seeds})")
-    table.add_column("policy")
+    table.add_column("policy", min_width=30)
     for words in _COLUMNS.values():
         table.add_column(words, justify="right")
     for line in lines:
@@ -106,7 +106,7 @@ def _table(known: Assumptions, plan: Plan, scenario: str, lines: list[Line]) -> 
             cells = [
                 in_words(line.means[metric], metric in _SHARES) if metric in line.means else "" for metric in _COLUMNS
             ]
-            table.add_row(line.words, *cells, style="bold" if line.policy == "readacross" else None)
+            table.add_row(line.words, *cells, style="bold" if line.policy in OWN else None)
     return table
 
 
@@ -115,7 +115,7 @@ def _goals(goals: list[Goal]) -> Table:
     for words in ("scenario", "goal", "wanted", "is", ""):
         table.add_column(words)
     for goal in goals:
-        value = "other is 0" if goal.value is None else f"{goal.value:.2f}"
+        value = "other is 0" if goal.value is None else f"{goal.value:.3f}"
         table.add_row(goal.scenario, goal.words, goal.wanted, value, "met" if goal.met else "not met")
     return table
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from router.simulate.experiment import BOUND, NAMES, Mean, Run, mean_of
+from router.simulate.experiment import BOUND, NAMES, OWN, Mean, Run, mean_of
 
 METRICS = {
     "weighted_breaches": "weighted breaches without emergencies",
@@ -57,19 +57,20 @@ def _means(runs: list[Run]) -> dict[str, Mean]:
     return {"weighted_breaches": mean_of([run.bound for run in runs if run.bound is not None])}
 
 
-def goals_of(lines: list[Line], own: str = "readacross") -> list[Goal]:
-    """What issue 4 asks of the own plan, scenario by scenario."""
+def goals_of(lines: list[Line]) -> list[Goal]:
+    """What is asked of the own plan, scenario by scenario: with the flow, or the index alone when only that was run."""
     found: list[Goal] = []
     for scenario in dict.fromkeys(line.scenario for line in lines):
         means = {line.policy: line.means for line in lines if line.scenario == scenario}
-        if own in means:
+        own = next((name for name in ("readacross", "readacross_index") if name in means), None)
+        if own is not None:
             found += _goals_in(scenario, means, own)
     return found
 
 
 def _goals_in(scenario: str, means: dict[str, dict[str, Mean]], own: str) -> list[Goal]:
     mine = means[own]
-    others = {name: of for name, of in means.items() if name not in (own, BOUND, "readacross_index")}
+    others = {name: of for name, of in means.items() if name not in OWN and name != BOUND}
     breaches = mine["weighted_breaches"].mean
     found = []
     if others:
