@@ -20,6 +20,7 @@ from dicom_nodes.foundation.settings_file import split_host_port
 from router.config import RouterSettings
 from router.flows import overdue
 from router.flows.assign_reads import assign_ready_reads
+from router.flows.learn_times import learn_reading_times
 from router.flows.look_ahead import look_ahead
 from router.rules.planning import Ahead, ListLengths
 from router.store import planner_rounds
@@ -41,6 +42,7 @@ class Planner:
     def __init__(self, store: SqlStore, settings: RouterSettings, clock: Clock) -> None:
         self._store = store
         self._settings = settings.router
+        self._exam_table = tuple((e.group, e.minutes) for e in settings.routing.exams if e.group is not None)
         self._clock = clock
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -78,6 +80,7 @@ class Planner:
                 timeout_s = self._settings.claim_timeout_s
                 assign_ready_reads(self._store, now, timeout_s, _log_failure, self._lists, self._ahead)
                 overdue.tick(self._store, self._settings, now, _log_failure)
+                learn_reading_times(self._store, self._exam_table, now)
                 with self._store.write() as tx:
                     planner_rounds.record(tx.connection, self._clock())
 

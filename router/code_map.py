@@ -4,7 +4,7 @@ A code with two targets is nobody's to choose: the file is refused until a perso
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -52,8 +52,13 @@ class RowProblem:
         return f"row {self.row}: {self.reason}"
 
 
-def read_code_map(text: str) -> tuple[tuple[ExamCodeRow, ...], tuple[RowProblem, ...]]:
-    """The rows of the CSV text, and every problem; a map with problems must not be used."""
+def read_code_map(
+    text: str, pathways: Collection[str] | None = None
+) -> tuple[tuple[ExamCodeRow, ...], tuple[RowProblem, ...]]:
+    """The rows of the CSV text, and every problem; a map with problems must not be used.
+
+    `pathways` are those a row may name; None leaves that to the caller.
+    """
     reader = csv.reader(text.removeprefix("\ufeff").splitlines())
     header = [name.strip() for name in next(reader, [])]
     if problem := _header_problem(header):
@@ -80,6 +85,7 @@ def read_code_map(text: str) -> tuple[tuple[ExamCodeRow, ...], tuple[RowProblem,
     except csv.Error as error:
         problems.append(RowProblem(reader.line_num, f"is not CSV: {error}"))
     problems += doubles(rows)
+    problems += () if pathways is None else unknown_pathways(rows, pathways)
     return tuple(row for _, row in rows), tuple(sorted(problems, key=lambda problem: problem.row))
 
 
@@ -96,6 +102,14 @@ def doubles(rows: Sequence[tuple[int, ExamCodeRow]]) -> Iterator[RowProblem]:
             yield RowProblem(number, f"local code {row.local_code!r} has two targets: {targets}")
         else:
             yield RowProblem(number, f"local code {row.local_code!r} is in row {before} already")
+
+
+def unknown_pathways(rows: Sequence[tuple[int, ExamCodeRow]], pathways: Collection[str]) -> Iterator[RowProblem]:
+    """Rows whose pathway is none of the network's."""
+    expected = ", ".join(sorted(pathways))
+    for number, row in rows:
+        if row.pathway not in pathways:
+            yield RowProblem(number, f"pathway: expected one of {expected}, got {row.pathway!r}")
 
 
 def reasons_in(error: ValidationError) -> Iterator[str]:

@@ -362,6 +362,7 @@ def _reader_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
             yield f"{key}.employer", f"expected a trust of {network}, got {reader.employer!r}"
         if reader.workstation.node not in nodes:
             yield f"{key}.workstation.node", f"expected a node of {network}, got {reader.workstation.node!r}"
+        yield from _overlapping_sessions(key, reader)
         for place, credential in enumerate(reader.credentials):
             if credential.trust not in trusts:
                 yield f"{key}.credentials[{place}].trust", f"expected a trust of {network}, got {credential.trust!r}"
@@ -373,6 +374,13 @@ def _reader_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
                     f"{key}.subspecialties[{place}]",
                     f"expected a subspecialty of {settings.router.seeds.routing.name}, got {name!r}",
                 )
+
+
+def _overlapping_sessions(key: str, reader: ReaderSeed) -> Iterator[tuple[str, str]]:
+    for place, session in enumerate(reader.sessions):
+        for before, other in enumerate(reader.sessions[:place]):
+            if session.start < other.end and other.start < session.end:
+                yield f"{key}.sessions[{place}]", f"overlaps sessions[{before}]"
 
 
 def _routing_problems(routing: RoutingFile) -> Iterator[tuple[str, str]]:

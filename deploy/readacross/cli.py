@@ -8,10 +8,12 @@ from dicom_nodes.foundation.settings_file import SettingsError
 from readacross import node_command, router_command
 from readacross.bench.command import bench
 from readacross.check.command import check
+from readacross.codes import codes
 from readacross.demo.command import demo
 from readacross.export import export
 from readacross.human_queue import queue
 from readacross.parked import parked
+from readacross.rota import rota
 from readacross.router_client import RouterSaidNo
 from readacross.simulate_command import simulate
 from readacross.spool import spool
@@ -37,6 +39,8 @@ app.command()(parked)
 app.command()(export)
 app.add_typer(queue, name="queue")
 app.add_typer(spool, name="spool")
+app.add_typer(rota, name="rota")
+app.add_typer(codes, name="codes")
 app.command()(demo)
 app.command()(simulate)
 app.add_typer(bench, name="bench")

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, TypeAdapter
 
+from router.web.exams import CodesImportBody, CodesImportView, CoverageView
 from router.web.messages import ClaimView, NodeView, QueueItemView, ReadView, ReportView, StudyTrace, WhyView
+from router.web.rota_messages import RotaImportBody, RotaImportView
 
 TIMEOUT_S = 15.0
 ViewT = TypeVar("ViewT", bound=BaseModel)
@@ -76,6 +79,18 @@ class RouterClient:
         """`action` is `resolve` or `resend`."""
         answer = self._call("POST", f"/human-queue/{item_id}/{action}", json={"note": note})
         return QueueItemView.model_validate(answer)
+
+    def import_rota(self, body: RotaImportBody) -> RotaImportView:
+        answer = self._call("POST", "/rota/import", json=body.model_dump())
+        return RotaImportView.model_validate(answer)
+
+    def import_codes(self, trust: str, body: CodesImportBody) -> CodesImportView:
+        answer = self._call("POST", f"/trusts/{quote(trust, safe='')}/exam-codes/import", json=body.model_dump())
+        return CodesImportView.model_validate(answer)
+
+    def coverage(self, trust: str, days: int) -> CoverageView:
+        answer = self._call("GET", f"/trusts/{quote(trust, safe='')}/exam-codes/coverage", params={"days": days})
+        return CoverageView.model_validate(answer)
 
     def _list(self, view: type[ViewT], method: str, path: str, **request: Any) -> list[ViewT]:
         return TypeAdapter(list[view]).validate_python(self._call(method, path, **request))  # type: ignore[valid-type]

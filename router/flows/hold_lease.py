@@ -13,9 +13,9 @@ from router.flows.read_life import change_read
 from router.model.errors import Invalid, NotAllowed, NotFound, StaleLease, TransitionRefused
 from router.model.read import Lease, Read, ReadState
 from router.model.reader import Level, Reader
-from router.rules.eligibility import entitlement_problems
+from router.rules.eligibility import entitlement_problems, scope_problems
 from router.rules.local_time import day_start
-from router.rules.planning import RULE, Explanation, weigh
+from router.rules.planning import RULE, Assign, Explanation, weigh
 from router.rules.read_states import Actor, Event
 from router.rules.study_routing import due_at
 
@@ -35,7 +35,7 @@ def claim(tx: Transaction, read_id: str, reader_id: str, now: datetime, heartbea
     lease = read.live_lease
     if lease is not None and lease.reader_id != reader_id:
         raise NotAllowed("this read is assigned to another reader")
-    problems = entitlement_problems(reader, read.origin, now)
+    problems = _not_entitled(tx, read, reader, now)
     if problems and read.state is ReadState.ASSIGNED:
         return withdraw(tx, read, Actor.ROUTER, "router", "; ".join(problems), now)
     if lease is not None and lease.claimed_at is not None:
@@ -172,7 +172,26 @@ def route_by_hand(
     return change_read(tx, read, Event.ROUTE, Actor.COORDINATOR, now, by=by, detail=detail, changes=changes)
 
 
-def _pick(tx: Transaction, read: Read, reader: Reader, now: datetime, heartbeat_timeout_s: float) -> Read:
+def claim_planned(tx: Transaction, decision: Assign, now: datetime, heartbeat_timeout_s: float) -> Read:
+    """Claim what the plan has for a reader who asked for the next read, with the plan's explanation.
+
+    Raises:
+        NotFound, NotAllowed, TransitionRefused: somebody was first, or it no longer holds.
+    """
+    read, reader = _read(tx, decision.read_id), _reader(tx, decision.reader_id)
+    if read.state is not ReadState.READY or read.epoch != decision.epoch:
+        raise TransitionRefused("claim: somebody else changed the read first")
+    return _pick(tx, read, reader, now, heartbeat_timeout_s, decision.explanation)
+
+
+def _pick(
+    tx: Transaction,
+    read: Read,
+    reader: Reader,
+    now: datetime,
+    heartbeat_timeout_s: float,
+    planned: Explanation | None = None,
+) -> Read:
     need = need_now(tx, read)
     if need is None:
         raise TransitionRefused("claim: nobody has said what exam it is")
@@ -181,10 +200,18 @@ def _pick(tx: Transaction, read: Read, reader: Reader, now: datetime, heartbeat_
     if not candidates:
         raise NotAllowed("; ".join(reason for exclusion in excluded for reason in exclusion.reasons))
     choice = f"{reader.id} picked it"
-    why = Explanation(RULE, now, read.due_at or read.created_at, candidates, excluded, choice)
+    due = read.due_at or read.created_at
+    why = planned or Explanation(RULE, now, due, candidates, excluded, choice)
     lease = new_lease(reader.id, candidates[0].session_id, now, heartbeat_timeout_s)
     lease = _extend(lease, now, heartbeat_timeout_s, claimed_at=now)
     return grant(tx, read, reader, lease, Event.CLAIM, Actor.READER, now, explanation_json(why))
+
+
+def _not_entitled(tx: Transaction, read: Read, reader: Reader, now: datetime) -> tuple[str, ...]:
+    """Credential and scope, as they are now; either may have changed since the read was offered."""
+    need = need_now(tx, read)
+    outside = () if need is None else scope_problems(need, reader)
+    return (*entitlement_problems(reader, read.origin, now), *outside)
 
 
 def _extend(lease: Lease, now: datetime, timeout_s: float, claimed_at: datetime | None = None) -> Lease:

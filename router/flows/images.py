@@ -6,7 +6,7 @@ from dicom_nodes.contract import DeliverStudy, FetchStudy, NodeAddress, OrderBod
 from router.flows.ports import Transaction
 from router.model.errors import NotFound
 from router.model.read import Read
-from router.model.reader import Reader
+from router.model.reader import Reader, Workstation
 from router.model.record import Entry
 from router.model.study import Study
 
@@ -30,7 +30,8 @@ def identity_of(study: Study) -> StudyIdentity:
 
 def send_images(tx: Transaction, read: Read, reader: Reader, now: datetime) -> None:
     """Order the read's present revision to the reader's workstation, by way of the reader's node."""
-    if reader.workstation.node == read.origin:
+    node = place_of(tx, read, reader).node
+    if node == read.origin:
         deliver_images(tx, read, reader, now)
         return
     source = tx.network.node(read.origin)
@@ -43,19 +44,26 @@ def send_images(tx: Transaction, read: Read, reader: Reader, now: datetime) -> N
         manifest=tx.studies.manifest(read.study_instance_uid, read.revision),
         source=NodeAddress(ods_code=source.ods_code, ae_title=source.ae_title, host=source.host, port=source.port),
     )
-    _issue(tx, read, reader.workstation.node, body, now)
+    _issue(tx, read, node, body, now)
+
+
+def place_of(tx: Transaction, read: Read, reader: Reader) -> Workstation:
+    """Where the reader sits: the place of the session that the read was given to, or else the reader's own."""
+    session = None if read.lease is None else tx.readers.session(read.lease.session_id)
+    return reader.workstation if session is None or session.place is None else session.place
 
 
 def deliver_images(tx: Transaction, read: Read, reader: Reader, now: datetime) -> None:
     """Order the images, which lie at the reader's node, to the workstation."""
+    place = place_of(tx, read, reader)
     body = DeliverStudy(
         read_id=read.id,
         study=identity_of(_study(tx, read)),
         revision=read.revision,
         manifest=tx.studies.manifest(read.study_instance_uid, read.revision),
-        workstation_ae_title=reader.workstation.ae_title,
+        workstation_ae_title=place.ae_title,
     )
-    _issue(tx, read, reader.workstation.node, body, now)
+    _issue(tx, read, place.node, body, now)
 
 
 def _issue(tx: Transaction, read: Read, node: str, body: OrderBody, now: datetime) -> None:

@@ -14,13 +14,14 @@ def learn_reading_times(store: Store, exam_table: tuple[tuple[str, float], ...],
 
     `exam_table` are (group, minutes) of the table beside the code maps.
     """
-    with store.write() as tx:
+    with store.read() as tx:
         last = max((time.learned_at for time in tx.exams.group_times()), default=None)
         if last is not None and timedelta() <= now - last < timedelta(seconds=LEARN_EVERY_S):
             return 0
         sums = tx.exams.time_sums(now - timedelta(days=MEMORY_DAYS))
-        if not sums:
-            return 0
+    if not sums:
+        return 0
+    with store.write() as tx:
         groups = learn_groups(sums, priors_of([*tx.exams.groups(), *exam_table]), now)
         for time in groups.values():
             tx.exams.put_group_time(time)

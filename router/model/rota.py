@@ -1,7 +1,7 @@
 """Recurring reading time as a person says it: days of the week and local times."""
 
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time
 
 from router.model.session import SessionKind, Workstation
 
@@ -35,3 +35,19 @@ class Remark:
     row: str
     reason: str
     is_refusal: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RotaBlock:
+    """A block of a reader's time as a file says it; `kind` None is leave. `source` names a recurring entry."""
+
+    row: str
+    reader_id: str
+    starts_at: datetime
+    ends_at: datetime
+    kind: SessionKind | None
+    capacity_reads: int | None = None
+    capacity_minutes: float | None = None
+    place: Workstation | None = None
+    source: str | None = None
+    note: str = ""

@@ -1,6 +1,6 @@
 """Local time of the network to UTC: what daylight saving skips does not exist, and what it repeats is said so."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from router.model.errors import Invalid
@@ -16,7 +16,7 @@ class RepeatedTime(Invalid):
     """The clocks went back over it: it names two instants."""
 
 
-def utc_of(local: datetime, zone: ZoneInfo = ZONE) -> datetime:
+def utc_of(local: datetime, zone: tzinfo = ZONE) -> datetime:
     """The instant of a local wall-clock time without an offset; a time with one is taken as it says.
 
     Raises:
@@ -33,13 +33,7 @@ def utc_of(local: datetime, zone: ZoneInfo = ZONE) -> datetime:
     return early
 
 
-def day_start(now: datetime, zone: ZoneInfo = ZONE) -> datetime:
+def day_start(now: datetime, zone: tzinfo = ZONE) -> datetime:
     """When the local day of this instant began, in UTC; midnight exists on every day of Europe/London."""
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight.astimezone(UTC)
-
-
-def repeats_or_skips(local: datetime, zone: ZoneInfo = ZONE) -> bool:
-    """Whether the clocks change over this local time."""
-    before, after = (local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
-    return (before or timedelta()) != (after or timedelta())

@@ -108,6 +108,10 @@ class SqlReaders:
             query = query.where(t.session.c.starts_at <= open_at, t.session.c.ends_at > open_at)
         return [_session(row) for row in self._connection.execute(query)]
 
+    def session(self, session_id: str) -> Session | None:
+        row = self._connection.execute(select(t.session).where(t.session.c.id == session_id)).one_or_none()
+        return None if row is None else _session(row)
+
     def put_session(self, session: Session) -> None:
         values = {
             "id": session.id,

@@ -272,7 +272,7 @@ assignment = Table(
     Column("session_id", _ID, nullable=False, index=True),
     Column("transaction_uid", _UID, nullable=False, unique=True),
     Column("expected_minutes", Float, nullable=False),
-    Column("assigned_at", UtcDateTime, nullable=False),
+    Column("assigned_at", UtcDateTime, nullable=False, index=True),
     Column("explanation", JSON, nullable=False),
     Column("ended_at", UtcDateTime),
     Column("outcome", String(20)),

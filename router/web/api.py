@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from router.web import failed_facts, inspection, network, node_exchange, readers, reads
+from router.web import aid, exams, failed_facts, inspection, network, node_exchange, readers, reads, rota
 from router.web.documentation import add_documentation
 from router.web.errors import FailureBoundary, install_error_handlers
 from router.web.security import roles_of
@@ -33,6 +33,9 @@ _TAGS = [
     {"name": "ledger", "description": "Append-only: everything that happened to a study"},
     {"name": "readers", "description": "Readers and their credentials"},
     {"name": "sessions", "description": "Booked reading time"},
+    {"name": "rota", "description": "Leave, recurring patterns and rotas from files"},
+    {"name": "aid", "description": "What trusts agreed to read for each other, and the account of it"},
+    {"name": "exams", "description": "Code maps, pathways and learned reading times"},
     {"name": "network", "description": "Trusts and their nodes"},
     {"name": "tokens", "description": "Who may call"},
     {"name": "node exchange", "description": "Facts up, orders down"},
@@ -53,7 +56,7 @@ def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCon
     )
     app.state.services = services
     install_error_handlers(app)
-    for part in (reads, inspection, failed_facts, readers, network, node_exchange):
+    for part in (reads, inspection, failed_facts, readers, rota, aid, exams, network, node_exchange):
         for route in part.router.routes:
             if isinstance(route, APIRoute) and (roles := roles_of(route)):
                 route.openapi_extra = {"x-roles": list(roles)}

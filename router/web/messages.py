@@ -1,13 +1,13 @@
 """The bodies of the API, apart from those of the node exchange (`dicom_nodes.contract`)."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from dicom_nodes.foundation.settings_file import AeTitle, OdsCode
 from router.code_map import ExamGroup, LevelName, Modality
-from router.config import Registration
+from router.config import ProfessionName, Registration, SessionKindName
 
 ReaderId = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=["dr-ainsdale"])
 Reason = Field(min_length=1, max_length=2000)
@@ -68,14 +68,44 @@ class CredentialView(CredentialBody):
     revoked_at: datetime | None
 
 
+class OutsourcerBody(Request):
+    """A company that reads at a fixed rate; so many reads may wait with it at once."""
+
+    price_pence_per_read: int = Field(ge=0, le=10_000_000)
+    queue_limit: int = Field(ge=1, le=1_000_000)
+
+
 class ReaderBody(Request):
+    """What is left out has its default, also in a reader who exists; only speeds stay as they were learned."""
+
     name: str = Field(min_length=1)
     registration: Registration = Field(description="Professional registration", examples=["C1234567"])
     employer: OdsCode
     modalities: list[Modality]
-    subspecialties: list[str]
+    subspecialties: list[str] = Field(description="Those that `levels` does not name count as general")
     workstation: WorkstationBody
     active: bool = True
+    profession: ProfessionName = "consultant"
+    levels: dict[str, LevelName] = Field(default={}, description="By subspecialty")
+    exam_scope: list[str] | None = Field(
+        default=None, description="Exam groups or standard codes; none: not restricted. A radiographer must have one"
+    )
+    max_run: int | None = Field(default=None, ge=1, le=10_000, description="Reads of one exam group in a row")
+    break_after_minutes: int | None = Field(default=None, ge=1, le=1440)
+    display_valid_until: AwareDatetime | None = Field(
+        default=None, description="End of the workstation's display check; none: not recorded"
+    )
+    delivery: Literal["push", "pull"] = "push"
+    outsourcer: OutsourcerBody | None = None
+    speeds: dict[str, Annotated[float, Field(ge=0.1, le=10)]] | None = Field(
+        default=None, description="By exam group: 1.25 reads in 80 % of the group's minutes. Learned; none: as they are"
+    )
+
+    @model_validator(mode="after")
+    def _radiographers_have_a_scope(self) -> "ReaderBody":
+        if self.profession == "reporting_radiographer" and not self.exam_scope:
+            raise ValueError("exam_scope: a reporting radiographer must have one")
+        return self
 
 
 class ReaderView(ReaderBody):
@@ -91,6 +121,8 @@ class SessionBody(Request):
     ends_at: AwareDatetime
     capacity_reads: int | None = Field(default=None, ge=1, le=100_000)
     capacity_minutes: float | None = Field(default=None, gt=0)
+    kind: SessionKindName = "elective"
+    place: WorkstationBody | None = Field(default=None, description="None: the reader's own workstation")
 
     @model_validator(mode="after")
     def _says_how_much(self) -> "SessionBody":
@@ -103,6 +135,7 @@ class SessionBody(Request):
 
 class SessionView(SessionBody):
     id: str
+    pattern_id: str | None = Field(default=None, description="Recurring pattern or calendar entry it was made of")
 
 
 class LeaseView(BaseModel):

@@ -1,13 +1,15 @@
 """Readers, what they are entitled to, and when they work."""
 
+from collections.abc import Mapping
 from typing import Annotated
 from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query
 
-from router.model.errors import Invalid, NotFound
-from router.model.reader import Credential, Reader, Workstation
-from router.model.session import Session
+from router.model.errors import Conflict, Invalid, NotFound
+from router.model.reader import Credential, DeliveryMode, Level, Outsourcer, Profession, Reader, Workstation
+from router.model.session import Session, SessionKind
+from router.rules.rota import without_overlaps
 from router.store.transaction import SqlTransaction
 from router.web.errors import responses
 from router.web.messages import CredentialBody, CredentialView, ReaderBody, ReaderView, SessionBody, SessionView
@@ -45,18 +47,9 @@ def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _c
             raise Invalid("employer: expected a known trust")
         if tx.network.node(body.workstation.node) is None:
             raise Invalid("workstation.node: expected a known node")
-        tx.readers.put(
-            Reader(
-                id=reader_id,
-                name=body.name,
-                registration=body.registration,
-                employer=body.employer,
-                modalities=frozenset(body.modalities),
-                subspecialties=frozenset(body.subspecialties),
-                workstation=Workstation(body.workstation.node, body.workstation.ae_title),
-                active=body.active,
-            )
-        )
+        present = tx.readers.get(reader_id)
+        known = {} if present is None else present.speeds
+        tx.readers.put(_reader(reader_id, body, known if body.speeds is None else body.speeds))
         reader = _known(tx, reader_id)
     services.wake_planner()
     return reader_view(reader)
@@ -73,6 +66,8 @@ def post_credential(
     reader_id: ReaderId, body: CredentialBody, services: WithServices, _caller: Staff
 ) -> CredentialView:
     """Give a credential. It is checked when a read is assigned, when it is claimed and when the report is signed."""
+    if body.valid_until <= services.now():
+        raise Invalid("valid_until: the credential has expired already")
     credential = Credential(str(uuid4()), body.trust, body.valid_from, body.valid_until)
     with services.store.write() as tx:
         _known(tx, reader_id)
@@ -108,15 +103,27 @@ def get_sessions(
         return [session_view(session) for session in tx.readers.sessions(reader_id)]
 
 
-@router.post("/sessions", tags=["sessions"], summary="Book reading time", status_code=201, responses=responses())
+@router.post("/sessions", tags=["sessions"], summary="Book reading time", status_code=201, responses=responses(409))
 def post_session(body: SessionBody, services: WithServices, _caller: Staff) -> SessionView:
-    """Book a block of time with room for so many reads or minutes."""
+    """Book a block of time with room for so many reads or minutes. It may not overlap another one of the reader."""
     session = Session(
-        str(uuid4()), body.reader_id, body.starts_at, body.ends_at, body.capacity_reads, body.capacity_minutes
+        id=str(uuid4()),
+        reader_id=body.reader_id,
+        starts_at=body.starts_at,
+        ends_at=body.ends_at,
+        capacity_reads=body.capacity_reads,
+        capacity_minutes=body.capacity_minutes,
+        kind=SessionKind(body.kind),
+        place=None if body.place is None else Workstation(body.place.node, body.place.ae_title),
     )
     with services.store.write() as tx:
         if tx.readers.get(body.reader_id) is None:
             raise Invalid("reader_id: expected a known reader")
+        if body.place is not None and tx.network.node(body.place.node) is None:
+            raise Invalid("place.node: expected a known node")
+        _, met = without_overlaps([("1", session)], tx.readers.sessions(body.reader_id))
+        if met:
+            raise Conflict(met[0].reason)
         tx.readers.put_session(session)
     services.wake_planner()
     return session_view(session)
@@ -130,6 +137,31 @@ def delete_session(session_id: str, services: WithServices, _caller: Staff) -> N
     with services.store.write() as tx:
         if not tx.readers.remove_session(session_id):
             raise NotFound("no such session")
+
+
+def _reader(reader_id: str, body: ReaderBody, speeds: Mapping[str, float]) -> Reader:
+    outsourcer = None
+    if body.outsourcer is not None:
+        outsourcer = Outsourcer(body.outsourcer.price_pence_per_read, body.outsourcer.queue_limit)
+    return Reader(
+        id=reader_id,
+        name=body.name,
+        registration=body.registration,
+        employer=body.employer,
+        modalities=frozenset(body.modalities),
+        subspecialties=frozenset(body.subspecialties),
+        workstation=Workstation(body.workstation.node, body.workstation.ae_title),
+        active=body.active,
+        profession=Profession(body.profession),
+        levels={name: Level[level.upper()] for name, level in body.levels.items()},
+        exam_scope=None if body.exam_scope is None else frozenset(body.exam_scope),
+        speeds=speeds,
+        max_run=body.max_run,
+        break_after_minutes=body.break_after_minutes,
+        display_valid_until=body.display_valid_until,
+        delivery=DeliveryMode(body.delivery),
+        outsourcer=outsourcer,
+    )
 
 
 def _known(tx: SqlTransaction, reader_id: str) -> Reader:

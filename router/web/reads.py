@@ -7,11 +7,13 @@ from uuid import uuid4
 from fastapi import APIRouter, Query
 
 from router.flows import hold_lease
+from router.flows.next_read import claim_next
 from router.flows.take_report import decide
 from router.model.errors import NotAllowed, NotFound, ReportHeld
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
 from router.model.report import Disposition, Report
+from router.rules.planning import ListLengths
 from router.rules.planning.telling import tell_choice, tell_waiting
 from router.rules.read_states import Event
 from router.store.tokens import Caller
@@ -112,6 +114,17 @@ def post_claim(read_id: str, services: WithServices, caller: ReaderCaller) -> Cl
         raise NotAllowed(claimed)
     assert claimed.lease is not None
     return ClaimView(read=read_view(claimed), transaction_uid=claimed.lease.transaction_uid, epoch=claimed.epoch)
+
+
+@router.post("/next", tags=["reading"], summary="Start the next read", responses=responses(404, 409))
+def post_next(services: WithServices, caller: ReaderCaller) -> ClaimView:
+    """Claim what the plan has for you now, of reads that are on nobody's list. 404: there is nothing for you."""
+    settings = services.settings.router
+    lists = ListLengths(settings.list_length)
+    read = claim_next(services.store, caller.subject, services.now(), settings.heartbeat_timeout_s, lists)
+    if read is None or read.lease is None:
+        raise NotFound("there is nothing for you to read now")
+    return ClaimView(read=read_view(read), transaction_uid=read.lease.transaction_uid, epoch=read.epoch)
 
 
 @router.post("/{read_id}/heartbeat", tags=["reading"], summary="Still reading", responses=responses(404, 409))

@@ -22,6 +22,7 @@ from router.web.messages import (
     FailedFactView,
     LeaseView,
     NodeView,
+    OutsourcerBody,
     QueueItemView,
     ReaderView,
     ReadView,
@@ -60,13 +61,26 @@ def credential_view(credential: Credential) -> CredentialView:
 
 
 def reader_view(reader: Reader) -> ReaderView:
-    return ReaderView(
+    return ReaderView.model_construct(
         id=reader.id,
         name=reader.name,
         registration=reader.registration,
         employer=reader.employer,
         modalities=sorted(reader.modalities),
         subspecialties=sorted(reader.subspecialties),
+        profession=reader.profession.value,
+        levels={name: level.word for name, level in sorted(reader.levels.items())},
+        exam_scope=None if reader.exam_scope is None else sorted(reader.exam_scope),
+        speeds=dict(reader.speeds),
+        max_run=reader.max_run,
+        break_after_minutes=reader.break_after_minutes,
+        display_valid_until=reader.display_valid_until,
+        delivery=reader.delivery.value,
+        outsourcer=None
+        if reader.outsourcer is None
+        else OutsourcerBody(
+            price_pence_per_read=reader.outsourcer.price_pence_per_read, queue_limit=reader.outsourcer.queue_limit
+        ),
         workstation=WorkstationBody(node=reader.workstation.node, ae_title=reader.workstation.ae_title),
         active=reader.active,
         credentials=[credential_view(credential) for credential in reader.credentials],
@@ -81,6 +95,11 @@ def session_view(session: Session) -> SessionView:
         ends_at=session.ends_at,
         capacity_reads=session.capacity_reads,
         capacity_minutes=session.capacity_minutes,
+        kind=session.kind.value,
+        place=None
+        if session.place is None
+        else WorkstationBody(node=session.place.node, ae_title=session.place.ae_title),
+        pattern_id=session.pattern_id,
     )
 
 

@@ -10,7 +10,6 @@ from router.rules.eligibility import Need
 from router.rules.planning.decisions import (
     RULE,
     Candidate,
-    ClassKey,
     Exclusion,
     Explanation,
     PlannableRead,
@@ -60,7 +59,7 @@ def explain_choice(
 def explain_wait(mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, now: datetime) -> Explanation:
     """Why nobody has it: the readers nearest to eligible by name, further reasons by number."""
     excluded, not_now = _without_room(mapped, read.need, so_far, set())
-    nearest = sorted(excluded, key=lambda e: (len(e.reasons), e.reader_id))
+    nearest = sorted(excluded, key=_distance)
     named = tuple(sorted(nearest[:NAMED], key=lambda e: e.reader_id))
     others = Counter(reason for exclusion in nearest[NAMED:] for reason in exclusion.reasons)
     return Explanation(
@@ -74,6 +73,10 @@ def explain_wait(mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, now:
         others=tuple(sorted(others.items())),
         acute=read.need.acute,
     )
+
+
+def _distance(exclusion: Exclusion) -> tuple[int, str]:
+    return len(exclusion.reasons), exclusion.reader_id
 
 
 def _best_rows(mapped: Mapped, trace: Trace, step: Step, need: Need) -> list[int]:
@@ -107,13 +110,11 @@ def _candidate(mapped: Mapped, trace: Trace, step: Step, at: int, need: Need, so
 def _without_room(
     mapped: Mapped, need: Need, so_far: ReasonsSoFar, with_room: set[str]
 ) -> tuple[tuple[Exclusion, ...], tuple[Exclusion, ...]]:
-    key = ClassKey.of(need)
     excluded: list[Exclusion] = []
     not_now: list[Exclusion] = []
-    for duty in mapped.readers:
+    for duty, reasons in zip(mapped.readers, so_far.everybody(need), strict=True):
         if duty.reader.id in with_room:
             continue
-        reasons = so_far.of(need, key, duty.reader.id)
         if reasons:
             excluded.append(Exclusion(duty.reader.id, reasons))
         else:

@@ -11,7 +11,6 @@ from router.rules.planning.arrays import NO_READER
 from router.rules.planning.decisions import (
     Assign,
     Candidate,
-    ClassKey,
     Decision,
     Exclusion,
     Explanation,
@@ -33,8 +32,11 @@ STANDARD = Tuning()
 def plan(snapshot: Snapshot, tuning: Tuning = STANDARD, pulling: str | None = None) -> tuple[Decision, ...]:
     """Decide every read of the snapshot: first what is given out, in that order, then what waits, by id.
 
-    A read that stays on its holder's list is not mentioned. With `pulling`, only this reader is given anything.
+    A read that stays on its holder's list is not mentioned. With `pulling`, this reader is given one read that is on
+    nobody's list, and nothing else is decided.
     """
+    if pulling is not None:
+        snapshot = replace(snapshot, reads=tuple(read for read in snapshot.reads if read.holder is None))
     arrays = mapped(snapshot, tuning, pulling)
     so_far, trace = ReasonsSoFar(snapshot), Trace()
     choices = next_choices(arrays.problem, tuning, trace=trace)
@@ -46,7 +48,7 @@ def plan(snapshot: Snapshot, tuning: Tuning = STANDARD, pulling: str | None = No
         holder = int(choices.moved_from[at])
         moved_from = None if holder == NO_READER else arrays.readers[holder].reader.id
         session = so_far.session_for(read.need, reader_id)
-        if session is None or so_far.of(read.need, ClassKey.of(read.need), reader_id):
+        if session is None or so_far.of(read.need, reader_id):
             continue  # the arrays hold one session a reader; the rules of eligibility have the last word
         why = explain_choice(arrays, trace, step, read, so_far, snapshot.now, moved_from)
         minutes = so_far.minutes_for(read.need, reader_id)
@@ -64,7 +66,7 @@ def plan(snapshot: Snapshot, tuning: Tuning = STANDARD, pulling: str | None = No
             )
         )
         so_far.take(read.need, reader_id, session.session.id)
-    return (*decisions, *_waits(arrays, given, so_far, snapshot.now))
+    return (*decisions, *(() if pulling is not None else _waits(arrays, given, so_far, snapshot.now)))
 
 
 def _waits(arrays: Mapped, given: set[int], so_far: ReasonsSoFar, now: datetime) -> list[Wait]:

@@ -77,11 +77,13 @@ def duty_arrays(
     present = np.array([_is_present(duty, now) for duty in on_duty], np.bool_)
     ends = [now if load is None else load.session.ends_at for load in sessions]
     places = np.array([_places(load) for load in sessions], np.int64)
-    most = np.array([_list_length(duty, snapshot, pulling) for duty in on_duty], np.int64)
+    asks = np.array([duty.reader.id == pulling for duty in on_duty], np.bool_)
+    most = np.array([_list_length(duty, snapshot) for duty in on_duty], np.int64)
     given = np.array([d.reader.id == pulling or (pulling is None and _is_pushed(d)) for d in on_duty], np.bool_)
     outside = np.array([duty.reader.outsourcer is not None for duty in on_duty], np.bool_)
     before = np.where(outside, [duty.waiting_reads for duty in on_duty], listed)
     more = np.where(outside, 0, snapshot.lists.acute_more)
+    most, more = np.where(asks, before + 1, most), np.where(asks, 0, more)
     room = np.where(given, np.clip(np.minimum(most - before, places), 0, None), 0)
     acute_room = np.where(given, np.clip(np.minimum(most + more - before, places), 0, None), 0)
     return DutyArrays(
@@ -147,10 +149,10 @@ def _is_present(duty: ReaderOnDuty, now: datetime) -> bool:
     )
 
 
-def _list_length(duty: ReaderOnDuty, snapshot: Snapshot, pulling: str | None) -> int:
+def _list_length(duty: ReaderOnDuty, snapshot: Snapshot) -> int:
     if duty.reader.outsourcer is not None:
         return duty.reader.outsourcer.queue_limit
-    return _NO_LIMIT if duty.reader.id == pulling else snapshot.lists.reads
+    return snapshot.lists.reads
 
 
 def _is_pushed(duty: ReaderOnDuty) -> bool:

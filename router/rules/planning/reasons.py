@@ -1,6 +1,5 @@
 """Why each reader can or cannot take a read while a plan is being made: what is alike is worked out once."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from router.rules.eligibility import (
     presence_problems,
     scope_problems,
 )
-from router.rules.planning.decisions import ClassKey, Snapshot
+from router.rules.planning.decisions import Snapshot
 
 Reasons = tuple[str, ...]
 
@@ -26,11 +25,13 @@ class ReasonsSoFar:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._now = snapshot.now
-        self._duties = {duty.reader.id: duty for duty in snapshot.readers}
+        self._duties = {duty.reader.id: duty for duty in sorted(snapshot.readers, key=lambda duty: duty.reader.id)}
+        self._rows = {reader_id: row for row, reader_id in enumerate(self._duties)}
         self._aid = snapshot.aid
-        self._entitlement: dict[tuple[str, str], Reasons] = {}
-        self._scope: dict[ClassKey, dict[str, Reasons]] = defaultdict(dict)
-        self._presence: dict[str, dict[object, Reasons]] = defaultdict(dict)
+        self._changed: list[str] = []
+        self._entitlement: dict[str, list[Reasons]] = {}
+        self._scope: dict[object, list[Reasons]] = {}
+        self._presence: dict[object, tuple[int, list[Reasons]]] = {}
         self._limits: dict[object, Reasons] = {}
 
     @property
@@ -38,17 +39,20 @@ class ReasonsSoFar:
         """Every reader with the load that the plan has made of it."""
         return self._duties
 
-    def of(self, need: Need, key: ClassKey, reader_id: str) -> Reasons:
+    def of(self, need: Need, reader_id: str) -> Reasons:
         """As `rules.eligibility.exclusions` says it."""
-        duty = self._duties[reader_id]
-        if reader_id in need.declined_by or reader_id in need.read_by:
-            return exclusions(need, duty, self._now, self._aid)
-        return (
-            self._of_entitlement(duty, need.origin)
-            + self._of_scope(need, key, duty)
-            + self._of_presence(need, duty)
-            + self._of_aid(need, duty)
-        )
+        return exclusions(need, self._duties[reader_id], self._now, self._aid)
+
+    def everybody(self, need: Need) -> list[Reasons]:
+        """The same for each reader by id; of what is alike only what changed since is worked out again."""
+        lasting = zip(self._of_entitlement(need), self._of_scope(need), self._of_presence(need), strict=True)
+        found = [entitled + scope + present for entitled, scope, present in lasting]
+        if self._aid.limits:
+            found = [known + self._of_aid(need, duty) for known, duty in zip(found, self._duties.values(), strict=True)]
+        for reader_id in need.declined_by | need.read_by:
+            if reader_id in self._rows:
+                found[self._rows[reader_id]] = self.of(need, reader_id)
+        return found
 
     def session_for(self, need: Need, reader_id: str) -> SessionLoad | None:
         """The session that the read would go into."""
@@ -69,28 +73,35 @@ class ReasonsSoFar:
             for load in duty.sessions
         )
         self._duties[reader_id] = replace(duty, sessions=sessions, waiting_reads=duty.waiting_reads + 1)
-        self._presence[reader_id].clear()
-        if duty.reader.employer != need.origin:
+        self._changed.append(reader_id)
+        if duty.reader.employer != need.origin and self._aid.limits:
             self._aid = _with_use(self._aid, AidUse(duty.reader.employer, need.origin, need.exam_group, minutes))
             self._limits.clear()
 
-    def _of_entitlement(self, duty: ReaderOnDuty, origin: str) -> Reasons:
-        key = (duty.reader.id, origin)
-        if key not in self._entitlement:
-            self._entitlement[key] = entitlement_problems(duty.reader, origin, self._now)
-        return self._entitlement[key]
+    def _of_entitlement(self, need: Need) -> list[Reasons]:
+        if need.origin not in self._entitlement:
+            readers = (duty.reader for duty in self._duties.values())
+            self._entitlement[need.origin] = [
+                entitlement_problems(reader, need.origin, self._now) for reader in readers
+            ]
+        return self._entitlement[need.origin]
 
-    def _of_scope(self, need: Need, key: ClassKey, duty: ReaderOnDuty) -> Reasons:
-        known = self._scope[key]
-        if duty.reader.id not in known:
-            known[duty.reader.id] = scope_problems(need, duty.reader)
-        return known[duty.reader.id]
+    def _of_scope(self, need: Need) -> list[Reasons]:
+        key = (need.modalities, need.subspecialty, need.minimum_level, need.exam_code, need.exam_group)
+        if key not in self._scope:
+            self._scope[key] = [scope_problems(need, duty.reader) for duty in self._duties.values()]
+        return self._scope[key]
 
-    def _of_presence(self, need: Need, duty: ReaderOnDuty) -> Reasons:
-        known, key = self._presence[duty.reader.id], (need.session_kinds, need.expected_minutes, need.exam_group)
-        if key not in known:
-            known[key] = presence_problems(need, duty, self._now)
-        return known[key]
+    def _of_presence(self, need: Need) -> list[Reasons]:
+        key = (need.session_kinds, need.expected_minutes, need.exam_group)
+        if key not in self._presence:
+            known = [presence_problems(need, duty, self._now) for duty in self._duties.values()]
+        else:
+            since, known = self._presence[key]
+            for reader_id in set(self._changed[since:]):
+                known[self._rows[reader_id]] = presence_problems(need, self._duties[reader_id], self._now)
+        self._presence[key] = (len(self._changed), known)
+        return known
 
     def _of_aid(self, need: Need, duty: ReaderOnDuty) -> Reasons:
         employer = duty.reader.employer

@@ -183,3 +183,28 @@ def test_health_says_when_no_planner_finishes_a_round(region: Region, monkeypatc
     ]
     region.plan()
     assert (health()["state"], health()["reasons"]) == ("ok", [])
+
+
+def test_who_asks_for_the_next_read_gets_the_plans_choice_claimed(sqlite_region: Region) -> None:
+    region = sqlite_region
+    for number in (1, 2):
+        region.rxn.say(settled(f"1.2.{number}"))
+    claims = [region.client.post("/reads/next", headers=region.reader(number)) for number in (1, 2, 1)]
+    assert [claim.status_code for claim in claims] == [200, 200, 404]
+    first, second = (claim.json()["read"] for claim in claims[:2])
+    assert (first["state"], second["state"], first["id"] != second["id"]) == ("READING", "READING", True)
+    (given,) = region.get(f"/reads/{first['id']}/why")["assignments"]
+    assert given["reader_id"] == "reader-1"
+    assert "reader-1 was chosen: reader-1 is the only eligible reader with room" in given["sentences"][1]
+
+
+def test_planning_ahead_changes_no_read_and_the_next_round_still_plans(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.rxn.say(settled())
+    planner = region.client.app.state.planner  # type: ignore[attr-defined]
+    planner.look_ahead_once()
+    assert region.read()["state"] == "READY"
+    region.plan()
+    why = region.get(f"/reads/{region.read()['id']}/why")["assignments"][0]
+    assert region.read()["state"] == "ASSIGNED"
+    assert max(candidate["planned"] for candidate in why["explanation"]["candidates"]) > 0

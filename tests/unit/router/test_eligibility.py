@@ -1,10 +1,14 @@
 """Who may read what: every reason against a reader is named."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from router.model.aid import AidBook, AidLimits
+from router.model.reader import Level, Outsourcer, Profession
+from router.model.session import Leave, SessionKind
 from router.rules.eligibility import Need, best_session, exclusions
 from tests.unit.router.people import NOW, credential, load, on_duty, reader
 
@@ -76,3 +80,81 @@ def test_the_open_session_with_most_room_is_taken() -> None:
     chosen = best_session(NEED, type(on_duty())(reader(), sessions), NOW)
     assert chosen is not None
     assert chosen.session.id == "s-wide"
+
+
+HEAD = replace(NEED, exam_code="CSKUH", exam_group="ct_head")
+
+
+@pytest.mark.parametrize(
+    ("need", "changes", "reason"),
+    [
+        ({"minimum_level": Level.SPECIALIST}, {}, "level general in neuro, and specialist is needed"),
+        (
+            {"minimum_level": Level.SPECIALIST},
+            {"levels": {"neuro": Level.SPECIAL_INTEREST}},
+            "level special interest in neuro, and specialist is needed",
+        ),
+        ({}, {"exam_scope": frozenset({"xr_chest"})}, "exam CSKUH of group ct_head is outside the reader's exam scope"),
+        (
+            {"exam_code": None, "exam_group": None},
+            {"exam_scope": frozenset({"ct_head"})},
+            "exam (no code) is outside the reader's exam scope",
+        ),
+        (
+            {},
+            {"profession": Profession.REPORTING_RADIOGRAPHER},
+            "a reporting radiographer without an exam scope reads nothing",
+        ),
+        ({"read_by": frozenset({"a"})}, {}, "has read this study already; the second reader must be somebody else"),
+        ({}, {"display_valid_until": NOW}, "the display check of the workstation ended on 2026-11-02"),
+        (
+            {"session_kinds": frozenset({SessionKind.ACUTE, SessionKind.ON_CALL})},
+            {},
+            "no open session is of a kind that this pathway asks for (acute, on_call)",
+        ),
+        (
+            {},
+            {"speeds": {"ct_head": 0.5}, "used": 9, "session": {"capacity_reads": None, "capacity_minutes": 76.0}},
+            "no capacity is left in the open session",
+        ),
+    ],
+)
+def test_what_a_read_asks_beyond_its_subspecialty_is_named(
+    need: dict[str, Any], changes: dict[str, Any], reason: str
+) -> None:
+    assert exclusions(replace(HEAD, **need), on_duty(**changes), NOW) == (reason,)
+
+
+@pytest.mark.parametrize(
+    ("need", "changes"),
+    [
+        ({"minimum_level": Level.SPECIAL_INTEREST}, {"levels": {"neuro": Level.SPECIALIST}}),
+        ({}, {"exam_scope": frozenset({"ct_head"}), "profession": Profession.REPORTING_RADIOGRAPHER}),
+        ({}, {"exam_scope": frozenset({"CSKUH"})}),
+        ({}, {"display_valid_until": NOW + HOUR}),
+        ({"session_kinds": frozenset({SessionKind.ACUTE})}, {"session": {"kind": SessionKind.ACUTE}}),
+        ({}, {"speeds": {"ct_head": 2.0}, "used": 9, "session": {"capacity_reads": None, "capacity_minutes": 66.5}}),
+    ],
+)
+def test_what_just_fits_is_eligible(need: dict[str, Any], changes: dict[str, Any]) -> None:
+    assert exclusions(replace(HEAD, **need), on_duty(**changes), NOW) == ()
+
+
+def test_who_is_on_leave_gets_nothing_until_the_leave_ends() -> None:
+    leave = Leave("l", "a", NOW - HOUR, NOW + HOUR)
+    away = replace(on_duty(), leave=(leave,))
+    assert exclusions(NEED, away, NOW) == ("on leave",)
+    assert exclusions(NEED, replace(away, leave=(replace(leave, ends_at=NOW),)), NOW) == ()
+
+
+def test_an_outsourcers_queue_has_a_limit() -> None:
+    company = replace(on_duty(outsourcer=Outsourcer(2500, 20)), waiting_reads=20)
+    assert exclusions(NEED, company, NOW) == ("the outsourcer's queue is full (20 of 20 reads wait)",)
+    assert exclusions(NEED, replace(company, waiting_reads=19), NOW) == ()
+
+
+def test_a_spent_aid_limit_keeps_readers_of_other_trusts_away() -> None:
+    book = AidBook({"RXL": AidLimits("RXL", frozenset({"RXN"}), minutes_out_per_day=7.0, acute_reserve=0.5)})
+    assert "RXL reads for others 7 minutes a day at most" in exclusions(NEED, on_duty(), NOW, book)[0]
+    assert exclusions(replace(NEED, acute=True), on_duty(), NOW, book) == ()
+    assert exclusions(NEED, on_duty(employer="RXN"), NOW, book) == ()

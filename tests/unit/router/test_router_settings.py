@@ -62,6 +62,19 @@ def test_other_database_urls_stay_as_they_are(tmp_path: Path, url: str) -> None:
         ),
         ("router.toml", "claim_timeout_s = 1800.0", "claim_timeout_s = inf", "router.claim_timeout_s: Input should be"),
         ("readers.toml", "2027-01-01", "2025-01-01", "readers[0].credentials[0]: valid_until: must be later"),
+        (
+            "readers.toml",
+            "sessions = [",
+            "sessions = [{ start = 2026-11-02T17:00:00Z, end = 2026-11-02T19:00:00Z, capacity_reads = 1 }, ",
+            "readers[0].sessions[1]: overlaps sessions[0]",
+        ),
+        (
+            "readers.toml",
+            "subspecialties =",
+            'profession = "reporting_radiographer"\nsubspecialties =',
+            "readers[0]: exam_scope: a reporting radiographer must have one",
+        ),
+        ("readers.toml", "subspecialties =", 'levels = { msk = "general" }\nsubspecialties =', "readers[0].levels: "),
         ("routing.toml", 'priority = "urgent"', 'priority = "stat"', "exams[0].priority: expected one of"),
         ("routing.toml", 'code = "CSKUH", ', "", "exams[0]: expected exactly one of code and modalities"),
         ("routing.toml", 'modalities = ["CT"]', 'modalities = ["US"]', "exams[1].modalities: expected readable"),
@@ -79,3 +92,48 @@ def test_a_problem_names_file_key_and_expectation(
     assert all(line.startswith(str(tmp_path)) for line in problems)
     with pytest.raises(SettingsError):
         load_router_settings(settings.file)
+
+
+def with_seeds(tmp_path: Path, **files: str) -> list[str]:
+    """Problems of a region whose router file also names these."""
+    settings = write_region(tmp_path, "sqlite://")
+    names = {"pathways": "pathways.toml", "aid": "aid.toml", "codes": "RXN.csv"}
+    for kind, text in files.items():
+        (tmp_path / names[kind]).write_text(text)
+    named = "".join(f', {kind} = "{names[kind]}"' for kind in files if kind != "codes")
+    named += ', codes = { RXN = "RXN.csv" }' if "codes" in files else ""
+    text = settings.file.read_text()
+    settings.file.write_text(text.replace(' routing = "routing.toml"', f' routing = "routing.toml"{named}'))
+    return check_router_files(settings.file)
+
+
+CODES = "local_code,standard_code,standard_scheme,group,modality,subspecialty,minutes,pathway\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        (
+            {"pathways": 'pathways = [{ id = "urgent", target_minutes = 60.0, weight = 1.0 }]'},
+            "pathways[0].target_minutes: expected 1440, as the priority of this name in routing.toml, got 60",
+        ),
+        (
+            {"aid": 'aid = [{ trust = "RXL", reads_for = ["ZZZ"] }]'},
+            "aid[0]: expected trusts of network.toml, got 'ZZZ'",
+        ),
+        ({"aid": 'aid = [{ trust = "RXL", reads_for = ["RXL"] }]'}, "a trust needs no agreement with itself"),
+        ({"codes": CODES + "A,B,NICIP,g,CT,neuro,0,urgent\n"}, "RXN.csv: row 2: minutes: "),
+        ({"codes": CODES + "A,B,NICIP,g,CT,neuro,1,urgent\nA,C,NICIP,g,CT,neuro,1,urgent\n"}, "has two targets"),
+        ({"codes": CODES + "A,B,NICIP,g,CT,neuro,1,soon\n"}, "codes.RXN: expected pathways of "),
+    ],
+)
+def test_pathways_aid_and_codes_are_checked_against_the_rest(
+    tmp_path: Path, files: dict[str, str], problem: str
+) -> None:
+    assert any(problem in line for line in with_seeds(tmp_path, **files))
+
+
+def test_pathways_are_priorities_with_their_targets(tmp_path: Path) -> None:
+    pathways = 'pathways = [{ id = "stroke", target_minutes = 90.0, weight = 10.0, acute = true }]'
+    assert with_seeds(tmp_path, pathways=pathways, codes=CODES + "A,B,NICIP,g,CT,neuro,1,stroke\n") == []
+    assert load_router_settings(tmp_path / "router.toml").routing.priorities["stroke"] == 1.5

@@ -83,6 +83,7 @@ def _aid() -> None:
         sa.Column("acute", sa.Boolean(), nullable=False),
     )
     op.create_index("ix_aid_entry_at", "aid_entry", ["at"])
+    op.create_index("ix_assignment_assigned_at", "assignment", ["assigned_at"])
 
 
 def _exams() -> None:

@@ -1,0 +1,148 @@
+"""The plan over the domain's objects: the rules of eligibility hold, explanations replay, the flow only advises."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.model.aid import AidBook, AidLimits
+from router.model.reader import DeliveryMode, Level, Profession, ReaderOnDuty
+from router.rules.eligibility import Need, exclusions
+from router.rules.planning import Assign, InHand, PlannableRead, Snapshot, Wait, flow, plan, replayed
+from router.rules.planning.ahead import Outlook, plan_ahead
+from router.rules.planning.telling import tell_choice
+from tests.unit.router.people import NOW, credential, on_duty
+
+_TRUSTS = ("RXL", "RXN")
+
+
+def read(name: str, hours: float = 24.0, **changes: object) -> PlannableRead:
+    need = Need(name, "RXN", frozenset({"CT"}), "neuro", 7.0, exam_code="CSKUH", exam_group="ct_head")
+    return PlannableRead(replace(need, **changes), NOW + timedelta(hours=hours), 0, 1.0, NOW)  # type: ignore[arg-type]
+
+
+@st.composite
+def reads(draw: st.DrawFn) -> list[PlannableRead]:
+    return [
+        read(
+            f"r{number}",
+            draw(st.floats(-5, 50)),
+            origin=draw(st.sampled_from(_TRUSTS)),
+            minimum_level=draw(st.sampled_from(Level)),
+            acute=draw(st.booleans()),
+            modalities=frozenset({draw(st.sampled_from(("CT", "MR")))}),
+            declined_by=frozenset(draw(st.sets(st.sampled_from("abc"), max_size=1))),
+            had_by=frozenset(draw(st.sets(st.sampled_from("abc"), max_size=1))),
+        )
+        for number in range(draw(st.integers(0, 8)))
+    ]
+
+
+@st.composite
+def readers(draw: st.DrawFn) -> list[ReaderOnDuty]:
+    return [
+        on_duty(
+            name,
+            draw(st.integers(0, 10)),
+            employer=draw(st.sampled_from(_TRUSTS)),
+            credentials=tuple(credential(trust) for trust in draw(st.sets(st.sampled_from(_TRUSTS)))),
+            levels={"neuro": draw(st.sampled_from(Level))},
+            profession=draw(st.sampled_from(Profession)),
+            exam_scope=draw(st.sampled_from((None, frozenset({"ct_head"}), frozenset({"mr"})))),
+            speeds={"ct_head": draw(st.sampled_from((0.8, 1.0, 1.25)))},
+            display_valid_until=draw(st.sampled_from((None, NOW - timedelta(1), NOW + timedelta(1)))),
+            delivery=draw(st.sampled_from(DeliveryMode)),
+        )
+        for name in "abc"
+    ]
+
+
+BOOKS = st.sampled_from(
+    (
+        AidBook(),
+        AidBook({"RXL": AidLimits("RXL", frozenset({"RXN"}), minutes_out_per_day=16.0)}),
+        AidBook({"RXL": AidLimits("RXL", frozenset())}),
+        AidBook({"RXN": AidLimits("RXN", minutes_in_per_day=16.0, group_minutes_in={"ct_head": 9.0})}),
+    )
+)
+
+
+@given(reads(), readers(), BOOKS)
+def test_arrays_and_rules_of_eligibility_agree_and_explanations_replay(
+    waiting: list[PlannableRead], people: list[ReaderOnDuty], book: AidBook
+) -> None:
+    by_id = {duty.reader.id: duty for duty in people}
+    for decision in plan(Snapshot(NOW, tuple(waiting), tuple(people), book)):
+        if isinstance(decision, Assign):
+            assert exclusions(decision.need, by_id[decision.reader_id], NOW, book) == ()
+            assert replayed(decision.explanation) == decision.reader_id
+            assert by_id[decision.reader_id].reader.delivery is DeliveryMode.PUSH
+        else:
+            could = {e.reader_id for e in decision.explanation.not_now}
+            need = next(r.need for r in waiting if r.need.read_id == decision.read_id)
+            assert all(exclusions(need, by_id[name], NOW, book) == () for name in could)
+
+
+@given(reads(), readers())
+def test_the_same_snapshot_gives_the_same_plan_and_digest(
+    waiting: list[PlannableRead], people: list[ReaderOnDuty]
+) -> None:
+    once = plan(Snapshot(NOW, tuple(waiting), tuple(people)))
+    assert plan(Snapshot(NOW, tuple(reversed(waiting)), tuple(reversed(people)))) == once
+
+
+def test_whoever_pulls_is_given_reads_only_when_asking() -> None:
+    snapshot = Snapshot(NOW, (read("r"),), (on_duty("a", delivery=DeliveryMode.PULL),))
+    (waits,) = plan(snapshot)
+    assert isinstance(waits, Wait)
+    assert waits.explanation.not_now[0].reasons == ("asks for the next read when free",)
+    (given_out,) = plan(snapshot, pulling="a")
+    assert isinstance(given_out, Assign)
+
+
+def test_a_full_list_takes_one_more_acute_read_and_no_other() -> None:
+    full = tuple(InHand("a", 7.0) for _ in range(3))
+    waiting = (read("acute", acute=True), read("other"))
+    decisions = plan(Snapshot(NOW, waiting, (on_duty("a"),), in_hand=full))
+    assert [(d.read_id, isinstance(d, Assign)) for d in decisions] == [("acute", True), ("other", False)]
+
+
+def test_an_acute_read_on_a_busy_list_moves_to_whoever_is_idle() -> None:
+    listed = replace(read("acute", acute=True), holder="a")
+    busy = (InHand("a", 7.0), InHand("a", 7.0))
+    (moved,) = plan(Snapshot(NOW, (listed,), (on_duty("a"), on_duty("b")), in_hand=busy))
+    assert isinstance(moved, Assign)
+    assert (moved.reader_id, moved.moved_from) == ("b", "a")
+    assert "taken off a's list" in moved.explanation.choice
+
+
+def test_a_read_stays_where_it_is_without_a_stated_gain() -> None:
+    listed = replace(read("r", hours=600), holder="a")
+    assert plan(Snapshot(NOW, (listed,), (on_duty("a"), on_duty("b")))) == ()
+
+
+def test_what_the_flow_plans_tips_the_choice_and_no_more() -> None:
+    people = (on_duty("a"), on_duty("b"))
+    snapshot = Snapshot(NOW, (read("r"),), people)
+    sessions = tuple(load.session for load in people[1].sessions)
+    ahead = plan_ahead(snapshot, Outlook(sessions, ()), timedelta(hours=1))
+    assert ahead is not None
+    assert {reader for reader, _ in ahead.pairs} == {"b"}
+    (chosen,) = plan(replace(snapshot, ahead=ahead))
+    assert isinstance(chosen, Assign)
+    assert chosen.reader_id == "b"
+    assert "region's plan" in chosen.explanation.choice
+
+
+def test_without_the_solver_the_index_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "SimpleMinCostFlow", None)
+    snapshot = Snapshot(NOW, (read("r"),), (on_duty("a"),))
+    assert plan_ahead(snapshot, Outlook((), ()), timedelta(hours=1)) is None
+    assert isinstance(plan(snapshot)[0], Assign)
+
+
+def test_an_explanation_of_an_earlier_version_is_still_told() -> None:
+    old = {"rule": "r", "considered_at": "then", "due_at": "later", "candidates": [], "exclusions": [], "choice": "c"}
+    assert list(tell_choice(old, "a"))[1] == "0 could take it then; a was chosen: c."
