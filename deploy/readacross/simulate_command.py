@@ -18,17 +18,17 @@ from router.simulate.what_if import FORMS, BadQuestion, read_questions
 _progress = Console(stderr=True, highlight=False)
 _console = Console(highlight=False)
 if not _console.is_terminal:
-    _console = Console(width=170, highlight=False)
+    _console = Console(width=180, highlight=False)
 
 _COLUMNS = {
     "weighted_breaches": "weighted breaches",
-    "weighted_breaches_with_acute": "… with emergencies",
+    "weighted_breaches_with_acute": "with acute",
     "weighted_tardiness_days": "tardiness, days",
-    "emergency_p95": "emergency p95, min",
-    "acute_p95": "acute p95, min",
+    "emergency_p95": "emergency p95",
+    "acute_p95": "acute p95",
     "match": "match",
-    "aid_share": "read for others",
-    "load_spread": "load spread",
+    "aid_share": "for others",
+    "load_spread": "spread",
     "moves": "moves",
 }
 _SHARES = ("match", "aid_share", "load_spread")
@@ -98,7 +98,7 @@ def _chosen(said: str, known: list[str], option: str) -> tuple[str, ...]:
 def _table(known: Assumptions, plan: Plan, scenario: str, lines: list[Line]) -> Table:
     seeds = f"{plan.weeks} weeks, {len(plan.seeds)} seeds from {plan.seeds[0]}"
     table = Table(title=f"{known.regions[plan.region].name}, {scenario}: {known.scenarios[scenario].says} ({seeds})")
-    table.add_column("policy", min_width=30)
+    table.add_column("policy", min_width=26)
     for words in _COLUMNS.values():
         table.add_column(words, justify="right")
     for line in lines:
