@@ -7,13 +7,13 @@ from dataclasses import dataclass
 class Tuning:
     """Factors are of the index, 1.0 = indifferent; minutes are the clock's."""
 
-    look_ahead_min: float = 1440.0
+    look_ahead_min: float = 1000.0
     """Urgency grows e-fold with each of these before the due time."""
     size_exponent: float = 0.7
     """Short reads first, softened: weight / expected minutes ** this."""
-    late_factor: float = 1e-4
+    late_factor: float = 0.05
     """A read that can no longer be in time counts this much: it does not block one that can."""
-    ageing_min: float = 5 * 24 * 60.0
+    ageing_min: float = 7 * 24 * 60.0
     """Urgency of a late read grows e-fold with each of these: nothing starves."""
     level_factors: tuple[float, ...] = (0.0, 0.8, 0.95, 1.0)
     """Speed by level in the subspecialty: none, general, special interest, specialist."""
@@ -21,7 +21,7 @@ class Tuning:
     """Reading for another trust is slower, and images must travel."""
     scarcity_exponent: float = 0.4
     """How strongly readers are kept for what few others can read."""
-    match_exponent: float = 8.0
+    match_exponent: float = 1.5
     """How strongly the reader's efficiency for the class counts."""
     fairness: float = 0.1
     """Logarithm taken off a reader whose session is full, against one whose session is empty."""
