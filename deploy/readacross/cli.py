@@ -16,6 +16,7 @@ from readacross.parked import parked
 from readacross.rota import rota
 from readacross.router_client import RouterSaidNo
 from readacross.rules_command import rules
+from readacross.simulate_command import simulate
 from readacross.spool import spool
 from readacross.trace import trace
 from readacross.why import why
@@ -43,6 +44,7 @@ app.add_typer(spool, name="spool")
 app.add_typer(rota, name="rota")
 app.add_typer(codes, name="codes")
 app.command()(demo)
+app.command()(simulate)
 app.add_typer(bench, name="bench")
 
 

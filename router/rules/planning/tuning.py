@@ -21,7 +21,7 @@ class Tuning:
     """Reading for another trust is slower, and images must travel."""
     scarcity_exponent: float = 0.4
     """How strongly readers are kept for what few others can read."""
-    match_exponent: float = 1.5
+    match_exponent: float = 8.0
     """How strongly the reader's efficiency for the class counts."""
     fairness: float = 0.1
     """Logarithm taken off a reader whose session is full, against one whose session is empty."""

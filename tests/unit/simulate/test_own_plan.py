@@ -1,0 +1,46 @@
+"""The simulator asks production's plan: its shorter way for one reader answers what `next_read` answers."""
+
+import numpy as np
+
+from router.rules.planning import PlanningProblem, Tuning, next_read
+from router.simulate.board import NOTHING
+from router.simulate.engine import ReadingRoom
+from router.simulate.own_plan import OwnPlan, best_head
+from router.simulate.region import Flags
+from tests.unit.simulate.worlds import ASSUMPTIONS, small_world
+
+
+class _Asked(OwnPlan):
+    """Keeps every problem it was asked."""
+
+    def __init__(self) -> None:
+        self.world = small_world("trust_loss", seed=5)
+        self.problems: list[tuple[PlanningProblem, int]] = []
+        super().__init__(ASSUMPTIONS, self.world, flow=False)
+
+    def choose(self, room: ReadingRoom, reader: int, allowed: Flags) -> int:
+        row, klass = np.nonzero((room.board.due < np.inf) & allowed)
+        if len(row):
+            self.problems.append((self._problem(room, room.board.study[row, klass], klass), reader))
+        return super().choose(room, reader, allowed)
+
+
+def test_the_choice_among_heads_is_that_of_next_read() -> None:
+    policy = _Asked()
+    outcome = ReadingRoom(policy.world, policy).run()
+    assert (outcome.reader != NOTHING).any()
+    compared = 0
+    for problem, reader in policy.problems[::7]:
+        expected = next_read(problem, Tuning(), reader)
+        if expected is not None:
+            compared += 1
+            assert best_head(problem, Tuning(), reader) == expected
+    assert compared > 100
+
+
+def test_the_flow_is_planned_every_hour_and_the_same_reads_are_read_by_somebody() -> None:
+    world = small_world("normal", seed=5)
+    with_flow = OwnPlan(ASSUMPTIONS, world, flow=True)
+    outcome = ReadingRoom(world, with_flow).run()
+    assert with_flow.flows_planned == world.weeks * 7 * 24
+    assert (outcome.reader != NOTHING).mean() > 0.5
