@@ -61,7 +61,7 @@ class Router(Settings):
     seeds: SeedFiles
     plan_every_s: float = Field(default=5.0, gt=0)
     claim_timeout_s: float = Field(default=3600.0, gt=0, description="ASSIGNED: unclaimed, offered again")
-    list_length: int = Field(default=3, ge=1, le=20, description="reads on a pushed list at most, acute ones apart")
+    list_length: int = Field(default=3, ge=1, le=1000, description="reads on a pushed list at most, acute ones apart")
     flow_every_s: float = Field(default=3600.0, gt=0, description="how often the region is planned ahead")
     heartbeat_timeout_s: float = Field(default=120.0, gt=0, description="READING: no heartbeat, lease lost")
     routing_timeout_s: float = Field(default=900.0, gt=0, description="RECEIVED: nobody said what exam it is")

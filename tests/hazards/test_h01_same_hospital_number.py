@@ -148,6 +148,7 @@ def twins(region: Region) -> Region:
     credential = {"trust": "RXL", "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2027-01-01T00:00:00Z"}
     path = "/readers/reader-1/credentials"
     assert region.client.post(path, json=credential, headers=region.staff).status_code == 201
+    region.change_reader("reader-2", active=False)
     for node, trust in ((region.rxn, "RXN"), (region.rxl, "RXL")):
         node.say(
             settled(UIDS[trust], origin=trust, accession_number=ACCESSION, accession_issuer=trust, patient=twin(trust))

@@ -39,6 +39,7 @@ listen = "127.0.0.1:0"
 database_url = "{url}"
 plan_every_s = 3600.0
 claim_timeout_s = 36000.0
+list_length = 1000
 seeds = {{ network = "network.toml", readers = "readers.toml", routing = "routing.toml" }}
 """
 _ROUTING = """

@@ -221,6 +221,7 @@ listen = "127.0.0.1:{region.router_port}"
 database_url = "{region.database_url}"
 seeds = {{ network = "network.toml", readers = "readers.toml", routing = "routing.toml" }}
 plan_every_s = {region.plan_every_s}
+list_length = 1000
 {region.timeouts}
 """
     )

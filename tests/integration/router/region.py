@@ -271,10 +271,10 @@ class Region:
             self._staff = self.token("admin", "test")
         return self._staff
 
-    def employ(self, reader_id: str, trust: str) -> None:
-        """Have another trust employ the reader from now on."""
+    def change_reader(self, reader_id: str, **changes: Any) -> None:
+        """Change these of what is known of the reader, such as `employer`, from now on."""
         reader = self.get(f"/readers/{reader_id}")
-        body = {key: value for key, value in reader.items() if key not in {"id", "credentials"}} | {"employer": trust}
+        body = {key: value for key, value in reader.items() if key not in {"id", "credentials"}} | changes
         answer = self.client.put(f"/readers/{reader_id}", json=body, headers=self.staff)
         assert answer.status_code == 200, answer.text
 

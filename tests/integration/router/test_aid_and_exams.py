@@ -159,7 +159,7 @@ def test_limits_bind_what_is_given_out_in_a_local_day(region: Region) -> None:
     excluded = region.get(f"/reads/{region.read()['id']}/why")["waiting"]["exclusions"]
     reason = "RXL reads for others 14 minutes a day at most, 14 are used, 0% of it kept for acute reads"
     assert [(one["reader_id"], one["reasons"]) for one in excluded] == [("reader-1", [reason]), ("reader-2", [reason])]
-    region.employ("reader-2", "RXN")
+    region.change_reader("reader-2", employer="RXN")
     region.plan()
     assert region.read()["lease"]["reader_id"] == "reader-2"
 

@@ -105,7 +105,7 @@ def test_a_rota_is_taken_row_by_row_and_refused_with_the_reason(region: Region) 
             "reader-1,2026-12-24T00:00,2026-12-28T00:00,leave",
         ]
     )
-    region.employ("reader-2", "RXN")
+    region.change_reader("reader-2", employer="RXN")
     answer = imported(region, text, trust="RXL")
     assert [(row["row"], row["kind"]) for row in answer["taken"]] == [
         ("2", "elective"),

@@ -114,7 +114,7 @@ def test_a_text_with_errors_is_tried_on_nothing(sqlite_region: Region) -> None:
 
 def test_a_replay_tells_what_would_have_gone_elsewhere_and_what_it_asks_of_readers(region: Region) -> None:
     people = Administrators(region)
-    region.employ("reader-2", "RXN")
+    region.change_reader("reader-2", employer="RXN")
     for number in range(6):
         part = ("HEAD", "KNEE", "CHEST")[number % 3]
         region.rxn.say(settled(f"1.2.{number}", exam_code=None, body_part=part, study_time=None))

@@ -67,7 +67,7 @@ def test_a_change_of_rules_leaves_reads_as_they_were_routed(sqlite_region: Regio
 def test_whom_a_rule_requires_or_excludes_is_honoured_by_the_plan(
     sqlite_region: Region, effects: str, reader: str
 ) -> None:
-    sqlite_region.employ("reader-2", "RXN")
+    sqlite_region.change_reader("reader-2", employer="RXN")
     Administrators(sqlite_region).active(text(rule("true", effects), top='[pools.home]\ntrusts = ["RXN"]'))
     sqlite_region.rxn.say(settled())
     sqlite_region.plan()
@@ -131,7 +131,7 @@ def test_routing_by_hand_ends_the_hold_and_keeps_what_rules_say_of_readers(sqlit
 
 
 def test_an_unmapped_exam_is_never_guessed_by_rules_but_they_bind_once_a_person_has_said(sqlite_region: Region) -> None:
-    sqlite_region.employ("reader-2", "RXN")
+    sqlite_region.change_reader("reader-2", employer="RXN")
     Administrators(sqlite_region).active(text(rule("true", 'subspecialty = "neuro"\nexclude = { trusts = ["RXL"] }')))
     sqlite_region.rxn.say(settled(exam_code={"value": "ZZZ", "scheme": "NICIP"}))
     read = sqlite_region.read()
