@@ -38,6 +38,8 @@ from dicom_nodes.flows.ingest import Ingest, Issuers
 from dicom_nodes.flows.make_room import MakeRoom
 from dicom_nodes.flows.ports import Archive, Checkpoint, StoreScu, no_checkpoint
 from dicom_nodes.flows.query import QueryFlow
+from dicom_nodes.flows.refusals import Refusals
+from dicom_nodes.flows.register import CatalogueRegister
 from dicom_nodes.flows.retrieve import RetrieveFlow
 from dicom_nodes.flows.return_report import ReturnReport
 from dicom_nodes.flows.scrub import Scrub
@@ -114,15 +116,16 @@ class NodeApp:
         associations = OpenAssociations()
         documents = StructuredReports()
         take_report = TakeReport(self.store.orders, checkpoint)
+        self._register = CatalogueRegister(self.store.catalogue, self._spool.is_sound, associations, take_report)
+        self._refusals = Refusals()
         self._ingest = Ingest(
             self._spool,
-            self.store.catalogue,
-            associations,
+            self._register,
             documents,
-            take_report,
             Issuers(trust.patient_id_issuer, trust.accession_issuer),
             node.disk_reserve_mib << 20,
             checkpoint,
+            self._refusals.note,
         )
         queries = StudyQuery(self.store.database)
         stopping = threading.Event()
@@ -300,7 +303,7 @@ class NodeApp:
                 catalogue_failing=self.store.catalogue.committer.database_away,
                 uncatalogued=self.store.catalogue.committer.set_aside,
                 stopped_parts=self._stopped_parts(),
-                refused_for=self._ingest.refused_lately(),
+                refused_for=self._refusals.lately(),
                 router_silent_s=self._send_facts.silent_s(),
                 damaged_objects=len(self._spool.damaged),
                 parked_jobs=len(self.store.jobs.listing([JobState.PARKED])),
