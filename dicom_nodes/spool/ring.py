@@ -293,6 +293,10 @@ class SegmentRing:
         except OSError as error:
             raise CrashConsistency(f"spool segment {number:08x}: {error.strerror}") from None
 
+    def sync(self, descriptor: int) -> None:
+        """Have what can be read by it durable; raises OSError."""
+        self._disk.sync(descriptor)
+
     def reopen(self, number: int) -> None:
         """Read it by a new descriptor from now on: its file may be another than before."""
         with self._lock, suppress(KeyError):

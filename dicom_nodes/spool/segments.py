@@ -262,6 +262,9 @@ class SegmentSpool:
                 if found.offset in listed:
                     continue
                 try:
+                    if not walk.is_synced:
+                        self._ring.sync(descriptor)
+                        walk.is_synced = True
                     yield self._read_back(descriptor, place, found.head)
                 except (CrashConsistency, DamagedDataSetError, OSError) as error:
                     walk.could_not_read(place, error)
@@ -324,7 +327,7 @@ class _Walk:
         self.tail, self.sequence = PAGE_BYTES, 0
         self.offsets: list[int] = []
         self.unfinished: tuple[str, Exception] | None = None
-        self.is_doubtful = self.has_damage = False
+        self.is_doubtful = self.has_damage = self.is_synced = False
 
     def came_upon(self, offset: int, head: RecordHead) -> list[tuple[str, Exception]]:
         """A sound head: returns what is damaged before it."""
