@@ -100,6 +100,11 @@ class SegmentRing:
             for at in reversed(range(len(self._open))):
                 if self._open[at].left_bytes >= room_bytes:
                     return self._open.pop(at)
+        return self._another(room_bytes)
+
+    def _another(self, _room_bytes: int) -> Segment:
+        """An empty segment: one that is free, or a new one."""
+        with self._lock:
             while self._free:
                 segment = self._claimed(self._free.pop())
                 if segment is not None:

@@ -28,6 +28,7 @@ from dicom_nodes.model.instance import (
 from dicom_nodes.rules.ingest import is_uid
 from dicom_nodes.spool.disk import Disk
 from dicom_nodes.spool.draft import PieceBuffers, SpoolDraft
+from dicom_nodes.spool.lending import Loans
 from dicom_nodes.spool.location import Place, SegmentLife, place_of
 from dicom_nodes.spool.record import PAGE_BYTES, RecordHead, RecordKind, head_room
 from dicom_nodes.spool.ring import FullSegment, SegmentRing
@@ -55,10 +56,12 @@ class SegmentSpool:
         disk: Disk | None = None,
         reserve_bytes: int = 0,
         checkpoint: Checkpoint = no_checkpoint,
+        ring: SegmentRing | None = None,
     ) -> None:
+        """`ring` stands in where the segments are another process's, see `lending`."""
         self._folder, self._checkpoint, self._reserve_bytes = folder, checkpoint, reserve_bytes
         self._mapped_from = max(_MAPPED_FROM_BYTES, segment_bytes)
-        self._ring = SegmentRing(folder / "segments", segment_bytes, disk or Disk(), reserve_bytes)
+        self._ring = ring or SegmentRing(folder / "segments", segment_bytes, disk or Disk(), reserve_bytes)
         self._buffers = PieceBuffers()
         self._found, unreadable = self._ring.open()
         self.damaged: set[str] = set(unreadable)
@@ -242,7 +245,24 @@ class SegmentSpool:
             if not is_whole(life):
                 yield from self._walked(life, listed(life))
 
-    def _walked(self, life: SegmentLife, listed: Collection[int]) -> Iterator[Spooled]:
+    def loans(self) -> Loans:
+        """For a process that writes to segments of this spool."""
+        return Loans(self._ring)
+
+    def reclaimed(self, loans: Loans, listed: Callable[[SegmentLife], Collection[int]]) -> Iterator[Spooled]:
+        """What a borrower that has died left in its segments and the catalogue does not list; durable.
+
+        They are this spool's again as far as the walk has come; what it did not reach is walked if asked again.
+        """
+        for life in loans.lives():
+            yield from self._walked(life, listed(life), loans.drop)
+
+    def _walked(
+        self,
+        life: SegmentLife,
+        listed: Collection[int],
+        let_go: Callable[[SegmentLife], None] = lambda _life: None,
+    ) -> Iterator[Spooled]:
         """What the catalogue does not list in this life, as it was kept.
 
         A record that is not what its head says, with no other behind it, was being written when the power went; it
@@ -270,6 +290,7 @@ class SegmentSpool:
                     walk.could_not_read(place, error)
         if walk.unfinished is not None:
             event_log().warning("spool.unfinished_record", object=walk.unfinished[0], exc_info=walk.unfinished[1])
+        let_go(life)
         self._ring.resume(
             life,
             walk.tail,
@@ -303,6 +324,11 @@ class SegmentSpool:
             OSError: the disk would not take the mark; the segment stays as it is.
         """
         return not self._ring.is_current(life) or self._ring.release(life)
+
+    @property
+    def reusable_bytes(self) -> int:
+        """How much can be written to segments that are there already."""
+        return self._ring.reusable_bytes
 
     @property
     def segment_bytes(self) -> int:
