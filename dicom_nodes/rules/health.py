@@ -28,6 +28,8 @@ class Vitals:
     room_shortage: str | None = None
     """Why the spool has not the room that is wished for, in a sentence."""
 
+    receivers_away: int = 0
+    """How many of the processes that serve the DICOM ports do not listen."""
     overdue_steps: int = 0
     """Scheduled examinations that are no longer listed, because nobody began or cancelled them for too long."""
 
@@ -44,6 +46,8 @@ def judge(vitals: Vitals) -> NodeHealth:
     reasons = []
     if vitals.stopped_parts:
         reasons.append(f"Parts of the node have stopped: {', '.join(vitals.stopped_parts)}. Restart it.")
+    if vitals.receivers_away:
+        reasons.append(f"{vitals.receivers_away} of the node's receivers have ended and do not listen yet.")
     if no_room:
         free_mib, reserve_mib = vitals.free_bytes >> 20, vitals.reserve_bytes >> 20
         reasons.append(f"Disk reserve reached: {free_mib} MiB free, {reserve_mib} MiB kept; images are refused (A700).")

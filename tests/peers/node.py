@@ -39,6 +39,7 @@ def write_trust_file(
     settle_quiet_s: float = 1.0,
     disk_reserve_mib: int = 0,
     attempts: int = 12,
+    receivers: int = 0,
 ) -> Path:
     """Write a trust file and its token under `folder`; without a router's URL the node is alone."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,6 +58,7 @@ health_listen = "127.0.0.1:0"
 settle_quiet_s = {settle_quiet_s}
 worklist_days = 36500
 spool_segment_mib = 4
+receivers = {receivers}
 disk_reserve_mib = {disk_reserve_mib}
 [router]
 url = "{router_url}"

@@ -1,0 +1,179 @@
+"""The main process's register, spool and places as a receiver's parts use them."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import cast
+
+from dicom_nodes.config import Peer
+from dicom_nodes.dimse.pacing import Pace, largest_read_of
+from dicom_nodes.flows.register import Candidate
+from dicom_nodes.flows.workflow_ports import CommitmentRequests
+from dicom_nodes.model.commitment import CommitmentRequest, CommitmentResult
+from dicom_nodes.model.errors import OutOfResources
+from dicom_nodes.model.instance import QuarantinedInstance, SpooledInstance, StoredObject
+from dicom_nodes.model.report import IncomingReport
+from dicom_nodes.receivers import questions as q
+from dicom_nodes.receivers.link import Conversation, Link
+from dicom_nodes.rules.ingest import Take, Verdict
+from dicom_nodes.spool.lending import Loan
+
+_ROOM_HOLDS_S = 0.1
+"""How long an answer about room is good: what it guards has a reserve."""
+
+
+@dataclass(slots=True)
+class _Judgement:
+    verdict: Verdict
+    conversation: Conversation
+    is_open: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_open = isinstance(self.verdict, Take)
+
+    def note(self, spooled: SpooledInstance) -> None:
+        self.is_open = False
+        self.conversation.ask(q.Note(spooled.location, spooled.size_bytes))
+
+
+class RemoteRegister:
+    """Implements `flows.register.Register`, and `spool.lending.Lender` beside it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._room: tuple[float, q.Room] | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        return self._room_now().is_behind
+
+    @contextmanager
+    def judged(self, candidate: Candidate) -> Iterator[_Judgement]:
+        with _or_out_of_resources(), self._link.conversation() as conversation:
+            judgement = _Judgement(cast(Verdict, conversation.ask(q.Judge(candidate))), conversation)
+            try:
+                yield judgement
+            finally:
+                if judgement.is_open:
+                    conversation.ask(q.GiveUp())
+
+    def take_report(self, sop_instance_uid: str, report: IncomingReport) -> None:
+        with _or_out_of_resources():
+            self._link.ask(q.TakeReport(sop_instance_uid, report))
+
+    def quarantined_at(self, sop_instance_uid: str, digest: str) -> str | None:
+        with _or_out_of_resources():
+            return cast(str | None, self._link.ask(q.QuarantinedAt(sop_instance_uid, digest)))
+
+    def note_quarantined(self, quarantined: QuarantinedInstance) -> None:
+        with _or_out_of_resources():
+            self._link.ask(q.NoteQuarantined(quarantined))
+
+    # -- spool.lending.Lender --------------------------------------------------------------------------------------
+    def borrow(self, room_bytes: int) -> tuple[Loan, int]:
+        with _or_os_error(), self._link.conversation() as conversation:
+            loan, descriptor = conversation.ask_for_descriptor(q.Borrow(room_bytes))
+            return cast(Loan, loan), descriptor
+
+    def give_back(self, loan: Loan) -> None:
+        with _or_os_error():
+            self._link.ask(q.GiveBack(loan))
+
+    def reusable_bytes(self) -> int:
+        return self._room_now().reusable_bytes
+
+    def _room_now(self) -> q.Room:
+        known = self._room
+        if known is None or time.monotonic() - known[0] > _ROOM_HOLDS_S:
+            with _or_out_of_resources():
+                known = self._room = (time.monotonic(), cast(q.Room, self._link.ask(q.AskRoom())))
+        return known[1]
+
+
+class RemotePlaces:
+    """Implements `dimse.admission.Places`: counted for the whole node."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def takes_place(self, peer: Peer) -> bool:
+        return bool(self._link.ask(q.TakePlace(peer.ae_title)))
+
+    def left(self, peer: Peer) -> None:
+        with suppress(q.MainFailed):
+            self._link.ask(q.LeavePlace(peer.ae_title))
+
+
+class RemoteNode:
+    """What else a receiver's parts ask of the node, or tell it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def association_opened(self, association_id: str) -> None:
+        self._link.ask(q.Opened(association_id))
+
+    def association_closed(self, association_id: str) -> None:
+        with suppress(q.MainFailed):
+            self._link.ask(q.Closed(association_id))
+
+    def say_refused(self, why: str) -> None:
+        with suppress(q.MainFailed):
+            self._link.ask(q.Refused(why))
+
+    def say_damaged(self, location: str) -> None:
+        with suppress(q.MainFailed):
+            self._link.ask(q.Damaged(location))
+
+    def caught_up(self) -> bool:
+        return bool(self._link.ask(q.CatchUp()))
+
+    def uncatalogued(self) -> list[StoredObject]:
+        return cast(list[StoredObject], self._link.ask(q.Uncatalogued()))
+
+    def pace_of(self, peer: Peer) -> Pace | None:
+        """All associations of the peer share it, in whichever process they are."""
+        if peer.maximum_mib_per_s is None:
+            return None
+        ae_title = peer.ae_title
+        take: Callable[[int], float] = lambda size: cast(float, self._link.ask(q.HasRead(ae_title, size)))  # noqa: E731
+        return Pace(take, largest_read_of(peer.maximum_mib_per_s))
+
+
+class RemoteCommitments:
+    """Implements `services.CommitmentService`: kept here, judged by the main process."""
+
+    def __init__(self, store: CommitmentRequests, link: Link, checkpoint: Callable[[str], None]) -> None:
+        self._store, self._link, self._checkpoint = store, link, checkpoint
+
+    def take(self, request: CommitmentRequest) -> None:
+        self._store.take(request)
+        self._checkpoint("commitment.taken")
+
+    def report_here(self, request: CommitmentRequest, say: Callable[[CommitmentResult], bool]) -> None:
+        with self._link.conversation() as conversation:
+            result = conversation.ask(q.ReportHere(request))
+            if isinstance(result, CommitmentResult):
+                is_understood = False
+                try:
+                    is_understood = say(result)
+                finally:
+                    conversation.ask(q.Said(is_understood))
+
+
+@contextmanager
+def _or_out_of_resources() -> Iterator[None]:
+    """What cannot be asked is refused, and may be sent again (A700)."""
+    try:
+        yield
+    except q.MainFailed as failure:
+        raise OutOfResources(f"{failure}, try again") from None
+
+
+@contextmanager
+def _or_os_error() -> Iterator[None]:
+    try:
+        yield
+    except q.MainFailed as failure:
+        raise OSError(0, str(failure)) from None
