@@ -1,7 +1,6 @@
 """The composition root of a node: the only place where its parts are made and wired."""
 
 import fcntl
-import gc
 import os
 import threading
 import time
@@ -20,7 +19,7 @@ from dicom_nodes.config import NodeSettings, read_password, read_token
 from dicom_nodes.contract import NodeHealth
 from dicom_nodes.dimse.admission import NodePlaces
 from dicom_nodes.dimse.availability_scu import DicomAvailabilityScu
-from dicom_nodes.dimse.commitment_scu import DicomCommitmentReporter, DicomCommitmentScu
+from dicom_nodes.dimse.commitment_scu import DicomCommitmentReporter
 from dicom_nodes.dimse.data_set_sink import draft_sinks
 from dicom_nodes.dimse.listener import DicomListener
 from dicom_nodes.dimse.pacing import PeerPaces
@@ -32,7 +31,6 @@ from dicom_nodes.dimse.tls_settings import TlsCaller, tls_contexts
 from dicom_nodes.documents.structured_report import StructuredReports
 from dicom_nodes.flows.announcements import NotifyAvailability, TakeAnnouncements, TakeProcedureSteps
 from dicom_nodes.flows.archive_study import ArchiveStudy
-from dicom_nodes.flows.ask_commitment import AskCommitment
 from dicom_nodes.flows.associations import OpenAssociations
 from dicom_nodes.flows.commit_storage import CommitStorage
 from dicom_nodes.flows.deliver_study import DeliverStudy
@@ -78,11 +76,11 @@ from dicom_nodes.spool.catalogue import ARCHIVE_JOB
 from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB, REPORT_COMMITMENT_JOB
 from dicom_nodes.spool.ring import FullSegment
 from dicom_nodes.spool.segments import SegmentSpool
-from dicom_nodes.spool.store import NodeStore, open_store
-from dicom_nodes.spool.studies import NOTIFY_JOB, FollowUps
+from dicom_nodes.spool.studies import NOTIFY_JOB
 from dicom_nodes.spool.study_query import StudyQuery
 from dicom_nodes.uplink.health_page import HealthPage
 from dicom_nodes.uplink.link import HttpRouterLink
+from dicom_nodes.wiring import asking_for_commitment, collect_garbage_seldom, open_node_store
 
 _ORDER_WAIT_S = 20.0
 _CATCH_UP_S = 5.0
@@ -419,33 +417,6 @@ class NodeApp:
         return ApplicationEntity(peer.ae_title, *split_host_port(peer.address), peer.parallel_associations)
 
 
-def asking_for_commitment(
-    settings: NodeSettings,
-    store: NodeStore,
-    clock: Clock,
-    open_association: AssociationRequester,
-    checkpoint: Checkpoint,
-) -> AskCommitment | None:
-    """Where the archive is one that is asked for storage commitment."""
-    pacs = settings.archive
-    if not isinstance(pacs, DimseArchiveSettings) or not pacs.commitment:
-        return None
-    entity = ApplicationEntity(pacs.ae_title, *split_host_port(pacs.address))
-    return AskCommitment(store.archive_commitments, DicomCommitmentScu(open_association), entity, clock, checkpoint)
-
-
-def open_node_store(
-    settings: NodeSettings, clock: Clock = utc_now, archive: str = "", checkpoint: Checkpoint = no_checkpoint
-) -> NodeStore:
-    """Open a node's database, by default in its data directory; also for looking at parked jobs beside the node."""
-    url = settings.node.database_url or f"sqlite:///{settings.node.data_dir / 'node.db'}"
-    follow_ups = FollowUps(
-        notify=tuple(peer.ae_title for peer in settings.peers if peer.notify),
-        commitment=isinstance(settings.archive, DimseArchiveSettings) and settings.archive.commitment,
-    )
-    return open_store(url, clock, archive, checkpoint, follow_ups, timedelta(days=settings.node.worklist_days))
-
-
 def run(
     settings: NodeSettings,
     checkpoint: Checkpoint = no_checkpoint,
@@ -467,16 +438,6 @@ def run(
     wait_for_the_end()
     app.stop()
     return 0
-
-
-def collect_garbage_seldom() -> None:
-    """What was made at start stays; instances pass through by the thousand and leave no cycles behind.
-
-    With Python's own thresholds a third of the time in which the interpreter is held went into looking for some.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _retention(settings: NodeSettings) -> Retention:

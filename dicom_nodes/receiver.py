@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable
 
-from dicom_nodes.app import asking_for_commitment, collect_garbage_seldom, open_node_store
 from dicom_nodes.config import NodeSettings
 from dicom_nodes.dimse.data_set_sink import draft_sinks
 from dicom_nodes.dimse.listener import DicomListener
@@ -38,6 +37,7 @@ from dicom_nodes.receivers.remote import RemoteCommitments, RemoteNode, RemotePl
 from dicom_nodes.spool.lending import BorrowedRing
 from dicom_nodes.spool.segments import SegmentSpool
 from dicom_nodes.spool.study_query import StudyQuery
+from dicom_nodes.wiring import asking_for_commitment, collect_garbage_seldom, open_node_store
 
 _ABORTS_WITHIN_S = 5.0
 
