@@ -142,22 +142,22 @@ class NodeApp:
         queries = StudyQuery(self.store.database)
         stopping = threading.Event()
         workflow = self._workflow(checkpoint, stopping)
+        self._main_parts = MainParts(
+            settings,
+            self._register,
+            self.store.catalogue,
+            self._spool,
+            associations,
+            NodePlaces(node.maximum_associations),
+            PeerPaces(),
+            self._refusals,
+            self._commit_storage,
+            self._caught_up,
+            checkpoint,
+        )
         self._receivers: Receivers | None = None
         if node.receivers:
-            parts = MainParts(
-                settings,
-                self._register,
-                self.store.catalogue,
-                self._spool,
-                associations,
-                NodePlaces(node.maximum_associations),
-                PeerPaces(),
-                self._refusals,
-                self._commit_storage,
-                self._caught_up,
-                checkpoint,
-            )
-            self._receivers = Receivers(settings, parts, self._lock.fileno(), receiver_command)
+            self._receivers = Receivers(settings, self._main_parts, self._lock.fileno(), receiver_command)
         self._listener = self._receivers or DicomListener(
             settings,
             DimseServices(
