@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,11 @@ def test_places_and_associations_of_a_receiver_that_died_are_given_back(node: No
         True, True, False,
     ]  # fmt: skip
     one.ask(q.Opened("a-1"))
+    sending = node._main_parts.associations.sending
+    node._main_parts.associations.touched("a-1", "1.9.1", datetime.now(UTC))
+    assert list(sending("1.9.1")) == ["a-1"]
     one.desk.settle(lambda: False, lambda _s: None)
+    assert sending("1.9.1") == {}, "the study may settle"
     assert not one.ask(q.TakePlace("SLOW")), "the dead take nothing"
     assert other.ask(q.TakePlace("SLOW"))
     assert not other.ask(q.TakePlace("STRANGER"))
