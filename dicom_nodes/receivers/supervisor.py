@@ -22,7 +22,7 @@ from dicom_nodes.receivers.port import HeldAddresses, addresses_of, with_ports
 COMMAND = (sys.executable, "-m", "dicom_nodes.receiver")
 _START_S = 60.0
 _FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
+_LONGEST_PAUSE_S = 10.0
 _LIVED_WELL_S = 60.0
 _ENDS_WITHIN_S = 5.0
 """After its last word, and after it was killed."""
@@ -101,8 +101,12 @@ class Receiver:
     def __init__(self, command: Sequence[str], settings: str, parts: MainParts, inherited: int) -> None:
         """Start it; raises OSError."""
         self._control, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(command, stdin=theirs.fileno(), pass_fds=(inherited,))
+        try:
+            with theirs:
+                self._process = subprocess.Popen(command, stdin=theirs.fileno(), pass_fds=(inherited,))
+        except OSError:
+            self._control.close()
+            raise
         self.pid = self._process.pid
         self._settings = settings
         self._desk = Desk(parts, self._process.kill)
