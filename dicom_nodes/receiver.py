@@ -5,12 +5,14 @@ It serves associations as a node alone does, and asks the main process, at the o
 whatever must be decided once for the node. It is the composition root of that process.
 """
 
+import ctypes
 import os
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from dicom_nodes.config import NodeSettings
 from dicom_nodes.dimse.data_set_sink import draft_sinks
@@ -40,6 +42,7 @@ from dicom_nodes.spool.study_query import StudyQuery
 from dicom_nodes.wiring import asking_for_commitment, collect_garbage_seldom, open_node_store
 
 _ABORTS_WITHIN_S = 5.0
+_PR_SET_PDEATHSIG = 1
 
 
 class _ReceiverSpool(SegmentSpool):
@@ -131,6 +134,7 @@ def _spool(settings: NodeSettings, register: RemoteRegister, main: RemoteNode, c
 
 def run(checkpoint: Checkpoint = no_checkpoint) -> int:
     """Serve until SIGTERM, or until the main process is gone; return the exit code."""
+    _be_killed_with_the_main_process()
     control = socket.socket(fileno=os.dup(0))
     wait_for_the_end = end_signal()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the main process tells us when
@@ -155,13 +159,24 @@ def run(checkpoint: Checkpoint = no_checkpoint) -> int:
 
 
 def _end_with_the_main_process(control: socket.socket, app: ReceiverApp) -> None:
-    """It says nothing after the settings; the end of its socket is its own."""
-    while control.recv(1):
-        pass
-    event_log().error("receiver.main_gone")
-    threading.Timer(_ABORTS_WITHIN_S, os._exit, args=(1,)).start()
-    app.abort()
-    os._exit(1)
+    """It says nothing after the settings; the end of its socket, in whatever way it is told, is its own."""
+    try:
+        with suppress(OSError):  # a reset, where it died before it had read all that we said
+            while control.recv(1):
+                pass
+        threading.Timer(_ABORTS_WITHIN_S, os._exit, args=(1,)).start()
+        event_log().error("receiver.main_gone")
+        app.abort()
+    finally:
+        os._exit(1)
+
+
+def _be_killed_with_the_main_process() -> None:
+    """The kernel's word for it, beside the watch on the socket: nobody may hold the port and the lock without a main
+    process. It is given at the end of the thread that started us, which lives as long as we do.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":
