@@ -14,7 +14,7 @@ from dicom_nodes.flows.ports import Checkpoint, Draft, ReportDocuments, Spool, n
 from dicom_nodes.flows.register import Candidate, Register
 from dicom_nodes.model.errors import CannotUnderstand, OutOfResources, Refused
 from dicom_nodes.model.instance import Channel, IncomingInstance, InstanceHeader, StoredObject
-from dicom_nodes.rules.ingest import KeepAside, Known, judge_header
+from dicom_nodes.rules.ingest import KeepAside, Known, Take, judge_header
 
 _LARGEST_DOCUMENT_BYTES = 64 << 20
 """A report is read whole; one that long is none."""
@@ -125,6 +125,8 @@ class Ingest:
                 self._keep_aside(incoming, header.study_instance_uid, judgement.verdict.refusal)
             if isinstance(judgement.verdict, Known):
                 return
+            if not isinstance(judgement.verdict, Take):
+                raise TypeError(f"{type(judgement.verdict).__name__} is no verdict")
             spooled = self._spool.keep(incoming, header)
             self._checkpoint("ingest.kept")
             judgement.note(spooled)

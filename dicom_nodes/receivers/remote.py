@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import cast
+from types import NoneType
 
 from dicom_nodes.config import Peer
 from dicom_nodes.dimse.pacing import Pace, largest_read_of
@@ -16,7 +16,7 @@ from dicom_nodes.model.instance import QuarantinedInstance, SpooledInstance, Sto
 from dicom_nodes.model.report import IncomingReport
 from dicom_nodes.receivers import questions as q
 from dicom_nodes.receivers.link import Conversation, Link
-from dicom_nodes.rules.ingest import Take, Verdict
+from dicom_nodes.rules.ingest import KeepAside, Known, Take, Verdict
 from dicom_nodes.spool.lending import Loan
 
 _ROOM_HOLDS_S = 0.1
@@ -34,7 +34,7 @@ class _Judgement:
 
     def note(self, spooled: SpooledInstance) -> None:
         self.is_open = False
-        self.conversation.ask(q.Note(spooled.location, spooled.size_bytes))
+        self.conversation.ask(q.Note(spooled.location, spooled.size_bytes), NoneType)
 
 
 class RemoteRegister:
@@ -51,34 +51,37 @@ class RemoteRegister:
     @contextmanager
     def judged(self, candidate: Candidate) -> Iterator[_Judgement]:
         with _or_out_of_resources(), self._link.conversation() as conversation:
-            judgement = _Judgement(cast(Verdict, conversation.ask(q.Judge(candidate))), conversation)
+            judgement = _Judgement(conversation.ask(q.Judge(candidate), Take, Known, KeepAside), conversation)
             try:
                 yield judgement
             finally:
                 if judgement.is_open:
-                    conversation.ask(q.GiveUp())
+                    conversation.ask(q.GiveUp(), NoneType)
 
     def take_report(self, sop_instance_uid: str, report: IncomingReport) -> None:
         with _or_out_of_resources():
-            self._link.ask(q.TakeReport(sop_instance_uid, report))
+            self._link.ask(q.TakeReport(sop_instance_uid, report), NoneType)
 
     def quarantined_at(self, sop_instance_uid: str, digest: str) -> str | None:
         with _or_out_of_resources():
-            return cast(str | None, self._link.ask(q.QuarantinedAt(sop_instance_uid, digest)))
+            found: str | None = self._link.ask(q.QuarantinedAt(sop_instance_uid, digest), str, NoneType)
+            return found
 
     def note_quarantined(self, quarantined: QuarantinedInstance) -> None:
         with _or_out_of_resources():
-            self._link.ask(q.NoteQuarantined(quarantined))
+            self._link.ask(q.NoteQuarantined(quarantined), NoneType)
 
     # -- spool.lending.Lender --------------------------------------------------------------------------------------
     def borrow(self, room_bytes: int) -> tuple[Loan, int]:
         with _or_os_error(), self._link.conversation() as conversation:
-            loan, descriptor = conversation.ask_for_descriptor(q.Borrow(room_bytes))
-            return cast(Loan, loan), descriptor
+            loan, descriptor = conversation.ask_for_descriptor(q.Borrow(room_bytes), Loan)
+            if descriptor is None:
+                raise q.MainFailed("a descriptor is missing")
+            return loan, descriptor
 
     def give_back(self, loan: Loan) -> None:
         with _or_os_error():
-            self._link.ask(q.GiveBack(loan))
+            self._link.ask(q.GiveBack(loan), NoneType)
 
     def reusable_bytes(self) -> int:
         return self._room_now().reusable_bytes
@@ -87,7 +90,7 @@ class RemoteRegister:
         known = self._room
         if known is None or time.monotonic() - known[0] > _ROOM_HOLDS_S:
             with _or_out_of_resources():
-                known = self._room = (time.monotonic(), cast(q.Room, self._link.ask(q.AskRoom())))
+                known = self._room = (time.monotonic(), self._link.ask(q.AskRoom(), q.Room))
         return known[1]
 
 
@@ -98,11 +101,11 @@ class RemotePlaces:
         self._link = link
 
     def takes_place(self, peer: Peer) -> bool:
-        return bool(self._link.ask(q.TakePlace(peer.ae_title)))
+        return self._link.ask(q.TakePlace(peer.ae_title), bool) is True
 
     def left(self, peer: Peer) -> None:
         with suppress(q.MainFailed):
-            self._link.ask(q.LeavePlace(peer.ae_title))
+            self._link.ask(q.LeavePlace(peer.ae_title), NoneType)
 
 
 class RemoteNode:
@@ -112,32 +115,33 @@ class RemoteNode:
         self._link = link
 
     def association_opened(self, association_id: str) -> None:
-        self._link.ask(q.Opened(association_id))
+        self._link.ask(q.Opened(association_id), NoneType)
 
     def association_closed(self, association_id: str) -> None:
         with suppress(q.MainFailed):
-            self._link.ask(q.Closed(association_id))
+            self._link.ask(q.Closed(association_id), NoneType)
 
     def say_refused(self, why: str) -> None:
         with suppress(q.MainFailed):
-            self._link.ask(q.Refused(why))
+            self._link.ask(q.Refused(why), NoneType)
 
     def say_damaged(self, location: str) -> None:
         with suppress(q.MainFailed):
-            self._link.ask(q.Damaged(location))
+            self._link.ask(q.Damaged(location), NoneType)
 
     def caught_up(self) -> bool:
-        return bool(self._link.ask(q.CatchUp()))
+        return self._link.ask(q.CatchUp(), bool) is True
 
     def uncatalogued(self) -> list[StoredObject]:
-        return cast(list[StoredObject], self._link.ask(q.Uncatalogued()))
+        found: list[StoredObject] = self._link.ask(q.Uncatalogued(), list)
+        return found
 
     def pace_of(self, peer: Peer) -> Pace | None:
         """All associations of the peer share it, in whichever process they are."""
         if peer.maximum_mib_per_s is None:
             return None
         ae_title = peer.ae_title
-        take: Callable[[int], float] = lambda size: cast(float, self._link.ask(q.HasRead(ae_title, size)))  # noqa: E731
+        take: Callable[[int], float] = lambda size: self._link.ask(q.HasRead(ae_title, size), float)  # noqa: E731
         return Pace(take, largest_read_of(peer.maximum_mib_per_s))
 
 
@@ -153,13 +157,13 @@ class RemoteCommitments:
 
     def report_here(self, request: CommitmentRequest, say: Callable[[CommitmentResult], bool]) -> None:
         with self._link.conversation() as conversation:
-            result = conversation.ask(q.ReportHere(request))
+            result = conversation.ask(q.ReportHere(request), CommitmentResult, NoneType)
             if isinstance(result, CommitmentResult):
                 is_understood = False
                 try:
                     is_understood = say(result)
                 finally:
-                    conversation.ask(q.Said(is_understood))
+                    conversation.ask(q.Said(is_understood), NoneType)
 
 
 @contextmanager
