@@ -36,6 +36,10 @@ class _Judgement:
         self.is_open = False
         self.conversation.ask(q.Note(spooled.location, spooled.size_bytes), NoneType)
 
+    def give_up(self) -> None:
+        self.is_open = False
+        self.conversation.ask(q.GiveUp(), NoneType)
+
 
 class RemoteRegister:
     """Implements `flows.register.Register`, and `spool.lending.Lender` beside it."""
@@ -54,9 +58,13 @@ class RemoteRegister:
             judgement = _Judgement(conversation.ask(q.Judge(candidate), Take, Known, KeepAside), conversation)
             try:
                 yield judgement
+            except OutOfResources:
+                if judgement.is_open:  # the spool says so, and that nothing is left behind
+                    judgement.give_up()
+                raise
             finally:
-                if judgement.is_open:
-                    conversation.ask(q.GiveUp(), NoneType)
+                if judgement.is_open:  # kept or not, nobody knows: its segments will tell
+                    conversation.spoil()
 
     def take_report(self, sop_instance_uid: str, report: IncomingReport) -> None:
         with _or_out_of_resources():

@@ -58,12 +58,17 @@ def _itself(question: object) -> object:
 def test_an_answer_that_was_not_read_is_not_taken_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     with linked(_itself) as (link, main), link.conversation() as first:
         assert first.ask(q.AskRoom()) == q.AskRoom()
-        with pytest.raises(MemoryError), link.conversation() as broken:
-            monkeypatch.setattr(broken._channel, "receive", _out_of_memory)
-            broken.ask(q.CatchUp())
+        with pytest.raises(MemoryError):
+            _ask_and_run_out_of_memory(link, monkeypatch)
         assert main.ended.acquire(timeout=20), "the main process is not told of its end"
         assert link.ask(q.AskRoom()) == q.AskRoom()
         assert main.begun == 3
+
+
+def _ask_and_run_out_of_memory(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    with link.conversation() as conversation:
+        monkeypatch.setattr(conversation._channel, "receive", _out_of_memory)
+        conversation.ask(q.CatchUp())
 
 
 def _out_of_memory() -> object:
