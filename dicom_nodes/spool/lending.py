@@ -4,6 +4,7 @@ Only the lender takes free segments, makes new ones and lets go of old ones. It 
 and so locked, whatever becomes of the borrower.
 """
 
+import os
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ class Loans:
 
     def __init__(self, ring: SegmentRing) -> None:
         self._ring = ring
-        self._lent: dict[SegmentLife, Segment] = {}
+        self._lent: dict[SegmentLife, tuple[Segment, int]] = {}
+        """Beside each a descriptor that was opened before its borrower wrote: see `sync`."""
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -67,17 +69,24 @@ class Loans:
             OSError: there is none, and none can be made; or nothing is lent any more.
         """
         segment = self._ring.lease(room_bytes)
+        try:
+            witness = os.open(segment.file, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._ring.give_back(segment)
+            raise
         with self._lock:
             if not self._is_closed:
-                self._lent[segment.life] = segment
+                self._lent[segment.life] = segment, witness
                 return Loan.of(segment), segment.descriptor
+        os.close(witness)
         self._ring.give_back(segment)
         raise OSError("nothing is lent to a process that has ended")
 
     def take_back(self, loan: Loan) -> None:
         """The borrower is done with it."""
         with self._lock:
-            segment = self._lent.pop(SegmentLife(loan.number, loan.epoch))
+            segment, witness = self._lent.pop(SegmentLife(loan.number, loan.epoch))
+        os.close(witness)
         loan.tell(segment)
         self._ring.give_back(segment, is_full=loan.is_full)
 
@@ -91,10 +100,22 @@ class Loans:
         with self._lock:
             return list(self._lent)
 
+    def sync(self, life: SegmentLife) -> None:
+        """Have what its borrower wrote durable; raises OSError also where the borrower was told so before it died.
+
+        The kernel tells a failed write once by each opening of the file, so by the borrower's own it would say no more
+        of it (it shares that with us), nor by one that is opened afterwards.
+        """
+        with self._lock:
+            _, witness = self._lent[life]
+        self._ring.sync(witness)
+
     def drop(self, life: SegmentLife) -> None:
         """Let go of the file of a segment that its borrower will not give back any more."""
         with self._lock:
-            self._lent.pop(life).close()
+            segment, witness = self._lent.pop(life)
+        os.close(witness)
+        segment.close()
 
 
 class Lender(Protocol):

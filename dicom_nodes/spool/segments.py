@@ -7,6 +7,7 @@ import mmap
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -255,19 +256,23 @@ class SegmentSpool:
         They are this spool's again as far as the walk has come; what it did not reach is walked if asked again.
         """
         for life in loans.lives():
-            yield from self._walked(life, listed(life), loans.drop)
+            yield from self._walked(life, listed(life), loans.drop, partial(loans.sync, life))
 
     def _walked(
         self,
         life: SegmentLife,
         listed: Collection[int],
         let_go: Callable[[SegmentLife], None] = lambda _life: None,
+        made_durable: Callable[[], None] | None = None,
     ) -> Iterator[Spooled]:
         """What the catalogue does not list in this life, as it was kept.
 
         A record that is not what its head says, with no other behind it, was being written when the power went; it
         was never acknowledged. Any other was, and is damage; so is a gap in the sequence of records, which is all that
         a lost head leaves behind. A segment with damage is never written on, and never vouched for.
+
+        What is found is made durable once, before any of it counts. Where that fails nothing is taken from this life:
+        a second sync would be told that all is well, whatever the kernel has dropped.
         """
         walk = _Walk(life)
         with self._ring.reading(life.number) as descriptor:
@@ -281,10 +286,13 @@ class SegmentSpool:
                     self._note_damage(location, error)
                 if found.offset in listed:
                     continue
+                if not walk.is_synced:
+                    sync = made_durable or partial(self._ring.sync, descriptor)
+                    if not self._is_durable(place, sync):
+                        let_go(life)
+                        return
+                    walk.is_synced = True
                 try:
-                    if not walk.is_synced:
-                        self._ring.sync(descriptor)
-                        walk.is_synced = True
                     yield self._read_back(descriptor, place, found.head)
                 except (CrashConsistency, DamagedDataSetError, OSError) as error:
                     walk.could_not_read(place, error)
@@ -299,6 +307,14 @@ class SegmentSpool:
             may_be_written=not walk.is_doubtful,
             may_be_vouched_for=not walk.has_damage,
         )
+
+    def _is_durable(self, place: Place, sync: Callable[[], None]) -> bool:
+        try:
+            sync()
+        except OSError as error:
+            self._note_damage(place.location, error)
+            return False
+        return True
 
     def _read_back(self, descriptor: int, place: Place, head: RecordHead) -> Spooled:
         """The object as it was kept; raises CrashConsistency or DamagedDataSetError."""

@@ -1,5 +1,6 @@
 """Segments lent to other processes: none is lost, whether its borrower ends or dies; none is used while it is lent."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.walk import EXPLICIT_VR_LITTLE_ENDIAN
 from dicom_nodes.model.errors import OutOfResources
+from dicom_nodes.spool.disk import Disk
 from dicom_nodes.spool.lending import BorrowedRing, Loan, Loans
 from dicom_nodes.spool.location import place_of
 from dicom_nodes.spool.segments import SegmentSpool
@@ -19,10 +21,10 @@ SEGMENT_BYTES = 2 << 20
 class Borrower:
     """What a receiver does, in this process: its segments' descriptors are its own, as if they were sent to it."""
 
-    def __init__(self, folder: Path, loans: Loans) -> None:
+    def __init__(self, folder: Path, loans: Loans, disk: Disk | None = None) -> None:
         self._loans = loans
         self._descriptors: list[int] = []
-        ring = BorrowedRing(folder / "segments", SEGMENT_BYTES, self)
+        ring = BorrowedRing(folder / "segments", SEGMENT_BYTES, self, disk=disk)
         self.spool = SegmentSpool(folder, segment_bytes=SEGMENT_BYTES, ring=ring)
 
     def borrow(self, room_bytes: int) -> tuple[Loan, int]:
@@ -100,3 +102,80 @@ def test_a_process_that_has_ended_is_lent_nothing_more(tmp_path: Path, lender: S
     with pytest.raises(OutOfResources):
         Borrower(tmp_path / "spool", loans).keep(1)
     assert lender.reusable_bytes > 0, "the segment is the lender's"
+
+
+class DiskThatFailsOnce(Disk):
+    """Tells a failed write once by each descriptor that was open when it failed, as Linux does."""
+
+    def __init__(self) -> None:
+        self.tells_by: set[int] = set()
+
+    def fail(self) -> None:
+        self.tells_by = {number for number in map(int, os.listdir("/proc/self/fd")) if number > 2}
+
+    def sync(self, descriptor: int) -> None:
+        if descriptor in self.tells_by:
+            self.tells_by.remove(descriptor)
+            raise OSError(errno.EIO, "input/output error")
+        super().sync(descriptor)
+
+
+def test_what_a_walk_cannot_make_durable_does_not_count(tmp_path: Path) -> None:
+    disk = DiskThatFailsOnce()
+    lender = SegmentSpool(tmp_path / "spool", segment_bytes=SEGMENT_BYTES, disk=disk)
+    loans = lender.loans()
+    borrower = Borrower(tmp_path / "spool", loans)
+    locations = [borrower.keep(number, 10_000) for number in range(3)]
+    borrower.die()
+    disk.fail()
+    assert list(lender.reclaimed(loans, lambda _life: ())) == []
+    assert lender.damaged == {locations[0]}
+    assert loans.lives() == []
+    assert lender.reusable_bytes == 0, "it is written on"
+    assert lender.full() == [], "it is vouched for"
+
+
+class DyingBorrower(Exception):
+    """It dies in the instant in which it is told that its sync failed."""
+
+
+def test_a_failed_sync_of_a_borrower_that_died_of_it_is_told_to_the_walk(tmp_path: Path) -> None:
+    class BorrowersDisk(Disk):
+        def sync(self, descriptor: int) -> None:
+            lenders.fail()
+            lenders.tells_by.discard(descriptor)
+            raise DyingBorrower
+
+    lenders = DiskThatFailsOnce()
+    lender = SegmentSpool(tmp_path / "spool", segment_bytes=SEGMENT_BYTES, disk=lenders)
+    loans = lender.loans()
+    borrower = Borrower(tmp_path / "spool", loans, BorrowersDisk())
+    with pytest.raises(DyingBorrower):
+        borrower.keep(1, 10_000)
+    lenders.tells_by -= set(borrower._descriptors) | {loans._lent[life][0].descriptor for life in loans.lives()}
+    assert list(lender.reclaimed(loans, lambda _life: ())) == []
+    assert len(lender.damaged) == 1
+
+
+def test_a_start_that_cannot_make_durable_what_it_finds_does_not_count_it(tmp_path: Path) -> None:
+    before = SegmentSpool(tmp_path / "spool", segment_bytes=SEGMENT_BYTES)
+    borrower = Borrower(tmp_path / "spool", before.loans())
+    locations = [borrower.keep(1, 10_000), borrower.keep(2, 10_000)]
+    borrower.spool.close()
+    before.close()
+
+    class BrokenOnce(Disk):
+        has_failed = False
+
+        def sync(self, descriptor: int) -> None:
+            if not self.has_failed:
+                self.has_failed = True
+                raise OSError(errno.EIO, "input/output error")
+            super().sync(descriptor)
+
+    started = SegmentSpool(tmp_path / "spool", segment_bytes=SEGMENT_BYTES, disk=BrokenOnce())
+    assert list(started.unlisted(lambda _life: False, lambda _life: ())) == []
+    assert locations[0] in started.damaged
+    assert started.reusable_bytes == 0
+    assert place_of(locations[0]).life not in [full.life for full in started.full()]
+    assert [started.is_sound(location) for location in locations] == [True, True], "nothing is cut off"
