@@ -81,17 +81,24 @@ class CatalogueRegister:
         self._take_report = take_report
         self._claims = StudyClaims(catalogue.owner_of)
         self._locks = [threading.Lock() for _ in range(256)]
+        self._is_closed = False
         self.quarantined_at, self.note_quarantined = catalogue.quarantined_at, catalogue.note_quarantined
 
     @property
     def is_behind(self) -> bool:
         return self._catalogue.is_behind
 
+    def close(self) -> None:
+        """Judge nothing more: what somebody is about to know will be known by the next start only."""
+        self._is_closed = True
+
     @contextmanager
     def judged(self, candidate: Candidate) -> Iterator[_Judgement]:
         header, origin = candidate.header, candidate.provenance.origin
         study, said = header.study_instance_uid, owner_said_by(header, origin)
         with self._only_one_at_a_time(header.sop_instance_uid):
+            if self._is_closed:
+                raise OutOfResources("the node is stopping, try again")
             existing = self._readable(self._catalogue.find_instance(header.sop_instance_uid), candidate.digest)
             judge = partial(judge_identity, header, candidate.digest, origin, existing)
             verdict = self._claims.judged(study, said, judge)

@@ -26,6 +26,7 @@ from dicom_nodes.receivers.channel import Channel, ChannelClosed
 from dicom_nodes.rules.ingest import KeepAside, Known, Take
 from dicom_nodes.spool.catalogue import SqlCatalogue
 from dicom_nodes.spool.catalogue_rows import as_kept_aside
+from dicom_nodes.spool.location import SegmentLife
 from dicom_nodes.spool.segments import SegmentSpool
 
 _WALK_AGAIN_S = 1.0
@@ -59,7 +60,9 @@ class Desk:
         self._is_gone = False
         self._lock = threading.Lock()
         self._left: dict[str, SpooledInstance] = {}
+        self._aside: dict[str, QuarantinedInstance] = {}
         self._is_settled = threading.Event()
+        self._has_given_up = False
 
     # -- while it lives --------------------------------------------------------------------------------------------
     def serve(self, channel: Channel) -> None:
@@ -172,6 +175,8 @@ class Desk:
         """
         self._kill()
         self._is_settled.wait()
+        if self._has_given_up:
+            raise q.MainFailed("the node stops and does not know what became of an instance")
         left = self._left.get(candidate.header.sop_instance_uid)
         if left is not None and left.digest == candidate.digest:
             judgement.note(left)
@@ -213,32 +218,43 @@ class Desk:
         """Take over what the receiver left, whose process has ended; returns when the node is as if it never was.
 
         A disk or a database that does not let us is tried again until it does, or the node stops; nothing is let go
-        before: the next start walks the segments then.
+        before. The next start walks the segments then, and until then nobody takes what they may hold.
         """
         self._loans.close()
-        aside: list[QuarantinedInstance] = []
-        while not self._has_walked(aside):
+        self._forget_places()
+        while not self._has_walked():
             if is_stopping():
+                self._give_up()
                 return
             pause(_WALK_AGAIN_S)
         self._is_settled.set()
-        for quarantined in aside:
+        for quarantined in self._aside.values():
             self._adopt(quarantined, self._parts.register.note_quarantined)
         for spooled in self._left.values():
             self._adopt(spooled, self._take_in)
         self._forget_associations()
 
-    def _has_walked(self, aside: list[QuarantinedInstance]) -> bool:
-        try:
-            for left in self._parts.spool.reclaimed(self._loans, self._parts.catalogue.listed):
-                if isinstance(left, QuarantinedInstance):
-                    aside.append(left)
-                else:
-                    self._left[left.header.sop_instance_uid] = left
-        except Exception as error:  # noqa: BLE001 - recorded, and tried again
-            event_log().error("receiver.not_walked", exc_info=error)
-            return False
-        return True
+    def _give_up(self) -> None:
+        self._parts.register.close()
+        self._has_given_up = True
+        self._is_settled.set()
+        self._forget_associations()
+
+    def _has_walked(self) -> bool:
+        """Walk every segment that is not walked yet; whether that was all of them."""
+        for life in self._loans.lives():
+            try:
+                self._walk(life)
+            except Exception as error:  # noqa: BLE001 - recorded, and tried again; the others do not wait for it
+                event_log().error("receiver.not_walked", exc_info=error)
+        return not self._loans.lives()
+
+    def _walk(self, life: SegmentLife) -> None:
+        for left in self._parts.spool.reclaimed(self._loans, life, self._parts.catalogue.listed(life)):
+            if isinstance(left, QuarantinedInstance):
+                self._aside[left.location] = left
+            else:
+                self._left[left.header.sop_instance_uid] = left
 
     def _take_in(self, spooled: SpooledInstance) -> None:
         """As if it were told of now; what the receiver did tell of is known in this very place."""
@@ -254,11 +270,16 @@ class Desk:
                 case KeepAside(refusal):
                     self._parts.register.note_quarantined(as_kept_aside(spooled, str(refusal)))
 
-    def _forget_associations(self) -> None:
+    def _forget_places(self) -> None:
         with self._lock:
             self._is_gone = True
             for peer in self._places:
                 self._parts.places.left(peer)
+            self._places.clear()
+
+    def _forget_associations(self) -> None:
+        """Their studies may settle; so only once what they sent is known."""
+        with self._lock:
             for association_id in self._associations:
                 self._parts.associations.closed(association_id)
 

@@ -157,6 +157,7 @@ class _Seat:
     def __init__(self, number: int, start: Callable[[], Receiver]) -> None:
         self._number, self._start = number, start
         self._receiver: Receiver | None = None
+        self._settling: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._listens, self._has_begun = threading.Event(), threading.Event()
@@ -191,6 +192,8 @@ class _Seat:
             if self._receiver is not None:
                 self._receiver.kill()
         self._thread.join()
+        for settling in self._settling:
+            settling.join()
 
     def _keep_running(self) -> None:
         failures = 0
@@ -212,12 +215,20 @@ class _Seat:
                 self._receiver = None
             tell = event_log().info if self._stopping.is_set() and code == 0 else event_log().error
             tell("receiver.ended", receiver=self._number, exit_code=code)
-            receiver.settle(self._stopping.is_set, self._stopping.wait)
+            self._settle(receiver)
         except Exception as error:  # noqa: BLE001 - the thread's boundary: recorded, shown in health, and tried again
             self._listens.clear()
             event_log().error("receiver.failed", receiver=self._number, exc_info=error)
         finally:
             self._has_begun.set()
+
+    def _settle(self, receiver: Receiver) -> None:
+        """Beside the next life: that one does not wait for a segment that cannot be walked."""
+        self._settling = [thread for thread in self._settling if thread.is_alive()]
+        arguments = (self._stopping.is_set, self._stopping.wait)
+        settling = threading.Thread(target=receiver.settle, args=arguments, name="receiver-settle", daemon=True)
+        self._settling.append(settling)
+        settling.start()
 
     def _say_listening(self) -> None:
         self._listens.set()

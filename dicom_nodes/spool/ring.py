@@ -182,6 +182,10 @@ class SegmentRing:
             self._free.append(life.number)
         return True
 
+    def is_there(self, number: int) -> bool:
+        """Whether it has a file; raises OSError where that cannot be said."""
+        return self._file(number).exists()
+
     def is_current(self, life: SegmentLife) -> bool:
         """Whether the segment still is in this life, as its file says now."""
         try:

@@ -250,13 +250,17 @@ class SegmentSpool:
         """For a process that writes to segments of this spool."""
         return Loans(self._ring)
 
-    def reclaimed(self, loans: Loans, listed: Callable[[SegmentLife], Collection[int]]) -> Iterator[Spooled]:
-        """What a borrower that has died left in its segments and the catalogue does not list; durable.
+    def reclaimed(self, loans: Loans, life: SegmentLife, listed: Collection[int]) -> Iterator[Spooled]:
+        """What a borrower that has died left in a segment and the catalogue does not list; durable.
 
-        They are this spool's again as far as the walk has come; what it did not reach is walked if asked again.
+        It is this spool's again at the end of the walk; walk it once more where that fails. One whose file is gone is
+        damage, and nothing can be found there any more.
         """
-        for life in loans.lives():
-            yield from self._walked(life, listed(life), loans.drop, partial(loans.sync, life))
+        if not self._ring.is_there(life.number):
+            self.lost_lives([life])
+            loans.drop(life)
+            return
+        yield from self._walked(life, listed, loans.drop, partial(loans.sync, life))
 
     def _walked(
         self,

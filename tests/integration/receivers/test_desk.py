@@ -1,8 +1,9 @@
 """What the main process answers its receivers, and puts right when one has gone."""
 
+import errno
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,16 @@ import pytest
 
 from dicom_nodes.app import NodeApp
 from dicom_nodes.flows.register import Candidate
+from dicom_nodes.model.errors import OutOfResources
 from dicom_nodes.model.instance import InstanceHeader
 from dicom_nodes.receivers import questions as q
 from dicom_nodes.receivers.channel import Channel, ChannelClosed
 from dicom_nodes.receivers.desk import Desk
 from dicom_nodes.receivers.link import Conversation
 from dicom_nodes.rules.ingest import KeepAside, Take
+from dicom_nodes.spool.lending import Loans
+from dicom_nodes.spool.location import SegmentLife
+from dicom_nodes.spool.segments import Spooled
 from tests.peers.node import peer, running_node, write_trust_file
 from tests.synthetic.small_instances import CT, incoming_of
 
@@ -42,6 +47,13 @@ class Receivership:
                 self.desk.settle(lambda: False, lambda _s: None)
             answering.join(20)
             assert not answering.is_alive()
+
+    def borrow_and_die(self, conversation: Conversation, judged: Candidate) -> None:
+        """With a segment lent and an instance to be kept."""
+        self.desk._loans.lend(1000)
+        assert isinstance(conversation.ask(q.Judge(judged)), Take)
+        conversation.close()
+        assert self.is_killed.wait(20)
 
     def ask(self, question: q.Question) -> object:
         with self.conversation() as conversation:
@@ -144,3 +156,56 @@ def test_what_fails_in_the_main_process_is_no_answer_and_no_success(node: NodeAp
 
 def _failing(*_: object) -> None:
     raise ValueError("of the database, say")
+
+
+def test_a_segment_that_cannot_be_walked_keeps_its_claims_until_the_node_stops(
+    node: NodeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is acknowledged then, by nobody: what it may hold is known to the next start."""
+    receiver = Receivership(node)
+    tries: list[float] = []
+    monkeypatch.setattr(node._main_parts.spool, "reclaimed", _unreadable)
+    asked: list[object] = []
+
+    def ask_too() -> None:
+        try:
+            asked.append(Receivership(node).ask(q.Judge(candidate(1, "H-2"))))
+        except OutOfResources as refused:
+            asked.append(refused)
+
+    asking = threading.Thread(target=ask_too)
+    with receiver.conversation() as conversation:
+        receiver.borrow_and_die(conversation, candidate(1))
+        asking.start()
+        receiver.desk.settle(lambda: len(tries) == 3, tries.append)
+        receiver.is_killed.clear()
+    asking.join(20)
+    assert [type(answer) for answer in asked] == [OutOfResources]
+    assert len(receiver.desk._loans.lives()) == 1, "it is locked until the process ends"
+    assert node.store.catalogue.find_instance(candidate(1).header.sop_instance_uid) is None
+
+
+def _unreadable(*_: object) -> Iterator[Spooled]:
+    raise OSError(errno.EMFILE, "too many open files")
+
+
+def test_segments_are_walked_whatever_becomes_of_the_others(node: NodeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    receiver = Receivership(node)
+    reclaimed = node._main_parts.spool.reclaimed
+    walks: list[int] = []
+
+    def one_fails_twice(loans: Loans, life: SegmentLife, listed: Collection[int]) -> Iterator[Spooled]:
+        walks.append(life.number)
+        return (
+            _unreadable()
+            if walks.count(life.number) < 3 and life.number == walks[0]
+            else reclaimed(loans, life, listed)
+        )
+
+    monkeypatch.setattr(node._main_parts.spool, "reclaimed", one_fails_twice)
+    receiver.desk._loans.lend(1000)
+    receiver.desk._loans.lend(1000)
+    first, other = (life.number for life in receiver.desk._loans.lives())
+    receiver.desk.settle(lambda: False, lambda _s: None)
+    assert walks == [first, other, first, first]
+    assert receiver.desk._loans.lives() == []

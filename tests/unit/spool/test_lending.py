@@ -12,7 +12,7 @@ from dicom_nodes.model.errors import OutOfResources
 from dicom_nodes.spool.disk import Disk
 from dicom_nodes.spool.lending import BorrowedRing, Loan, Loans
 from dicom_nodes.spool.location import place_of
-from dicom_nodes.spool.segments import SegmentSpool
+from dicom_nodes.spool.segments import SegmentSpool, Spooled
 from tests.synthetic.small_instances import incoming_of, small_data_set
 
 SEGMENT_BYTES = 2 << 20
@@ -53,6 +53,10 @@ def lender(tmp_path: Path) -> SegmentSpool:
     return SegmentSpool(tmp_path / "spool", segment_bytes=SEGMENT_BYTES)
 
 
+def walked(lender: SegmentSpool, loans: Loans) -> list[Spooled]:
+    return [left for life in loans.lives() for left in lender.reclaimed(loans, life, ())]
+
+
 def files(folder: Path) -> list[Path]:
     return sorted((folder / "spool").rglob("*.seg"))
 
@@ -66,7 +70,7 @@ def test_twenty_borrowers_after_each_other_fill_one_segment(tmp_path: Path, lend
         kept.add(borrower.keep(number, 10_000))
         if dies:
             borrower.die()
-            left = [item.location for item in lender.reclaimed(loans, lambda _life: ())]
+            left = [item.location for item in walked(lender, loans)]
             assert set(left) == kept
         else:
             borrower.spool.close()
@@ -128,7 +132,7 @@ def test_what_a_walk_cannot_make_durable_does_not_count(tmp_path: Path) -> None:
     locations = [borrower.keep(number, 10_000) for number in range(3)]
     borrower.die()
     disk.fail()
-    assert list(lender.reclaimed(loans, lambda _life: ())) == []
+    assert walked(lender, loans) == []
     assert lender.damaged == {locations[0]}
     assert loans.lives() == []
     assert lender.reusable_bytes == 0, "it is written on"
@@ -153,7 +157,7 @@ def test_a_failed_sync_of_a_borrower_that_died_of_it_is_told_to_the_walk(tmp_pat
     with pytest.raises(DyingBorrower):
         borrower.keep(1, 10_000)
     lenders.tells_by -= set(borrower._descriptors) | {loans._lent[life][0].descriptor for life in loans.lives()}
-    assert list(lender.reclaimed(loans, lambda _life: ())) == []
+    assert walked(lender, loans) == []
     assert len(lender.damaged) == 1
 
 
@@ -179,3 +183,15 @@ def test_a_start_that_cannot_make_durable_what_it_finds_does_not_count_it(tmp_pa
     assert started.reusable_bytes == 0
     assert place_of(locations[0]).life not in [full.life for full in started.full()]
     assert [started.is_sound(location) for location in locations] == [True, True], "nothing is cut off"
+
+
+def test_a_lent_segment_whose_file_is_gone_is_damage_and_nothing_more(tmp_path: Path, lender: SegmentSpool) -> None:
+    loans = lender.loans()
+    borrower = Borrower(tmp_path / "spool", loans)
+    borrower.keep(1, 10_000)
+    borrower.die()
+    (segment,) = files(tmp_path)
+    segment.unlink()
+    assert walked(lender, loans) == []
+    assert loans.lives() == []
+    assert len(lender.damaged) == 1
