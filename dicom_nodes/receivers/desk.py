@@ -79,7 +79,6 @@ class Desk:
             channel.close()
 
     def _answer(self, channel: Channel, question: q.Question) -> None:
-        descriptor = None
         try:
             match question:
                 case q.Judge(candidate):
@@ -89,7 +88,8 @@ class Desk:
                     self._parts.commit_storage.report_here(request, lambda result: _say(channel, result))
                     value: object = None
                 case q.Borrow(room_bytes):
-                    value, descriptor = self._loans.lend(room_bytes)
+                    self._lend(channel, room_bytes)
+                    return
                 case _:
                     value = self._plain(question)
         except ChannelClosed:
@@ -100,7 +100,15 @@ class Desk:
             event_log().error("receiver.not_answered", question=type(question).__name__, exc_info=error)
             channel.send(q.Failure(q.MainFailed("the main process failed")))
         else:
-            channel.send(q.Answer(value), descriptor)
+            channel.send(q.Answer(value))
+
+    def _lend(self, channel: Channel, room_bytes: int) -> None:
+        loan, descriptor = self._loans.lend(room_bytes)
+        try:
+            channel.send(q.Answer(loan), descriptor)
+        except ChannelClosed:  # nobody has it
+            self._loans.take_back(loan)
+            raise
 
     def _plain(self, question: q.Question) -> object:
         """What is answered at once and holds nothing."""

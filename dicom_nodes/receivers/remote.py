@@ -1,5 +1,6 @@
 """The main process's register, spool and places as a receiver's parts use them."""
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -83,8 +84,9 @@ class RemoteRegister:
     def borrow(self, room_bytes: int) -> tuple[Loan, int]:
         with _or_os_error(), self._link.conversation() as conversation:
             loan, descriptor = conversation.ask_for_descriptor(q.Borrow(room_bytes), Loan)
-            if descriptor is None:
-                raise q.MainFailed("a descriptor is missing")
+            if descriptor is None:  # no room for it here (MSG_CTRUNC): the segment is the node's again, as it was
+                conversation.ask(q.GiveBack(loan), NoneType)
+                raise OSError(errno.EMFILE, "a segment's descriptor did not arrive")
             return loan, descriptor
 
     def give_back(self, loan: Loan) -> None:

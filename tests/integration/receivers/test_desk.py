@@ -17,7 +17,8 @@ from dicom_nodes.model.instance import InstanceHeader
 from dicom_nodes.receivers import questions as q
 from dicom_nodes.receivers.channel import Channel, ChannelClosed
 from dicom_nodes.receivers.desk import Desk
-from dicom_nodes.receivers.link import Conversation
+from dicom_nodes.receivers.link import Conversation, Link
+from dicom_nodes.receivers.remote import RemoteRegister
 from dicom_nodes.rules.ingest import KeepAside, Take
 from dicom_nodes.spool.lending import Loans
 from dicom_nodes.spool.location import SegmentLife
@@ -209,3 +210,34 @@ def test_segments_are_walked_whatever_becomes_of_the_others(node: NodeApp, monke
     receiver.desk.settle(lambda: False, lambda _s: None)
     assert walks == [first, other, first, first]
     assert receiver.desk._loans.lives() == []
+
+
+def test_a_segment_whose_descriptor_does_not_arrive_is_lent_no_more(
+    node: NodeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a receiver that may open no more files."""
+    receiver = Receivership(node)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, receiver.conversation() as conversation:
+        link = Link(ours)
+        link._keep(conversation)
+        monkeypatch.setattr(conversation._channel, "receive_with_descriptor", lambda: _without_descriptor(conversation))
+        for _ in range(3):
+            with pytest.raises(OSError, match="did not arrive"):
+                RemoteRegister(link).borrow(1000)
+        assert receiver.desk._loans.lives() == []
+    assert len(list((node._settings.node.data_dir / "spool").rglob("*.seg"))) == 1
+
+
+def _without_descriptor(conversation: Conversation) -> tuple[object, None]:
+    return conversation._channel.receive(), None
+
+
+def test_a_segment_that_could_not_be_sent_is_lent_no_more(node: NodeApp) -> None:
+    receiver = Receivership(node)
+    ours, theirs = socket.socketpair()
+    Channel(ours).send(q.Borrow(1000))
+    ours.close()
+    receiver.desk.serve(Channel(theirs))
+    assert receiver.desk._loans.lives() == []
+    assert node._main_parts.spool.reusable_bytes > 0
