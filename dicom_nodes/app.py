@@ -342,6 +342,7 @@ class NodeApp:
                 certificate_days_left=self._certificate_days_left(),
                 room_shortage=self._make_room.shortage,
                 receivers_away=self._receivers.away if self._receivers else 0,
+                nobody_listens=self._receivers is not None and self._receivers.away >= self._settings.node.receivers,
             )
         )
 

@@ -138,6 +138,8 @@ class Ingest:
                 raise CannotUnderstand(f"a report document has more than {_LARGEST_DOCUMENT_BYTES} bytes")
             report = self._documents.read(bytes(incoming.data_set.content()), incoming.transfer_syntax_uid)
             self._register.take_report(header.sop_instance_uid, report)
+        except OutOfResources:  # it is sent again; a report that waits for a person's look is late
+            raise
         except Refused as refusal:
             self._keep_aside(incoming, header.study_instance_uid, refusal)
 

@@ -30,6 +30,8 @@ class Vitals:
 
     receivers_away: int = 0
     """How many of the processes that serve the DICOM ports do not listen."""
+    nobody_listens: bool = False
+    """Whether that is all of them."""
     overdue_steps: int = 0
     """Scheduled examinations that are no longer listed, because nobody began or cancelled them for too long."""
 
@@ -42,7 +44,7 @@ ROUTER_ALARM_S = 60.0
 def judge(vitals: Vitals) -> NodeHealth:
     """State and reasons; `refusing` means instances are answered with A700."""
     no_room = vitals.free_bytes < vitals.reserve_bytes
-    refusing = no_room or vitals.refused_for is not None
+    refusing = no_room or vitals.refused_for is not None or vitals.nobody_listens
     reasons = []
     if vitals.stopped_parts:
         reasons.append(f"Parts of the node have stopped: {', '.join(vitals.stopped_parts)}. Restart it.")

@@ -162,6 +162,10 @@ class BorrowedRing(SegmentRing):
         loan.tell(segment)
         return segment
 
+    def _reader(self, number: int) -> int:
+        """None is kept open: a grown segment that the lender lets go of would stay on the disk as long."""
+        return self._open_to_read(number)
+
     def _seal(self, segment: Segment) -> None:
         self._return(segment, is_full=True)
 

@@ -195,3 +195,14 @@ def test_a_lent_segment_whose_file_is_gone_is_damage_and_nothing_more(tmp_path: 
     assert walked(lender, loans) == []
     assert loans.lives() == []
     assert len(lender.damaged) == 1
+
+
+def test_a_grown_segment_that_was_let_go_of_is_not_held_open_by_who_read_it(
+    tmp_path: Path, lender: SegmentSpool
+) -> None:
+    borrower = Borrower(tmp_path / "spool", lender.loans())
+    location = borrower.keep(1, 9 << 20)
+    assert borrower.spool.is_sound(location)
+    assert lender.release(place_of(location).life)
+    opened = [os.readlink(f"/proc/self/fd/{number}") for number in set(borrower.spool._ring._readers.values())]
+    assert opened == []
