@@ -1,10 +1,10 @@
 """The composition root of a node: the only place where its parts are made and wired."""
 
 import fcntl
-import gc
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,12 @@ from dicom_nodes.config import DimseArchive as DimseArchiveSettings
 from dicom_nodes.config import EmbeddedArchive as EmbeddedArchiveSettings
 from dicom_nodes.config import NodeSettings, read_password, read_token
 from dicom_nodes.contract import NodeHealth
+from dicom_nodes.dimse.admission import NodePlaces
 from dicom_nodes.dimse.availability_scu import DicomAvailabilityScu
-from dicom_nodes.dimse.commitment_scu import DicomCommitmentReporter, DicomCommitmentScu
+from dicom_nodes.dimse.commitment_scu import DicomCommitmentReporter
 from dicom_nodes.dimse.data_set_sink import draft_sinks
 from dicom_nodes.dimse.listener import DicomListener
+from dicom_nodes.dimse.pacing import PeerPaces
 from dicom_nodes.dimse.requester import AssociationRequester
 from dicom_nodes.dimse.retrieve_scu import DicomRetrieveScu
 from dicom_nodes.dimse.services import DimseServices, WorkflowServices
@@ -29,7 +31,6 @@ from dicom_nodes.dimse.tls_settings import TlsCaller, tls_contexts
 from dicom_nodes.documents.structured_report import StructuredReports
 from dicom_nodes.flows.announcements import NotifyAvailability, TakeAnnouncements, TakeProcedureSteps
 from dicom_nodes.flows.archive_study import ArchiveStudy
-from dicom_nodes.flows.ask_commitment import AskCommitment
 from dicom_nodes.flows.associations import OpenAssociations
 from dicom_nodes.flows.commit_storage import CommitStorage
 from dicom_nodes.flows.deliver_study import DeliverStudy
@@ -38,6 +39,8 @@ from dicom_nodes.flows.ingest import Ingest, Issuers
 from dicom_nodes.flows.make_room import MakeRoom
 from dicom_nodes.flows.ports import Archive, Checkpoint, StoreScu, no_checkpoint
 from dicom_nodes.flows.query import QueryFlow
+from dicom_nodes.flows.refusals import Refusals
+from dicom_nodes.flows.register import CatalogueRegister
 from dicom_nodes.flows.retrieve import RetrieveFlow
 from dicom_nodes.flows.return_report import ReturnReport
 from dicom_nodes.flows.scrub import Scrub
@@ -63,6 +66,8 @@ from dicom_nodes.hl7.sender import MllpRisSender
 from dicom_nodes.model.delivery import ApplicationEntity
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.pixels.pool import TranscodingPool
+from dicom_nodes.receivers.desk import MainParts
+from dicom_nodes.receivers.supervisor import COMMAND, Receivers
 from dicom_nodes.rules.fetch_source import source_of
 from dicom_nodes.rules.health import Vitals, judge
 from dicom_nodes.rules.retention import Retention
@@ -71,23 +76,32 @@ from dicom_nodes.spool.catalogue import ARCHIVE_JOB
 from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB, REPORT_COMMITMENT_JOB
 from dicom_nodes.spool.ring import FullSegment
 from dicom_nodes.spool.segments import SegmentSpool
-from dicom_nodes.spool.store import NodeStore, open_store
-from dicom_nodes.spool.studies import NOTIFY_JOB, FollowUps
+from dicom_nodes.spool.studies import NOTIFY_JOB
 from dicom_nodes.spool.study_query import StudyQuery
 from dicom_nodes.uplink.health_page import HealthPage
 from dicom_nodes.uplink.link import HttpRouterLink
+from dicom_nodes.wiring import asking_for_commitment, collect_garbage_seldom, open_node_store
 
 _ORDER_WAIT_S = 20.0
 _CATCH_UP_S = 5.0
 _FACT_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 30.0
+_RECEIVERS_LEAVE_S = 15.0
+"""How long receivers may take to end once their main process is gone."""
+_LOOK_EVERY_S = 0.05
 
 
 class NodeApp:
     """One node. `start()` returns when it listens; `stop()` when everything in hand is finished or handed back."""
 
-    def __init__(self, settings: NodeSettings, clock: Clock = utc_now, checkpoint: Checkpoint = no_checkpoint) -> None:
-        """Open the data directory and wire the parts; nothing listens yet.
+    def __init__(
+        self,
+        settings: NodeSettings,
+        clock: Clock = utc_now,
+        checkpoint: Checkpoint = no_checkpoint,
+        receiver_command: Sequence[str] = COMMAND,
+    ) -> None:
+        """Open the data directory and wire the parts; nothing listens yet. `receiver_command` starts a receiver.
 
         Raises:
             CrashConsistency: another node runs on this data directory, or its content is not this version's.
@@ -114,20 +128,37 @@ class NodeApp:
         associations = OpenAssociations()
         documents = StructuredReports()
         take_report = TakeReport(self.store.orders, checkpoint)
+        self._register = CatalogueRegister(self.store.catalogue, self._spool.is_sound, associations, take_report)
+        self._refusals = Refusals()
         self._ingest = Ingest(
             self._spool,
-            self.store.catalogue,
-            associations,
+            self._register,
             documents,
-            take_report,
             Issuers(trust.patient_id_issuer, trust.accession_issuer),
             node.disk_reserve_mib << 20,
             checkpoint,
+            self._refusals.note,
         )
         queries = StudyQuery(self.store.database)
         stopping = threading.Event()
         workflow = self._workflow(checkpoint, stopping)
-        self._listener = DicomListener(
+        self._main_parts = MainParts(
+            settings,
+            self._register,
+            self.store.catalogue,
+            self._spool,
+            associations,
+            NodePlaces(node.maximum_associations),
+            PeerPaces(),
+            self._refusals,
+            self._commit_storage,
+            self._caught_up,
+            checkpoint,
+        )
+        self._receivers: Receivers | None = None
+        if node.receivers:
+            self._receivers = Receivers(settings, self._main_parts, self._lock.fileno(), receiver_command)
+        self._listener = self._receivers or DicomListener(
             settings,
             DimseServices(
                 settings=settings,
@@ -300,7 +331,7 @@ class NodeApp:
                 catalogue_failing=self.store.catalogue.committer.database_away,
                 uncatalogued=self.store.catalogue.committer.set_aside,
                 stopped_parts=self._stopped_parts(),
-                refused_for=self._ingest.refused_lately(),
+                refused_for=self._refusals.lately(),
                 router_silent_s=self._send_facts.silent_s(),
                 damaged_objects=len(self._spool.damaged),
                 parked_jobs=len(self.store.jobs.listing([JobState.PARKED])),
@@ -310,6 +341,8 @@ class NodeApp:
                 overdue_steps=self.store.worklist.overdue(),
                 certificate_days_left=self._certificate_days_left(),
                 room_shortage=self._make_room.shortage,
+                receivers_away=self._receivers.away if self._receivers else 0,
+                nobody_listens=self._receivers is not None and self._receivers.away >= self._settings.node.receivers,
             )
         )
 
@@ -340,24 +373,21 @@ class NodeApp:
         event_log().info("study.settled", study=self._uid_hash(study_instance_uid), revision=revision)
 
     def _workflow(self, checkpoint: Checkpoint, stopping: threading.Event) -> WorkflowServices:
-        store, node, clock, pacs = self.store, self._settings.node, self._clock, self._settings.archive
-        asking = None
-        if isinstance(pacs, DimseArchiveSettings) and pacs.commitment:
-            entity = ApplicationEntity(pacs.ae_title, *split_host_port(pacs.address))
-            scu = DicomCommitmentScu(self._open_association)
-            asking = AskCommitment(store.archive_commitments, scu, entity, clock, checkpoint)
+        store, node, clock = self.store, self._settings.node, self._clock
+        asking = asking_for_commitment(self._settings, store, clock, self._open_association, checkpoint)
         reporter = DicomCommitmentReporter(node.ae_title, open_association=self._open_association)
+        self._commit_storage = CommitStorage(
+            store.commitment_requests,
+            store.catalogue,
+            self._spool,
+            reporter,
+            self._address,
+            checkpoint,
+            stopping.is_set,
+            needs_promise=asking is not None,
+        )
         return WorkflowServices(
-            CommitStorage(
-                store.commitment_requests,
-                store.catalogue,
-                self._spool,
-                reporter,
-                self._address,
-                checkpoint,
-                stopping.is_set,
-                needs_promise=asking is not None,
-            ),
+            self._commit_storage,
             TakeAnnouncements(store.announcements, node.settle_hold_s, clock, checkpoint),
             TakeProcedureSteps(store.procedure_steps, node.settle_hold_s, clock, checkpoint),
             ServeWorklist(store.worklist, checkpoint),
@@ -367,7 +397,7 @@ class NodeApp:
     def _workflow_jobs(self, workflow: WorkflowServices) -> dict[str, Handler]:
         scu = DicomAvailabilityScu(self._settings.node.ae_title, open_association=self._open_association)
         jobs: dict[str, Handler] = {
-            REPORT_COMMITMENT_JOB: workflow.commit_storage,
+            REPORT_COMMITMENT_JOB: self._commit_storage,
             CHECK_JOB: workflow.announcements,
             NOTIFY_JOB: NotifyAvailability(self.store.announcements, scu, self._address),
         }
@@ -388,18 +418,6 @@ class NodeApp:
         return ApplicationEntity(peer.ae_title, *split_host_port(peer.address), peer.parallel_associations)
 
 
-def open_node_store(
-    settings: NodeSettings, clock: Clock = utc_now, archive: str = "", checkpoint: Checkpoint = no_checkpoint
-) -> NodeStore:
-    """Open a node's database, by default in its data directory; also for looking at parked jobs beside the node."""
-    url = settings.node.database_url or f"sqlite:///{settings.node.data_dir / 'node.db'}"
-    follow_ups = FollowUps(
-        notify=tuple(peer.ae_title for peer in settings.peers if peer.notify),
-        commitment=isinstance(settings.archive, DimseArchiveSettings) and settings.archive.commitment,
-    )
-    return open_store(url, clock, archive, checkpoint, follow_ups, timedelta(days=settings.node.worklist_days))
-
-
 def run(
     settings: NodeSettings,
     checkpoint: Checkpoint = no_checkpoint,
@@ -415,22 +433,12 @@ def run(
         event_log().error("node.cannot_listen", reason=error.strerror)
         app.stop()
         return 1
-    _collect_garbage_seldom()
+    collect_garbage_seldom()
     event_log().info("node.limits", descriptors=descriptors)
     on_started(app)
     wait_for_the_end()
     app.stop()
     return 0
-
-
-def _collect_garbage_seldom() -> None:
-    """What was made at start stays; instances pass through by the thousand and leave no cycles behind.
-
-    With Python's own thresholds a third of the time in which the interpreter is held went into looking for some.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _retention(settings: NodeSettings) -> Retention:
@@ -459,14 +467,36 @@ def _say_not_reloaded(why: str) -> None:
 
 
 def _sole_user_of(data_dir: Path) -> IO[str]:
-    """Lock the data directory for the life of the returned file."""
+    """Lock the data directory for the life of the returned file, and of every receiver that inherits it.
+
+    So nobody starts beside receivers whose main process has been killed: what they have in hand is not yet told.
+    """
     lock = (data_dir / "node.lock").open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise CrashConsistency(f"another node runs on data directory {data_dir}") from None
+    until = time.monotonic() + _RECEIVERS_LEAVE_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            lock.seek(0)
+            if _runs(lock.read()) or time.monotonic() > until:
+                lock.close()
+                raise CrashConsistency(f"another node runs on data directory {data_dir}") from None
+            time.sleep(_LOOK_EVERY_S)
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
     lock.flush()
     return lock
+
+
+def _runs(pid: str) -> bool:
+    """Whether the process runs that wrote its number into the lock; one that is just being started has not yet."""
+    if not pid.strip().isdigit():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

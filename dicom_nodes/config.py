@@ -91,6 +91,8 @@ class Node(Settings):
     sub_operation_s: float = Field(default=60.0, gt=0)
     """How long a peer may take to answer an image of its own C-GET."""
     workers: int = Field(default=8, ge=2, le=64)
+    receivers: int = Field(default=0, ge=0, le=64)
+    """How many processes serve the DICOM ports; 0: this one does, as suits two processors or less."""
 
 
 class Tls(Settings):
@@ -256,6 +258,12 @@ class NodeSettings(Settings):
                     else "is notified"
                 )
                 raise ValueError(f"peers[{number}].address: is missing, but {peer.ae_title!r} {why}")
+        return self
+
+    @model_validator(mode="after")
+    def _receivers_can_share_the_database(self) -> "NodeSettings":
+        if self.node.receivers and self.node.database_url in {"sqlite://", "sqlite:///:memory:"}:
+            raise ValueError("node.receivers: several processes cannot share a database in memory; give it a file")
         return self
 
     @model_validator(mode="after")

@@ -58,7 +58,7 @@ def export(
 def _listed(
     settings: NodeSettings, reader: SpoolReader, study: str | None, quarantined: str | None, to: Path
 ) -> Exported:
-    from dicom_nodes.app import open_node_store
+    from dicom_nodes.wiring import open_node_store
 
     if settings.node.database_url is None and not (settings.node.data_dir / "node.db").is_file():
         typer.echo(f"{settings.node.data_dir / 'node.db'} is gone; try --without-catalogue", err=True)

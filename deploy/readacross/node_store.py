@@ -20,7 +20,7 @@ def node_store_of(trust_file: Path) -> Iterator["NodeStore"]:
         SettingsError: the file cannot be used, or no node has run with it yet.
     """
     settings = load_node_settings(trust_file)
-    from dicom_nodes.app import open_node_store  # slow to import; wrong settings are told at once
+    from dicom_nodes.wiring import open_node_store  # slow to import; wrong settings are told at once
 
     if settings.node.database_url is None and not settings.node.data_dir.is_dir():
         reason = f"{settings.node.data_dir} does not exist: no node has run with this file yet"

@@ -6,7 +6,7 @@ said nothing costs a descriptor, so many may wait; what has begun to ask costs a
 
 import threading
 from collections import Counter
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from dicom_nodes.config import Peer
 
@@ -84,6 +84,37 @@ class Admission(Generic[ConnectionT]):
             self._silent.remove(connection)
             self._asking.remove(connection)
             self._associations.discard(connection)
+
+
+class Places(Protocol):
+    """Who may have one more association."""
+
+    def takes_place(self, peer: Peer) -> bool:
+        """Count an association of the peer until it has left; False when there is no room for it."""
+
+    def left(self, peer: Peer) -> None:
+        """An association of the peer ended."""
+
+
+class NodePlaces:
+    """Places of the node and of each peer, counted together; safe for several threads."""
+
+    def __init__(self, maximum_associations: int) -> None:
+        self._left = maximum_associations
+        self._of_peers = PeerPlaces()
+        self._lock = threading.Lock()
+
+    def takes_place(self, peer: Peer) -> bool:
+        with self._lock:
+            if self._left <= 0 or not self._of_peers.takes_place(peer):
+                return False
+            self._left -= 1
+            return True
+
+    def left(self, peer: Peer) -> None:
+        with self._lock:
+            self._left += 1
+            self._of_peers.left(peer)
 
 
 class PeerPlaces:

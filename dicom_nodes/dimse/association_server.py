@@ -14,7 +14,7 @@ from functools import partial
 
 from dicom_nodes.config import Peer
 from dicom_nodes.dimse.acceptor import AcceptedAssociation, AcceptorPolicy
-from dicom_nodes.dimse.admission import Admission, PeerPlaces
+from dicom_nodes.dimse.admission import Admission, PeerPlaces, Places
 from dicom_nodes.dimse.connection import tick_for
 from dicom_nodes.dimse.dispatch import Dispatcher
 from dicom_nodes.dimse.first_pdu import has_arrived, serve_from_now_on
@@ -64,15 +64,17 @@ class AssociationServer:
         maximum_associations: int,
         maximum_silent: int,
         reuse_port: bool = False,
+        peer_places: Places | None = None,
     ) -> None:
-        """Bind; nothing is accepted before `start()`. With `reuse_port` several processes may share the port.
+        """Bind; nothing is accepted before `start()`. With `reuse_port` several processes may share the port;
+        `peer_places` then counts for all of them.
 
         Raises:
             OSError: an address cannot be bound.
         """
         self._policy, self._dispatcher = policy, dispatcher
         self._admission: Admission[Arrival] = Admission(maximum_associations, maximum_silent=maximum_silent)
-        self._peer_places = PeerPlaces()
+        self._peer_places = peer_places or PeerPlaces()
         self._doors = _listening_sockets(doors, reuse_port)
         self.ports = tuple(int(listening.getsockname()[1]) for listening in self._doors)
         self._wake_up, self._woken = socket.socketpair()

@@ -1,14 +1,16 @@
 """The node's DICOM ports, plain and TLS: applies the association policy and serves those who may call."""
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 from dicom_nodes.config import NodeSettings, Peer
 from dicom_nodes.dimse.acceptor import AcceptorPolicy
+from dicom_nodes.dimse.admission import Places
 from dicom_nodes.dimse.association_server import AssociationServer, Door
 from dicom_nodes.dimse.data_set_sink import DataSetSink
 from dicom_nodes.dimse.dispatch import Dispatcher
 from dicom_nodes.dimse.messages import StoreRequest
-from dicom_nodes.dimse.pacing import PeerPaces
+from dicom_nodes.dimse.pacing import Pace, PeerPaces
 from dicom_nodes.dimse.services import Caller, DimseServices
 from dicom_nodes.dimse.store_scp import open_data_set
 from dicom_nodes.foundation.certificate import PresentedCertificate
@@ -32,14 +34,16 @@ class DicomListener:
         *,
         tls: TlsContexts | None = None,
         reuse_port: bool = False,
+        places: Places | None = None,
+        pace_of: Callable[[Peer], Pace | None] | None = None,
     ) -> None:
-        """With `reuse_port` several processes may listen on the same port. `tls` is needed where the settings have an
-        address for it.
+        """With `reuse_port` several processes may listen on the same port; `places` and `pace_of` then speak for all of
+        them. `tls` is needed where the settings have an address for it.
         """
         node = settings.node
         self._settings = settings
         self._services = services
-        self._reuse_port = reuse_port
+        self._reuse_port, self._places = reuse_port, places
         self._tls = tls
         self._turned_away_lately: dict[str, Seldom] = {}
         self._tls_failed_lately = SeldomEach()
@@ -54,7 +58,7 @@ class DicomListener:
             tls_failed=self._tls_failed,
             broken=self._broken,
             open_sink=self._open_sink,
-            pace_of=PeerPaces().of,
+            pace_of=pace_of or PeerPaces().of,
             maximum_pdu_bytes=node.maximum_pdu_bytes,
             idle_s=node.idle_s,
             shortest_idle_s=min([node.idle_s, *(peer.idle_s for peer in settings.peers if peer.idle_s is not None)]),
@@ -88,6 +92,7 @@ class DicomListener:
             maximum_associations=node.maximum_associations,
             maximum_silent=min(node.maximum_waiting, most_descriptors() // 2),
             reuse_port=self._reuse_port,
+            peer_places=self._places,
         )
         self._server.start()
 

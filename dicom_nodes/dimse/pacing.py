@@ -42,6 +42,11 @@ class Pace:
     largest_read: int
 
 
+def largest_read_of(maximum_mib_per_s: float) -> int:
+    """How many bytes are read at a time of a peer with this pace."""
+    return min(_LARGEST_READ, max(_SMALLEST_READ, int(maximum_mib_per_s * (1 << 20) * _READ_S)))
+
+
 class PeerPaces:
     """The pace of each peer that has one; safe for several threads."""
 
@@ -56,6 +61,6 @@ class PeerPaces:
         with self._lock:
             if peer.ae_title not in self._paces:
                 bytes_per_s = peer.maximum_mib_per_s * (1 << 20)
-                largest_read = min(_LARGEST_READ, max(_SMALLEST_READ, int(bytes_per_s * _READ_S)))
+                largest_read = largest_read_of(peer.maximum_mib_per_s)
                 self._paces[peer.ae_title] = Pace(TokenBucket(bytes_per_s).take, largest_read)
             return self._paces[peer.ae_title]

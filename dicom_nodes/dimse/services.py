@@ -10,12 +10,12 @@ from dicom_nodes.dimse.messages import MoveOriginator
 from dicom_nodes.dimse.outgoing import no_transcoding
 from dicom_nodes.flows.announcements import TakeAnnouncements, TakeProcedureSteps
 from dicom_nodes.flows.ask_commitment import AskCommitment
-from dicom_nodes.flows.commit_storage import CommitStorage
 from dicom_nodes.flows.ports import Transcode
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.retrieve import RetrieveFlow
 from dicom_nodes.flows.worklist import ServeWorklist
 from dicom_nodes.foundation.clock import Clock
+from dicom_nodes.model.commitment import CommitmentRequest, CommitmentResult
 from dicom_nodes.model.delivery import ApplicationEntity, OutgoingInstance, StoreResult
 from dicom_nodes.model.dimse_status import Status
 from dicom_nodes.model.errors import OperationRefused
@@ -46,11 +46,19 @@ class MoveScu(Protocol):
         """As `ports.StoreScu.send`; stops before the next instance once `is_cancelled` says so."""
 
 
+class CommitmentService(Protocol):
+    """Takes requests for storage commitment; see `flows.commit_storage.CommitStorage`."""
+
+    def take(self, request: CommitmentRequest) -> None: ...
+
+    def report_here(self, request: CommitmentRequest, say: Callable[[CommitmentResult], bool]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class WorkflowServices:
     """Commitment, notification, procedure steps and worklist; `ask_commitment` only where the archive is asked."""
 
-    commit_storage: CommitStorage
+    commit_storage: CommitmentService
     announcements: TakeAnnouncements
     procedure_steps: TakeProcedureSteps
     worklist: ServeWorklist

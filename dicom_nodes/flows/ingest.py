@@ -3,29 +3,21 @@
 Returning means durable. Whatever cannot be taken is quarantined first and refused then, so no bytes are lost.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NoReturn
 
 from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.walk import DamagedDataSetError
-from dicom_nodes.flows.associations import OpenAssociations
-from dicom_nodes.flows.ports import Catalogue, Checkpoint, Draft, ReportDocuments, Spool, no_checkpoint
-from dicom_nodes.flows.study_claims import StudyClaims
+from dicom_nodes.flows.ports import Checkpoint, Draft, ReportDocuments, Spool, no_checkpoint
+from dicom_nodes.flows.register import Candidate, Register
 from dicom_nodes.model.errors import CannotUnderstand, OutOfResources, Refused
 from dicom_nodes.model.instance import Channel, IncomingInstance, InstanceHeader, StoredObject
-from dicom_nodes.model.report import IncomingReport
-from dicom_nodes.rules.ingest import KeepAside, Known, judge_header, judge_identity
-from dicom_nodes.rules.ownership import owner_said_by
+from dicom_nodes.rules.ingest import KeepAside, Known, Take, judge_header
 
-_LATELY_S = 60.0
 _LARGEST_DOCUMENT_BYTES = 64 << 20
 """A report is read whole; one that long is none."""
-TakeReport = Callable[[IncomingReport], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +34,18 @@ class Ingest:
     def __init__(
         self,
         spool: Spool,
-        catalogue: Catalogue,
-        associations: OpenAssociations,
+        register: Register,
         documents: ReportDocuments,
-        take_report: TakeReport,
         issuers: Issuers,
         reserve_bytes: int,
         checkpoint: Checkpoint = no_checkpoint,
+        say_refused: Callable[[str], None] = lambda _why: None,
     ) -> None:
-        self._spool, self._catalogue, self._associations = spool, catalogue, associations
-        self._documents, self._take_report = documents, take_report
+        """`say_refused` is told why, where an instance is refused for want of resources."""
+        self._spool, self._register, self._documents = spool, register, documents
         self._issuers, self._reserve_bytes = issuers, reserve_bytes
         self._checkpoint = checkpoint
-        self._refusal: tuple[float, str] | None = None
-        self._claims = StudyClaims(catalogue.owner_of)
-        self._locks = [threading.Lock() for _ in range(256)]
+        self._say_refused = say_refused
 
     def __call__(self, incoming: IncomingInstance, issuers: Issuers | None = None) -> None:
         """Take `incoming`; `issuers` are given for instances of another trust.
@@ -102,7 +91,7 @@ class Ingest:
         try:
             yield
         except OutOfResources as refusal:
-            self._refusal = (time.monotonic(), str(refusal))
+            self._say_refused(str(refusal))
             raise
 
     def _receive(self, incoming: IncomingInstance, issuers: Issuers | None) -> None:
@@ -116,15 +105,10 @@ class Ingest:
         default = issuers or self._issuers
         self._take_image(incoming, header.qualified(default.patient_id, default.accession))
 
-    def refused_lately(self) -> str | None:
-        """Why an instance was refused for want of resources within the last minute, if one was."""
-        refusal = self._refusal
-        return refusal[1] if refusal and time.monotonic() - refusal[0] < _LATELY_S else None
-
     def _check_room(self) -> None:
         if self._spool.free_bytes() < self._reserve_bytes:
             raise OutOfResources("disk reserve reached, try again later")
-        if self._catalogue.is_behind:
+        if self._register.is_behind:
             raise OutOfResources("catalogue is behind, try again")
 
     def _read(self, incoming: IncomingInstance) -> InstanceHeader:
@@ -135,57 +119,34 @@ class Ingest:
             return self._keep_aside(incoming, None, refusal)
 
     def _take_image(self, incoming: IncomingInstance, header: InstanceHeader) -> None:
-        study, origin = header.study_instance_uid, incoming.provenance.origin
-        said = owner_said_by(header, origin)
-        with self._only_one_at_a_time(header):
-            existing = self._readable(self._catalogue.find_instance(header.sop_instance_uid), incoming.data_set.digest)
-            judge = partial(judge_identity, header, incoming.data_set.digest, origin, existing)
-            verdict = self._claims.judged(study, said, judge)
-            if isinstance(verdict, KeepAside):
-                self._keep_aside(incoming, study, verdict.refusal)
-            if isinstance(verdict, Known):
+        candidate = Candidate(header, incoming.data_set.digest, incoming.provenance, incoming.association_id)
+        with self._register.judged(candidate) as judgement:
+            if isinstance(judgement.verdict, KeepAside):
+                self._keep_aside(incoming, header.study_instance_uid, judgement.verdict.refusal)
+            if isinstance(judgement.verdict, Known):
                 return
-            try:
-                self._keep(incoming, header)
-            finally:
-                self._claims.release(study, said)
-
-    def _readable(self, existing: StoredObject | None, digest: str) -> StoredObject | None:
-        """What is known under the UID; without a place where it is the same content and cannot be read any more.
-
-        A repeat is often the only cure for damage, so it is not thrown away for a copy that nobody has looked at.
-        """
-        if existing is None or existing.location is None or existing.digest != digest or self.is_here(existing):
-            return existing
-        if not self._catalogue.lose_place(existing.sop_instance_uid, existing.location):
-            raise OutOfResources("the copy that is here is damaged and not yet catalogued, try again")
-        return replace(existing, location=None)
-
-    def _keep(self, incoming: IncomingInstance, header: InstanceHeader) -> None:
-        self._associations.touched(incoming.association_id, header.study_instance_uid, incoming.provenance.received_at)
-        spooled = self._spool.keep(incoming, header)
-        self._checkpoint("ingest.kept")
-        self._catalogue.note_instance(spooled)
-        self._checkpoint("ingest.noted")
+            if not isinstance(judgement.verdict, Take):
+                raise TypeError(f"{type(judgement.verdict).__name__} is no verdict")
+            spooled = self._spool.keep(incoming, header)
+            self._checkpoint("ingest.kept")
+            judgement.note(spooled)
+            self._checkpoint("ingest.noted")
 
     def _take_document(self, incoming: IncomingInstance, header: InstanceHeader) -> None:
-        with self._only_one_at_a_time(header):
-            try:
-                if incoming.data_set.size_bytes > _LARGEST_DOCUMENT_BYTES:
-                    raise CannotUnderstand(f"a report document has more than {_LARGEST_DOCUMENT_BYTES} bytes")
-                document = bytes(incoming.data_set.content())
-                self._take_report(self._documents.read(document, incoming.transfer_syntax_uid))
-            except Refused as refusal:
-                self._keep_aside(incoming, header.study_instance_uid, refusal)
+        try:
+            if incoming.data_set.size_bytes > _LARGEST_DOCUMENT_BYTES:
+                raise CannotUnderstand(f"a report document has more than {_LARGEST_DOCUMENT_BYTES} bytes")
+            report = self._documents.read(bytes(incoming.data_set.content()), incoming.transfer_syntax_uid)
+            self._register.take_report(header.sop_instance_uid, report)
+        except OutOfResources:  # it is sent again; a report that waits for a person's look is late
+            raise
+        except Refused as refusal:
+            self._keep_aside(incoming, header.study_instance_uid, refusal)
 
     def _keep_aside(self, incoming: IncomingInstance, study_instance_uid: str | None, refusal: Refused) -> NoReturn:
-        known_at = self._catalogue.quarantined_at(incoming.sop_instance_uid, incoming.data_set.digest)
+        known_at = self._register.quarantined_at(incoming.sop_instance_uid, incoming.data_set.digest)
         if known_at is None or not self._spool.is_sound(known_at):
             aside = self._spool.quarantine(incoming, study_instance_uid, str(refusal))
             self._checkpoint("ingest.quarantined")
-            self._catalogue.note_quarantined(replace(aside, replaces=known_at is not None))
+            self._register.note_quarantined(replace(aside, replaces=known_at is not None))
         raise refusal
-
-    def _only_one_at_a_time(self, header: InstanceHeader) -> threading.Lock:
-        """The lock of everything under this SOP Instance UID."""
-        return self._locks[hash(header.sop_instance_uid) % len(self._locks)]

@@ -28,6 +28,10 @@ class Vitals:
     room_shortage: str | None = None
     """Why the spool has not the room that is wished for, in a sentence."""
 
+    receivers_away: int = 0
+    """How many of the processes that serve the DICOM ports do not listen."""
+    nobody_listens: bool = False
+    """Whether that is all of them."""
     overdue_steps: int = 0
     """Scheduled examinations that are no longer listed, because nobody began or cancelled them for too long."""
 
@@ -40,10 +44,12 @@ ROUTER_ALARM_S = 60.0
 def judge(vitals: Vitals) -> NodeHealth:
     """State and reasons; `refusing` means instances are answered with A700."""
     no_room = vitals.free_bytes < vitals.reserve_bytes
-    refusing = no_room or vitals.refused_for is not None
+    refusing = no_room or vitals.refused_for is not None or vitals.nobody_listens
     reasons = []
     if vitals.stopped_parts:
         reasons.append(f"Parts of the node have stopped: {', '.join(vitals.stopped_parts)}. Restart it.")
+    if vitals.receivers_away:
+        reasons.append(f"{vitals.receivers_away} of the node's receivers have ended and do not listen yet.")
     if no_room:
         free_mib, reserve_mib = vitals.free_bytes >> 20, vitals.reserve_bytes >> 20
         reasons.append(f"Disk reserve reached: {free_mib} MiB free, {reserve_mib} MiB kept; images are refused (A700).")

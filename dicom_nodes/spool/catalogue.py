@@ -92,7 +92,7 @@ class SqlCatalogue:
         """
         found = 0
         batch: list[SpooledInstance] = []
-        for spooled in spool.unlisted(self._vouched_for().__contains__, self._listed):
+        for spooled in spool.unlisted(self._vouched_for().__contains__, self.listed):
             found += 1
             if isinstance(spooled, QuarantinedInstance):
                 self._aside_to_note.append(spooled)
@@ -125,7 +125,7 @@ class SqlCatalogue:
             rows = connection.execute(select(table.segment, table.epoch)).all()
         return frozenset(SegmentLife(row.segment, row.epoch) for row in rows)
 
-    def _listed(self, life: SegmentLife) -> frozenset[int]:
+    def listed(self, life: SegmentLife) -> frozenset[int]:
         """Where the tables know an object in this life."""
         with self._database.read() as connection:
             return frozenset(
@@ -143,7 +143,7 @@ class SqlCatalogue:
         """
         lacking = []
         for segment in full:
-            if not segment.offsets <= self._surplus.of(segment.life) | self._listed(segment.life):
+            if not segment.offsets <= self._surplus.of(segment.life) | self.listed(segment.life):
                 lacking.append(segment)
                 continue
             with self._database.write() as connection:

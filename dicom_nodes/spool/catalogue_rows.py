@@ -152,10 +152,15 @@ def owner_in(values: tuple[Any, ...] | None) -> StudyOwner | None:
 
 def as_second_content(spooled: SpooledInstance) -> QuarantinedInstance:
     """A live object whose UID another live object has, as it is shown to a person."""
+    return as_kept_aside(spooled, "same SOP Instance UID is here with other content")
+
+
+def as_kept_aside(spooled: SpooledInstance, reason: str) -> QuarantinedInstance:
+    """A live object that cannot be taken, as it is shown to a person."""
     header = spooled.header
     return QuarantinedInstance(
         quarantine_id=quarantine_id_of(header.sop_instance_uid, spooled.digest),
-        reason="same SOP Instance UID is here with other content",
+        reason=reason,
         sop_class_uid=header.sop_class_uid,
         sop_instance_uid=header.sop_instance_uid,
         study_instance_uid=header.study_instance_uid,

@@ -100,6 +100,11 @@ class SegmentRing:
             for at in reversed(range(len(self._open))):
                 if self._open[at].left_bytes >= room_bytes:
                     return self._open.pop(at)
+        return self._another(room_bytes)
+
+    def _another(self, _room_bytes: int) -> Segment:
+        """An empty segment: one that is free, or a new one."""
+        with self._lock:
             while self._free:
                 segment = self._claimed(self._free.pop())
                 if segment is not None:
@@ -176,6 +181,10 @@ class SegmentRing:
         with self._lock:
             self._free.append(life.number)
         return True
+
+    def is_there(self, number: int) -> bool:
+        """Whether it has a file; raises OSError where that cannot be said."""
+        return self._file(number).exists()
 
     def is_current(self, life: SegmentLife) -> bool:
         """Whether the segment still is in this life, as its file says now."""
@@ -292,6 +301,10 @@ class SegmentRing:
             return os.open(self._file(number), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise CrashConsistency(f"spool segment {number:08x}: {error.strerror}") from None
+
+    def sync(self, descriptor: int) -> None:
+        """Have what can be read by it durable; raises OSError."""
+        self._disk.sync(descriptor)
 
     def reopen(self, number: int) -> None:
         """Read it by a new descriptor from now on: its file may be another than before."""

@@ -60,6 +60,10 @@ class Segment:
         self.is_condemned = False
 
     @property
+    def descriptor(self) -> int:
+        return self._descriptor
+
+    @property
     def life(self) -> SegmentLife:
         return SegmentLife(self.number, self.epoch)
 

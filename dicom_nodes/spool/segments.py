@@ -7,6 +7,7 @@ import mmap
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from dicom_nodes.model.instance import (
 from dicom_nodes.rules.ingest import is_uid
 from dicom_nodes.spool.disk import Disk
 from dicom_nodes.spool.draft import PieceBuffers, SpoolDraft
+from dicom_nodes.spool.lending import Loans
 from dicom_nodes.spool.location import Place, SegmentLife, place_of
 from dicom_nodes.spool.record import PAGE_BYTES, RecordHead, RecordKind, head_room
 from dicom_nodes.spool.ring import FullSegment, SegmentRing
@@ -55,10 +57,12 @@ class SegmentSpool:
         disk: Disk | None = None,
         reserve_bytes: int = 0,
         checkpoint: Checkpoint = no_checkpoint,
+        ring: SegmentRing | None = None,
     ) -> None:
+        """`ring` stands in where the segments are another process's, see `lending`."""
         self._folder, self._checkpoint, self._reserve_bytes = folder, checkpoint, reserve_bytes
         self._mapped_from = max(_MAPPED_FROM_BYTES, segment_bytes)
-        self._ring = SegmentRing(folder / "segments", segment_bytes, disk or Disk(), reserve_bytes)
+        self._ring = ring or SegmentRing(folder / "segments", segment_bytes, disk or Disk(), reserve_bytes)
         self._buffers = PieceBuffers()
         self._found, unreadable = self._ring.open()
         self.damaged: set[str] = set(unreadable)
@@ -242,12 +246,37 @@ class SegmentSpool:
             if not is_whole(life):
                 yield from self._walked(life, listed(life))
 
-    def _walked(self, life: SegmentLife, listed: Collection[int]) -> Iterator[Spooled]:
+    def loans(self) -> Loans:
+        """For a process that writes to segments of this spool."""
+        return Loans(self._ring)
+
+    def reclaimed(self, loans: Loans, life: SegmentLife, listed: Collection[int]) -> Iterator[Spooled]:
+        """What a borrower that has died left in a segment and the catalogue does not list; durable.
+
+        It is this spool's again at the end of the walk; walk it once more where that fails. One whose file is gone is
+        damage, and nothing can be found there any more.
+        """
+        if not self._ring.is_there(life.number):
+            self.lost_lives([life])
+            loans.drop(life)
+            return
+        yield from self._walked(life, listed, loans.drop, partial(loans.sync, life))
+
+    def _walked(
+        self,
+        life: SegmentLife,
+        listed: Collection[int],
+        let_go: Callable[[SegmentLife], None] = lambda _life: None,
+        made_durable: Callable[[], None] | None = None,
+    ) -> Iterator[Spooled]:
         """What the catalogue does not list in this life, as it was kept.
 
         A record that is not what its head says, with no other behind it, was being written when the power went; it
         was never acknowledged. Any other was, and is damage; so is a gap in the sequence of records, which is all that
         a lost head leaves behind. A segment with damage is never written on, and never vouched for.
+
+        What is found is made durable once, before any of it counts. Where that fails nothing is taken from this life:
+        a second sync would be told that all is well, whatever the kernel has dropped.
         """
         walk = _Walk(life)
         with self._ring.reading(life.number) as descriptor:
@@ -261,12 +290,19 @@ class SegmentSpool:
                     self._note_damage(location, error)
                 if found.offset in listed:
                     continue
+                if not walk.is_synced:
+                    sync = made_durable or partial(self._ring.sync, descriptor)
+                    if not self._is_durable(place, sync):
+                        let_go(life)
+                        return
+                    walk.is_synced = True
                 try:
                     yield self._read_back(descriptor, place, found.head)
                 except (CrashConsistency, DamagedDataSetError, OSError) as error:
                     walk.could_not_read(place, error)
         if walk.unfinished is not None:
             event_log().warning("spool.unfinished_record", object=walk.unfinished[0], exc_info=walk.unfinished[1])
+        let_go(life)
         self._ring.resume(
             life,
             walk.tail,
@@ -275,6 +311,14 @@ class SegmentSpool:
             may_be_written=not walk.is_doubtful,
             may_be_vouched_for=not walk.has_damage,
         )
+
+    def _is_durable(self, place: Place, sync: Callable[[], None]) -> bool:
+        try:
+            sync()
+        except OSError as error:
+            self._note_damage(place.location, error)
+            return False
+        return True
 
     def _read_back(self, descriptor: int, place: Place, head: RecordHead) -> Spooled:
         """The object as it was kept; raises CrashConsistency or DamagedDataSetError."""
@@ -302,6 +346,11 @@ class SegmentSpool:
         return not self._ring.is_current(life) or self._ring.release(life)
 
     @property
+    def reusable_bytes(self) -> int:
+        """How much can be written to segments that are there already."""
+        return self._ring.reusable_bytes
+
+    @property
     def segment_bytes(self) -> int:
         """What a segment takes of the disk."""
         return self._ring.segment_bytes
@@ -324,7 +373,7 @@ class _Walk:
         self.tail, self.sequence = PAGE_BYTES, 0
         self.offsets: list[int] = []
         self.unfinished: tuple[str, Exception] | None = None
-        self.is_doubtful = self.has_damage = False
+        self.is_doubtful = self.has_damage = self.is_synced = False
 
     def came_upon(self, offset: int, head: RecordHead) -> list[tuple[str, Exception]]:
         """A sound head: returns what is damaged before it."""

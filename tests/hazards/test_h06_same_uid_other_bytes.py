@@ -20,13 +20,13 @@ from tests.synthetic.studies import data_set_bytes, make_study, rewritten
 pytestmark = pytest.mark.peers("dcmtk")
 
 
-@pytest.mark.parametrize("changed_first", [False, True])
-def test_both_contents_are_kept_and_the_second_is_shown(tmp_path: Path, changed_first: bool) -> None:
+@pytest.mark.parametrize(("changed_first", "receivers"), [(False, 0), (True, 2)])
+def test_both_contents_are_kept_and_the_second_is_shown(tmp_path: Path, changed_first: bool, receivers: int) -> None:
     study = make_study(tmp_path / "images", slices=1)
     original = study.files[0]
     changed = rewritten(original, tmp_path / "changed", SeriesDescription="other content")
     first, second = (changed, original) if changed_first else (original, changed)
-    with running_node(write_trust_file(tmp_path / "node")) as node:
+    with running_node(write_trust_file(tmp_path / "node", receivers=receivers)) as node:
         assert dcmtk.send([first.path], target_of(node)).ok
         refused = dcmtk.send_with_storescu([second.path], target_of(node))
         assert "Error: CannotUnderstand" in refused.output
@@ -48,10 +48,11 @@ def test_the_same_bytes_again_are_a_success_and_change_nothing(tmp_path: Path) -
         assert len(node.store.catalogue.instances(study.study_instance_uid)) == 1
 
 
-def test_a_report_document_with_a_known_uid_and_other_words_is_kept_aside(tmp_path: Path) -> None:
+@pytest.mark.parametrize("receivers", [0, 1])
+def test_a_report_document_with_a_known_uid_and_other_words_is_kept_aside(tmp_path: Path, receivers: int) -> None:
     workstation = peer("DCMTK", "workstation", ("store",))
     texts = ("No haemorrhage.", "Large haemorrhage.")
-    with running_node(write_trust_file(tmp_path / "node", peers=[workstation])) as node:
+    with running_node(write_trust_file(tmp_path / "node", peers=[workstation], receivers=receivers)) as node:
         answers = [store_report(node, text) for text in (*texts, texts[0], texts[1])]
         assert [status for status, _ in answers] == [0, 0xC000, 0, 0xC000]
         assert answers[1][1] == "same SOP Instance UID is here with other content"

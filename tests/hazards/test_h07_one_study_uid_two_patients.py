@@ -12,11 +12,13 @@ from tests.synthetic.studies import make_study, rewritten
 pytestmark = pytest.mark.peers("dcmtk")
 
 
-@pytest.mark.parametrize("other", [{"PatientID": "H-OTHER"}, {"IssuerOfPatientID": "RXL"}])
-def test_an_instance_of_another_patient_does_not_join_the_study(tmp_path: Path, other: dict[str, str]) -> None:
+@pytest.mark.parametrize(("other", "receivers"), [({"PatientID": "H-OTHER"}, 0), ({"IssuerOfPatientID": "RXL"}, 2)])
+def test_an_instance_of_another_patient_does_not_join_the_study(
+    tmp_path: Path, other: dict[str, str], receivers: int
+) -> None:
     study = make_study(tmp_path / "images", slices=2)
     stranger = rewritten(study.files[1], tmp_path / "stranger", **other)
-    with running_node(write_trust_file(tmp_path / "node")) as node:
+    with running_node(write_trust_file(tmp_path / "node", receivers=receivers)) as node:
         assert dcmtk.send([study.files[0].path], target_of(node)).ok
         assert "Error: CannotUnderstand" in dcmtk.send_with_storescu([stranger.path], target_of(node)).output
         found = [stored.sop_instance_uid for stored in node.store.catalogue.instances(study.study_instance_uid)]

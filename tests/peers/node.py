@@ -8,6 +8,7 @@ from dicom_nodes.app import NodeApp
 from dicom_nodes.config import load_node_settings
 from dicom_nodes.contract import FactBody
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
+from dicom_nodes.receivers.supervisor import COMMAND
 from dicom_nodes.spool.segments import SegmentSpool
 from readacross.demo.images import digest_of_file
 from tests.peers.dcmtk import Target
@@ -39,6 +40,7 @@ def write_trust_file(
     settle_quiet_s: float = 1.0,
     disk_reserve_mib: int = 0,
     attempts: int = 12,
+    receivers: int = 0,
 ) -> Path:
     """Write a trust file and its token under `folder`; without a router's URL the node is alone."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,6 +59,7 @@ health_listen = "127.0.0.1:0"
 settle_quiet_s = {settle_quiet_s}
 worklist_days = 36500
 spool_segment_mib = 4
+receivers = {receivers}
 disk_reserve_mib = {disk_reserve_mib}
 [router]
 url = "{router_url}"
@@ -78,9 +81,11 @@ longest_retry_s = 1.0
 
 
 @contextmanager
-def running_node(file: Path, checkpoint: Checkpoint = no_checkpoint) -> Iterator[NodeApp]:
-    """Run the node of a trust file in this process."""
-    app = NodeApp(load_node_settings(file), checkpoint=checkpoint)
+def running_node(
+    file: Path, checkpoint: Checkpoint = no_checkpoint, receiver_command: Sequence[str] = COMMAND
+) -> Iterator[NodeApp]:
+    """Run the node of a trust file in this process, and its receivers, where it has some, in their own."""
+    app = NodeApp(load_node_settings(file), checkpoint=checkpoint, receiver_command=receiver_command)
     app.start()
     try:
         yield app

@@ -12,7 +12,9 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 _PROVENANCE = Provenance("RXN", Channel.ACQUIRED, "CT1", datetime(2026, 11, 23, tzinfo=UTC))
 
 
-def small_data_set(number: int, payload_bytes: int, *, study: int = 1, seed: int = 0) -> bytes:
+def small_data_set(
+    number: int, payload_bytes: int, *, study: int = 1, seed: int = 0, patient_id: str | None = None
+) -> bytes:
     """A data set with the UIDs of instance `number` and so many bytes of noise."""
     payload = random.Random(f"{number} {seed}").randbytes(payload_bytes + payload_bytes % 2)
     uids = (
@@ -21,7 +23,10 @@ def small_data_set(number: int, payload_bytes: int, *, study: int = 1, seed: int
         (0x0020, 0x0D, f"1.9.{study}"),
         (0x0020, 0x0E, f"1.9.{study}.1"),
     )
-    elements = b"".join(_element(group, element, uid) for group, element, uid in uids)
+    encoded = [_element(group, element, uid) for group, element, uid in uids]
+    if patient_id is not None:
+        encoded.insert(2, struct.pack("<HH2sH", 0x0010, 0x0020, b"LO", len(patient_id)) + patient_id.encode())
+    elements = b"".join(encoded)
     return elements + struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, len(payload)) + payload
 
 

@@ -17,6 +17,8 @@ _MAKERS: dict[str, Callable[[Settings], Contestant]] = {
     "node-steady": lambda settings: OurNode(Forwarding.PAUSED, settings, keeps_running=True),
     "node-embedded": lambda settings: OurNode(Forwarding.EMBEDDED, settings),
     "node-open": lambda settings: OurNode(Forwarding.OPEN, settings),
+    "node-1-receiver": lambda settings: OurNode(Forwarding.PAUSED, settings, receivers=1),
+    "node-2-receivers": lambda settings: OurNode(Forwarding.PAUSED, settings, receivers=2),
     "storescp": lambda _settings: Storescp(),
     "dcmqrscp": lambda _settings: Dcmqrscp(),
     "orthanc": lambda _settings: Orthanc(),

@@ -23,12 +23,15 @@ _LOOK_S = 0.1
 class OurNode(ChildServer):
     """`settings` are more lines of the trust file: "section.key" → TOML value."""
 
-    def __init__(self, forwarding: Forwarding, settings: Mapping[str, str], *, keeps_running: bool = False) -> None:
+    def __init__(
+        self, forwarding: Forwarding, settings: Mapping[str, str], *, keeps_running: bool = False, receivers: int = 0
+    ) -> None:
         name = "node, steady" if keeps_running else "node, fresh"
         more = "" if forwarding is Forwarding.PAUSED else f", archive {forwarding}"
-        super().__init__(name + more, "BENCH_NODE")
+        super().__init__(name + more + (f", {receivers} receivers" if receivers else ""), "BENCH_NODE")
         self.keeps_running = keeps_running
         self._forwarding, self._settings = forwarding, settings
+        self._receivers = receivers
         self._archive: Receiver | None = None
         self._archive_port = 0
         self._taken = 0
@@ -40,10 +43,14 @@ class OurNode(ChildServer):
         self.port, self._archive_port = free_ports(2)
         if self._forwarding is Forwarding.OPEN:
             self._archive = Receiver(self._archive_port)
-        file = write_trust_file(surroundings, self.port, self._archive_port, self._forwarding, self._settings)
+        settings = dict(self._settings) | ({"node.receivers": str(self._receivers)} if self._receivers else {})
+        file = write_trust_file(surroundings, self.port, self._archive_port, self._forwarding, settings)
         command = [sys.executable, "-c", "from readacross.cli import main; main()", "node", str(file)]
-        self._child = Child(self.name, command, surroundings.folder / "node.log")
+        log = surroundings.folder / "node.log"
+        self._child = Child(self.name, command, log)
         self._child.wait_for_port(self.port)
+        while "node.started" not in log.read_text(encoding="utf-8"):  # the first receiver listens before the others
+            time.sleep(_LOOK_S)
 
     def stored(self, sample: Sample) -> Stored:
         """Asked by C-GET: all of it, since a node's files are its own affair."""

@@ -24,6 +24,7 @@ from dicom_nodes.encoding.walk import EXPLICIT_VR_LITTLE_ENDIAN
 from dicom_nodes.flows.associations import OpenAssociations
 from dicom_nodes.flows.fetch_study import FetchStudy
 from dicom_nodes.flows.ingest import Ingest, Issuers
+from dicom_nodes.flows.register import CatalogueRegister
 from dicom_nodes.flows.take_report import TakeReport
 from dicom_nodes.model.delivery import ApplicationEntity, RetrievedInstance, RetrieveSummary
 from dicom_nodes.model.errors import PeerRefused
@@ -90,7 +91,8 @@ def fetch(store: NodeStore, folder: Path, source: Source) -> None:
     take_report = TakeReport(store.orders)
     spool = SegmentSpool(folder / "spool", segment_bytes=4 << 20)
     issuers = Issuers("RXN", "RXN")
-    ingest = Ingest(spool, store.catalogue, OpenAssociations(), StructuredReports(), take_report, issuers, 0)
+    register = CatalogueRegister(store.catalogue, spool.is_sound, OpenAssociations(), take_report)
+    ingest = Ingest(spool, register, StructuredReports(), issuers, 0)
     job = store.jobs.lease(["fetch"], lease_s=60)
     assert job is not None
     FetchStudy(store.orders, store.catalogue, source, ingest, lambda: NOW, source_of=_where_the_order_says)(job)

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import delete
 from typer.testing import CliRunner
 
-from dicom_nodes.app import open_node_store
 from dicom_nodes.config import load_node_settings
 from dicom_nodes.flows.scrub import Scrub
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.location import place_of
+from dicom_nodes.wiring import open_node_store
 from readacross.cli import app
 from tests.integration.node.small_spool import DAY, SmallSpool, fill, uid_of
 from tests.peers import dcmtk

@@ -13,6 +13,7 @@ from dicom_nodes.model.errors import CrashConsistency, OutOfResources
 from dicom_nodes.model.instance import IncomingInstance
 from dicom_nodes.spool.disk import Disk
 from dicom_nodes.spool.segments import SegmentSpool
+from tests.peers.failing_disks import ForgetfulDisk, Stopped
 from tests.synthetic.incoming import incoming_of
 from tests.synthetic.studies import MadeStudy, make_study
 
@@ -115,6 +116,31 @@ def test_provenance_survives_in_the_object_itself(tmp_path: Path, study: MadeStu
     assert [item.provenance for item in found] == [arrived.provenance]
     assert found[0].header.study_instance_uid == study.study_instance_uid
     assert found[0].header.patient_id_issuer == "RXN"
+
+
+class KilledAtTheFirstSync(ForgetfulDisk):
+    """The process dies between the write and its sync; the machine runs on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_died = False
+
+    def sync(self, descriptor: int) -> None:
+        if not self.has_died:
+            self.has_died = True
+            raise Stopped
+        super().sync(descriptor)
+
+
+def test_what_a_start_finds_is_durable_before_it_counts(tmp_path: Path, study: MadeStudy) -> None:
+    disk = KilledAtTheFirstSync()
+    folder = tmp_path / "before/spool"
+    with pytest.raises(Stopped):
+        keep(SegmentSpool(folder, segment_bytes=4 * MIB, disk=disk), incoming_of(study.files[0]))
+    found = list(SegmentSpool(folder, segment_bytes=4 * MIB, disk=disk).unlisted(lambda _: False, lambda _: ()))
+    assert [item.digest for item in found] == [incoming_of(study.files[0]).data_set.digest]
+    disk.cut_power(folder.parent, tmp_path / "after", lambda: 0)
+    assert kept_in(tmp_path / "after/spool") == [incoming_of(study.files[0]).data_set.content()]
 
 
 def test_a_listed_object_is_not_read_again(tmp_path: Path, study: MadeStudy) -> None:

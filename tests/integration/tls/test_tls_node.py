@@ -33,10 +33,12 @@ SCANNER = bound(peer("CT1", "modality", ("echo", "store")), "dns:ct1.example")
 
 
 @pytest.mark.peers("dcmtk")
+@pytest.mark.parametrize("receivers", [0, 1])
 def test_an_image_that_comes_by_tls_reaches_the_archive(
-    tmp_path: Path, authority: Authority, own: Identity, scanner: Identity
+    tmp_path: Path, authority: Authority, own: Identity, scanner: Identity, receivers: int
 ) -> None:
-    file = write_trust_file(tmp_path, peers=[tls_table(own, authority), SCANNER], settle_quiet_s=0.2)
+    peers = [tls_table(own, authority), SCANNER]
+    file = write_trust_file(tmp_path, peers=peers, settle_quiet_s=0.2, receivers=receivers)
     with running_node(file) as node:
         target = dcmtk.Target("RXN_NODE", node.dicom_tls_port, "CT1")
         answer = dcmtk.send_with_storescu([bundled("CT_small.dcm")], target, *options(scanner, authority))

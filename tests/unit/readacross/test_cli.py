@@ -50,9 +50,9 @@ def test_node_that_finds_its_data_directory_taken_says_so(tmp_path: Path) -> Non
 
 
 def test_parked_lists_jobs_and_queues_one_again(tmp_path: Path) -> None:
-    from dicom_nodes.app import open_node_store
     from dicom_nodes.config import load_node_settings
     from dicom_nodes.foundation.jobs import JobState
+    from dicom_nodes.wiring import open_node_store
 
     trust_file = write_region(tmp_path)[0]
     assert "no node has run with this file yet" in readacross("parked", trust_file).stderr
