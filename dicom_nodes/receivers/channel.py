@@ -37,9 +37,13 @@ class Channel:
         except OSError as error:
             raise ChannelClosed(str(error)) from None
 
-    def receive(self) -> Any:
-        """The next message; raises ChannelClosed."""
-        return self._read(self._exactly(_LENGTH.size))
+    def receive(self, within_s: float | None = None) -> Any:
+        """The next message; raises ChannelClosed, also where nothing comes for `within_s`."""
+        self._socket.settimeout(within_s)
+        try:
+            return self._read(self._exactly(_LENGTH.size))
+        finally:
+            self._socket.settimeout(None)
 
     def receive_with_descriptor(self) -> tuple[Any, int | None]:
         """The next message, and the descriptor that came with it, which is the caller's to close."""

@@ -30,6 +30,9 @@ from dicom_nodes.spool.location import SegmentLife
 from dicom_nodes.spool.segments import SegmentSpool
 
 _WALK_AGAIN_S = 1.0
+_OUTCOME_WITHIN_S = 60.0
+"""A receiver that was let keep an instance and says nothing of it for so long hangs, and is ended: UID and study would
+stay claimed with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ class Desk:
                 return
             try:
                 channel.send(q.Answer(judgement.verdict))
-                self._take_outcome(channel.receive(), candidate, judgement)
+                self._take_outcome(channel.receive(_OUTCOME_WITHIN_S), candidate, judgement)
             except Exception:
                 self._note_what_is_left(candidate, judgement)
                 raise

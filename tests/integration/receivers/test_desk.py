@@ -241,3 +241,17 @@ def test_a_segment_that_could_not_be_sent_is_lent_no_more(node: NodeApp) -> None
     receiver.desk.serve(Channel(theirs))
     assert receiver.desk._loans.lives() == []
     assert node._main_parts.spool.reusable_bytes > 0
+
+
+def test_a_receiver_that_never_says_what_became_of_an_instance_is_ended(
+    node: NodeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise UID and study would stay claimed for as long as it hangs (HAZARDS 9)."""
+    monkeypatch.setattr("dicom_nodes.receivers.desk._OUTCOME_WITHIN_S", 0.05)
+    receivership = Receivership(node)
+    with receivership.conversation() as conversation:
+        assert isinstance(conversation.ask(q.Judge(candidate(1))), Take)
+        assert receivership.is_killed.wait(20)
+    with Receivership(node).conversation() as another:
+        assert isinstance(another.ask(q.Judge(candidate(1))), Take)
+        another.ask(q.GiveUp())
