@@ -1,57 +1,66 @@
 """The `readacross` command: its subcommands, and how a mistake in a file is told."""
 
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 
 import typer
 
 from dicom_nodes.foundation.settings_file import SettingsError
-from readacross import node_command, router_command
-from readacross.bench.command import bench
-from readacross.check.command import check
-from readacross.codes import codes
-from readacross.demo.command import demo
-from readacross.export import export
-from readacross.human_queue import queue
-from readacross.parked import parked
-from readacross.rota import rota
-from readacross.router_client import RouterSaidNo
-from readacross.rules_command import rules
-from readacross.simulate_command import simulate
-from readacross.spool import spool
-from readacross.trace import trace
-from readacross.why import why
+from readacross.refusals import RouterSaidNo
 
 EXIT_SETTINGS = 2
 
-app = typer.Typer(
-    name="readacross",
-    help="Federated PACS image sharing and report routing.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.command()(node_command.node)
-app.command()(router_command.router)
-app.command()(router_command.token)
-app.command()(check)
-app.command()(trace)
-app.command()(why)
-app.command()(parked)
-app.command()(export)
-app.add_typer(queue, name="queue")
-app.add_typer(rules, name="rules")
-app.add_typer(spool, name="spool")
-app.add_typer(rota, name="rota")
-app.add_typer(codes, name="codes")
-app.command()(demo)
-app.command()(simulate)
-app.add_typer(bench, name="bench")
+_SUBCOMMANDS = {
+    "node": "node_command:node",
+    "router": "router_command:router",
+    "token": "router_command:token",
+    "check": "check.command:check",
+    "trace": "trace:trace",
+    "why": "why:why",
+    "parked": "parked:parked",
+    "export": "export:export",
+    "queue": "human_queue:queue",
+    "rules": "rules_command:rules",
+    "spool": "spool:spool",
+    "rota": "rota:rota",
+    "codes": "codes:codes",
+    "demo": "demo.command:demo",
+    "simulate": "simulate_command:simulate",
+    "bench": "bench.command:bench",
+}
+"""Where each is: imported when it is wanted, so that no node carries the planner's libraries or waits for them."""
+
+
+def command_line(names: Iterable[str] = _SUBCOMMANDS) -> typer.Typer:
+    """The command with these subcommands, by default with all."""
+    app = typer.Typer(
+        name="readacross",
+        help="Federated PACS image sharing and report routing.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_nothing_beside_subcommands)
+    for name in names:
+        module, attribute = _SUBCOMMANDS[name].split(":")
+        subcommand = getattr(import_module(f"readacross.{module}"), attribute)
+        if isinstance(subcommand, typer.Typer):
+            app.add_typer(subcommand, name=name)
+        else:
+            app.command(name)(subcommand)
+    return app
+
+
+def _nothing_beside_subcommands() -> None:
+    pass
 
 
 def main() -> None:
     """Run the command; what went wrong is said in lines on standard error, not in a traceback."""
+    named = sys.argv[1:2]
     try:
-        app()
+        command_line(named if named and named[0] in _SUBCOMMANDS else _SUBCOMMANDS)()
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(EXIT_SETTINGS)

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from readacross.router_client import RouterClient, RouterSaidNo
+from readacross.refusals import RouterSaidNo
+from readacross.router_client import RouterClient
 from readacross.trace import RouterUrl, TokenFile
 from router.config import SessionKindName
 from router.rules.local_time import ZONE

@@ -7,20 +7,13 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel, TypeAdapter
 
+from readacross.refusals import RouterSaidNo
 from router.web.exams import CodesImportBody, CodesImportView, CoverageView
 from router.web.messages import ClaimView, NodeView, QueueItemView, ReadView, ReportView, StudyTrace, WhyView
 from router.web.rota_messages import RotaImportBody, RotaImportView
 
 TIMEOUT_S = 15.0
 ViewT = TypeVar("ViewT", bound=BaseModel)
-
-
-class RouterSaidNo(Exception):
-    """The router refused or could not be reached; the message is for people. `status` is None without an answer."""
-
-    def __init__(self, words: str, status: int | None = None) -> None:
-        self.status = status
-        super().__init__(words)
 
 
 class RouterClient:

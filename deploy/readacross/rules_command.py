@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from readacross.router_client import RouterSaidNo
+from readacross.refusals import RouterSaidNo
 from readacross.rules_client import RulesClient
 from readacross.rules_tables import (
     dry_run_tables,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from readacross.cli import app
+from readacross.cli import command_line
 from tests.peers import dcmtk
 from tests.peers.dcmtk import Target
 from tests.peers.node import archived_digests, running_node, target_of, write_trust_file
@@ -53,6 +53,6 @@ def test_nothing_is_lost(tmp_path: Path, step: str) -> None:
         wait_until(lambda: node.store.eviction.unwanted() == [], "the segment was released")
         assert dcmtk.send(paths, target_of(node)).ok
         assert node.health().quarantined == 1
-    said = CliRunner().invoke(app, ["export", str(file), "--all", "--to", str(tmp_path / "out")])
+    said = CliRunner().invoke(command_line(), ["export", str(file), "--all", "--to", str(tmp_path / "out")])
     (kept_aside,) = (tmp_path / "out" / "quarantined").glob("*.dcm")
     assert digest_of_file(kept_aside) == aside.digest, said.output

@@ -22,7 +22,8 @@ from readacross.demo.report_messages import (
     send_oru,
 )
 from readacross.demo.workstation import Workstation
-from readacross.router_client import RouterClient, RouterSaidNo
+from readacross.refusals import RouterSaidNo
+from readacross.router_client import RouterClient
 from router.web.messages import ReadView
 
 _LOOK_EVERY_S = 0.4

@@ -18,7 +18,8 @@ from readacross.demo.reader import Desk, Reader
 from readacross.demo.region import MODALITY, ORIGIN, READER_ID, READING, WORKSTATION, Region, lay_out, write_files
 from readacross.demo.ris import MllpRis
 from readacross.demo.workstation import Workstation
-from readacross.router_client import RouterClient, RouterSaidNo
+from readacross.refusals import RouterSaidNo
+from readacross.router_client import RouterClient
 from router.app import issue_token
 from router.config import load_router_settings
 

@@ -14,14 +14,14 @@ from readacross.bench.process_cost import PeakMemory, cpu_time
 from readacross.bench.receiver import Receiver
 from readacross.bench.results import Result
 from readacross.bench.store_bench import StoreBench, StorePlan
-from readacross.cli import app
+from readacross.cli import command_line
 
 
 def bench(folder: Path, *arguments: str) -> tuple[dict[str, Any], str]:
     """Run a subcommand with --quick; (what it wrote as JSON, what it printed)."""
     file = folder / "result.json"
     command = ["bench", *arguments, "--quick", "--folder", str(folder / "work"), "--json", str(file)]
-    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    done = CliRunner().invoke(command_line(), command, catch_exceptions=False)
     result = json.loads(file.read_text())
     assert done.exit_code == 0, [run for run in result["runs"] if not run["ok"]]
     assert list((folder / "work").iterdir()) == [], "nothing is left behind"
@@ -78,7 +78,11 @@ def test_associations_measures_one_alone_and_a_crowd(tmp_path: Path) -> None:
 def test_disk_measures_and_report_prints_its_tables_as_markdown(tmp_path: Path) -> None:
     result, _ = bench(tmp_path, "disk", "--kinds", "tiny", "--associations", "1,2")
     assert [run["contestant"] for run in result["runs"]] == ["disk floor", "disk floor"]
-    printed = CliRunner().invoke(app, ["bench", "report", str(tmp_path / "result.json")], catch_exceptions=False).stdout
+    printed = (
+        CliRunner()
+        .invoke(command_line(), ["bench", "report", str(tmp_path / "result.json")], catch_exceptions=False)
+        .stdout
+    )
     assert "| n | contestant | MB/s |" in printed
     assert printed.count("| disk floor |") == 2
 

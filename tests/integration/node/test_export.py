@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from readacross.cli import app
+from readacross.cli import command_line
 from tests.peers import dcmtk
 from tests.peers.node import rot_in_spool, running_node, target_of, write_trust_file
 from tests.synthetic.studies import MadeStudy, data_set_bytes, digest_of_file, make_study, rewritten
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.peers("dcmtk")
 
 
 def export(*arguments: object) -> tuple[int, str]:
-    said = CliRunner().invoke(app, ["export", *map(str, arguments)])
+    said = CliRunner().invoke(command_line(), ["export", *map(str, arguments)])
     return said.exit_code, said.output
 
 

@@ -13,7 +13,7 @@ from dicom_nodes.flows.scrub import Scrub
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.location import place_of
 from dicom_nodes.wiring import open_node_store
-from readacross.cli import app
+from readacross.cli import command_line
 from tests.integration.node.small_spool import DAY, SmallSpool, fill, uid_of
 from tests.peers import dcmtk
 from tests.peers.node import rot_in_spool, running_node, target_of, write_trust_file
@@ -136,7 +136,7 @@ def test_a_node_says_that_it_is_degraded_and_the_command_says_what(tmp_path: Pat
     store.database.dispose()
     with running_node(file) as node:
         wait_until(lambda: "1 objects in the spool are damaged" in " ".join(node.health().reasons), "degraded")
-    said = CliRunner().invoke(app, ["spool", "damaged", str(file)])
+    said = CliRunner().invoke(command_line(), ["spool", "damaged", str(file)])
     assert said.exit_code == 1
     assert study.files[0].sop_instance_uid in said.output
     assert ("archive, since" in said.output) == is_archived

@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from readacross.cli import app
+from readacross.cli import command_line
 from readacross.router_client import RouterSaidNo
 from router.app import RunningRouter, issue_token
 from tests.integration.router.region import TestClock, write_region
@@ -30,7 +30,7 @@ class Command:
         for name, text in files.items():
             (self.folder / name.replace("_", ".")).write_text(text, encoding="utf-8")
         named = [str(self.folder / a.replace("_", ".")) if a in files else a for a in arguments]
-        return CliRunner().invoke(app, [*named, *self._router], env={"COLUMNS": "160"})
+        return CliRunner().invoke(command_line(), [*named, *self._router], env={"COLUMNS": "160"})
 
 
 @pytest.fixture

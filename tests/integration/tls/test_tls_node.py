@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from readacross.cli import app
+from readacross.cli import command_line
 from tests.integration.dimse.node import bundled
 from tests.peers import dcmtk
 from tests.peers.certificates import Authority, Identity
@@ -80,7 +80,9 @@ def test_a_node_with_an_expired_certificate_starts_and_says_so(tmp_path: Path, a
 
 # -- readacross check --------------------------------------------------------------------------------------------------
 def checked(*arguments: str | Path) -> str:
-    return " ".join(CliRunner().invoke(app, ["check", *map(str, arguments)], env={"COLUMNS": "250"}).output.split())
+    return " ".join(
+        CliRunner().invoke(command_line(), ["check", *map(str, arguments)], env={"COLUMNS": "250"}).output.split()
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from readacross.check.loading import load_files
-from readacross.cli import app
+from readacross.cli import command_line
 from tests.peers.certificates import Authority
 from tests.unit.readacross.region_files import Change, write_region
 
@@ -24,7 +24,7 @@ def drop_peer(ae_title: str) -> Change:
 
 
 def check(files: list[Path], *options: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["check", "--no-probe", *options, *map(str, files)])
+    result = CliRunner().invoke(command_line(), ["check", "--no-probe", *options, *map(str, files)])
     return result.exit_code, " ".join(result.output.split())
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from dicom_nodes.config import OrthancArchive, Ris, load_node_settings
 from dicom_nodes.model.delivery import ApplicationEntity
 from readacross.check import dicom_probe, other_probes
-from readacross.cli import app
+from readacross.cli import command_line
 from tests.peers.dcmtk import running_workstation
 from tests.peers.orthanc import running_orthanc
 from tests.peers.processes import free_port
@@ -114,7 +114,7 @@ def test_router_probe_says_what_is_wrong_with_the_token(tmp_path: Path, status: 
 def test_check_shows_every_partner_and_fails_when_one_does(tmp_path: Path) -> None:
     with http_server(200) as port:
         files = write_region(tmp_path, router_port=port)
-        result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["check", *map(str, files)])
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(command_line(), ["check", *map(str, files)])
     lines = result.output.splitlines()
     assert any("RXN.toml" in line and "router" in line and "✓" in line for line in lines)
     for partner in ("archive RXN_PACS", "workstation RXL_WS", "node RXN (RXN_NODE)"):

@@ -78,3 +78,18 @@ def test_parked_lists_jobs_and_queues_one_again(tmp_path: Path) -> None:
         assert [job.state for job in store.jobs.listing(list(JobState))] == [JobState.QUEUED]
     finally:
         store.database.dispose()
+
+
+def test_a_node_carries_nothing_of_what_plans(tmp_path: Path) -> None:
+    """Its memory is for images, and it is to be back within seconds of a crash."""
+    program = (
+        "import sys\n"
+        "from readacross.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    print(sorted({'numpy', 'ortools', 'scipy', 'cel_expr_python', 'fastapi', 'router'} & set(sys.modules)))\n"
+    )
+    command = [sys.executable, "-c", program, "node", str(tmp_path / "none.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "[]\n"), done.stderr

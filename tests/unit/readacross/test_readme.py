@@ -8,7 +8,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from dicom_nodes.config import NodeSettings
-from readacross.cli import app
+from readacross.cli import command_line
 from router.rules.routing_rules.checking import check
 from router.rules.routing_rules.known_names import KnownNames
 from router.rules.routing_rules.rule_file import EffectsTable
@@ -31,7 +31,7 @@ def test_every_command_of_the_readme_exists() -> None:
     shown = set(re.findall(r"readacross ([a-z]+)", README))
     assert {"node", "router", "token", "check", "trace", "parked", "queue"} <= shown
     for name in shown:
-        assert CliRunner().invoke(app, [name, "--help"]).exit_code == 0, name
+        assert CliRunner().invoke(command_line(), [name, "--help"]).exit_code == 0, name
 
 
 def test_the_rules_of_the_documentation_can_be_used() -> None:
@@ -40,7 +40,7 @@ def test_the_rules_of_the_documentation_can_be_used() -> None:
     assert check(block, KnownNames(), datetime(2026, 11, 2, tzinfo=UTC)).problems == ()
     shown = set(re.findall(r"readacross rules ([a-z-]+)", page))
     for name in shown:
-        assert CliRunner().invoke(app, ["rules", name, "--help"]).exit_code == 0, name
+        assert CliRunner().invoke(command_line(), ["rules", name, "--help"]).exit_code == 0, name
     described = set(re.findall(r"`([a-z_]+)`", "\n".join(line for line in page.splitlines() if line.startswith("| `"))))
     assert set(EffectsTable.model_fields) <= described
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from readacross.check.loading import load_files
-from readacross.cli import app
+from readacross.cli import command_line
 from readacross.router_client import RouterSaidNo
 from router.app import RunningRouter, issue_token, open_store
 from router.config import RouterSettings, load_router_settings
@@ -24,7 +24,7 @@ BAD = text(rule("study.modalty == 1", 'priority = "urgnt"'))
 
 
 def run(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(app, ["rules", *map(str, arguments)], env={"COLUMNS": "200"})
+    return CliRunner().invoke(command_line(), ["rules", *map(str, arguments)], env={"COLUMNS": "200"})
 
 
 def test_validate_shows_the_line_and_marks_the_column(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from readacross.cli import app
+from readacross.cli import command_line
 from router.simulate.assumptions import BUILT_IN
 from router.simulate.experiment import mean_of
 from router.simulate.page import CHARTS
@@ -27,7 +27,7 @@ def test_a_run_prints_a_table_and_writes_json_and_a_page_with_each_chart(small_r
     json_file, html_file = tmp_path / "all.json", tmp_path / "all.html"
     files = ("--json", str(json_file), "--html", str(html_file), "--assumptions", str(small_region))
     scenarios = ("--scenario", "normal,trust_loss", "--seeds", "2", "--first-seed", "4")
-    result = CliRunner().invoke(app, ["simulate", *scenarios, *_FEW, *files])
+    result = CliRunner().invoke(command_line(), ["simulate", *scenarios, *_FEW, *files])
     assert result.exit_code == 0, result.output
     assert "one trust loses half its readers" in result.output
     told = json.loads(json_file.read_text())
@@ -44,7 +44,7 @@ def test_a_run_prints_a_table_and_writes_json_and_a_page_with_each_chart(small_r
 def test_the_page_loads_nothing_from_elsewhere(small_region: Path, tmp_path: Path) -> None:
     html_file = tmp_path / "all.html"
     command = ["simulate", "--policy", "worklist", "--weeks", "1", "--seeds", "1", "--html", str(html_file)]
-    result = CliRunner().invoke(app, [*command, "--assumptions", str(small_region)])
+    result = CliRunner().invoke(command_line(), [*command, "--assumptions", str(small_region)])
     assert result.exit_code == 0, result.output
     page = html_file.read_text()
     assert not re.search(r"(src|href)=|url\(|@import|https?:", page)
@@ -62,7 +62,7 @@ def test_the_page_loads_nothing_from_elsewhere(small_region: Path, tmp_path: Pat
     ],
 )
 def test_a_bad_option_is_refused_with_what_was_expected(options: tuple[str, str], said: str) -> None:
-    result = CliRunner().invoke(app, ["simulate", *options], env={"COLUMNS": "400"})
+    result = CliRunner().invoke(command_line(), ["simulate", *options], env={"COLUMNS": "400"})
     assert result.exit_code == 2
     assert said in re.sub(r"[\s│]+", " ", result.output)
 
