@@ -61,11 +61,6 @@ class Receivers:
         """How many do not listen."""
         return sum(not seat.listens for seat in self._seats)
 
-    @property
-    def pids(self) -> list[int]:
-        """Of those that run."""
-        return [seat.pid for seat in self._seats if seat.pid]
-
     def start(self) -> None:
         """Hold the addresses, start the receivers and wait until they listen.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from router.rules.planning.arrays import NO_READER, FloatArray, IntArray, PlanningProblem
+from router.rules.planning.arrays import FloatArray, IntArray, PlanningProblem
 from router.rules.planning.heads import Groups, groups_of
 from router.rules.planning.limits import LimitsLeft
 from router.rules.planning.moves import with_moves
@@ -163,9 +163,3 @@ class _Choosing:
         within &= np.where(acute, self.acute_room[which, None] > 0, self.room[which, None] > 0)
         part = np.ix_(which, at)
         self.value[part] = np.where(within, self.value[part], _NEVER)
-
-
-def listed_by(problem: PlanningProblem) -> IntArray:
-    """How many waiting reads are on each reader's list (R,)."""
-    held = problem.waiting.holder[problem.waiting.holder != NO_READER]
-    return np.bincount(held, minlength=len(problem.readers.number)).astype(np.int64)
