@@ -70,7 +70,7 @@ class Planner:
 
     def look_ahead_once(self) -> None:
         """Plan the region ahead; the next rounds go by it until it is stale."""
-        self._ahead = look_ahead(self._store, self._clock(), self._settings.flow_every_s, self._lists)
+        self._ahead = look_ahead(self._store, self._clock(), self._settings.plan_ahead_every_s, self._lists)
 
     def run_once(self) -> None:
         """One round, unless another replica is at it."""
@@ -91,7 +91,7 @@ class Planner:
                 self.look_ahead_once()
             except Exception as error:  # noqa: BLE001 - the worker's boundary: the index runs alone until the next
                 event_log().error("planner.look_ahead_failed", exc_info=error)
-            self._stopping.wait(self._settings.flow_every_s)
+            self._stopping.wait(self._settings.plan_ahead_every_s)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

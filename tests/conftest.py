@@ -11,8 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.peers.postgresql import fresh_database, postgresql_folder, running_postgresql
+
+# A slow machine is no fault of the code: no test fails by the clock.
+settings.register_profile("readacross", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("readacross")
 
 REQUIRE_PEERS = os.environ.get("READACROSS_REQUIRE_PEERS") == "1"
 

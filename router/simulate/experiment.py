@@ -20,7 +20,7 @@ from router.simulate.world import World, build_world
 
 OWN = {
     "readacross_index": "Readacross, index only",
-    "readacross": "Readacross, index and flow",
+    "readacross": "Readacross, planned ahead",
 }
 BOUND = "clairvoyant"
 NAMES = {**{name: words for name, (words, _) in BASELINES.items()}, **OWN, BOUND: "nobody could beat (LP bound)"}
@@ -70,7 +70,7 @@ def mean_of(values: list[float]) -> Mean:
 def policy_of(name: str, assumptions: Assumptions, world: World) -> Policy:
     """A fresh policy for one run."""
     if name in OWN:
-        return OwnPlan(assumptions, world, flow=name == "readacross")
+        return OwnPlan(assumptions, world, ahead=name == "readacross")
     return BASELINES[name][1]()
 
 
@@ -89,7 +89,7 @@ def run_plan(assumptions: Assumptions, plan: Plan, told: Callable[[str], None]) 
 
 
 def _apart(world: World) -> float:
-    """The linear programme in a fresh process: its solver and the flow's must never be loaded together."""
+    """The linear programme in a process of its own: its memory goes with it."""
     asked = subprocess.run(
         [sys.executable, "-m", "router.simulate.bound"], input=pickle.dumps(world), capture_output=True, check=False
     )

@@ -1,13 +1,14 @@
 """Readacross's own plan in the simulator: the functions that production calls, over arrays of the simulated region.
 
-The index sees heads of classes only, which are all it would choose among. The flow sees everything that waits, the
-rota as known on the day, and a forecast: the usual arrivals by hour.
+The index sees heads of classes only, which are all it would choose among. Planning ahead sees everything that waits,
+the rota as known on the day (after the last week it repeats), and a forecast: the usual arrivals by hour.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from router.model.reader import Level
 from router.rules.planning import (
     NO_READER,
     AidArrays,
@@ -16,15 +17,16 @@ from router.rules.planning import (
     DutyArrays,
     Fit,
     ForecastArrays,
+    Guidance,
     PlanningProblem,
     ReaderArrays,
     SessionArrays,
     Tuning,
     WaitingArrays,
     fit_of,
+    plan_region,
 )
-from router.rules.planning.arrays import SESSION_KINDS, Bonus
-from router.rules.planning.flow import plan_flow
+from router.rules.planning.arrays import SESSION_KINDS
 from router.rules.planning.heads import Groups
 from router.rules.planning.pairs import pair_index
 from router.rules.planning.tiers import TIER
@@ -33,13 +35,14 @@ from router.simulate.arrivals import hourly_shares
 from router.simulate.assumptions import Assumptions
 from router.simulate.board import NOTHING
 from router.simulate.engine import ReadingRoom
-from router.simulate.region import Flags, Floats, Ints
+from router.simulate.region import GENERAL, Flags, Floats, Ints
 from router.simulate.rota import WEEK
 from router.simulate.staff import reading_share
 from router.simulate.world import World
 
 _ELECTIVE, _OUT_OF_HOURS = SESSION_KINDS.index("elective"), SESSION_KINDS.index("out_of_hours")
-FLOW_EVERY_MINUTES = 60.0
+PLAN_AHEAD_EVERY_MINUTES = 240.0
+_FORECAST_BLOCK = 720.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,17 +57,16 @@ class _Standing:
 
 
 class OwnPlan:
-    """The index for every decision; with `flow`, a bonus from the rolling-horizon flow, made anew every hour."""
+    """The index for every decision; with `ahead`, the region is planned ahead every few hours as well."""
 
-    def __init__(self, assumptions: Assumptions, world: World, flow: bool, tuning: Tuning | None = None) -> None:
+    def __init__(self, assumptions: Assumptions, world: World, ahead: bool, tuning: Tuning | None = None) -> None:
         self._tuning = tuning or Tuning()
-        self._flow = flow
         self._standing = _standing(assumptions, world)
         self._fit: Fit | None = None
         self._linked: Flags | None = None
-        self._bonus: Bonus | None = None
-        self.tick_minutes = FLOW_EVERY_MINUTES if flow else np.inf
-        self.flows_planned = 0
+        self._guidance: Guidance | None = None
+        self.tick_minutes = PLAN_AHEAD_EVERY_MINUTES if ahead else np.inf
+        self.planned_ahead = 0
 
     def choose(self, room: ReadingRoom, reader: int, allowed: Flags) -> int:
         row, klass = np.nonzero((room.board.due < np.inf) & allowed)
@@ -78,11 +80,13 @@ class OwnPlan:
 
     def tick(self, room: ReadingRoom) -> None:
         studies = np.array(room.board.everything(), np.int64)
-        self._bonus = None
+        self._guidance = None
         if len(studies):
             problem = self._problem(room, studies, room.world.arrivals.klass[studies])
-            self._bonus = plan_flow(problem, self._sessions(room), self._forecast(room), self._tuning)
-            self.flows_planned += self._bonus is not None
+            found = plan_region(problem, self._sessions(room), self._forecast(room), self._tuning)
+            room.board.give_up(studies[:0] if found is None else studies[found.given_up], room.now)
+            self._guidance = found
+            self.planned_ahead += found is not None
 
     def _problem(self, room: ReadingRoom, studies: Ints, klass: Ints) -> PlanningProblem:
         classes, aid = room.world.region.classes, self._aid(room)
@@ -109,7 +113,7 @@ class OwnPlan:
             aid=aid,
             fit=self._fit,
             barred=BarredPairs.none(),
-            bonus=self._bonus,
+            guidance=self._guidance and replace(self._guidance, given_up=room.board.given_up[studies]),
         )
 
     def _aid(self, room: ReadingRoom) -> AidArrays:
@@ -120,7 +124,7 @@ class OwnPlan:
 
     def _sessions(self, room: ReadingRoom) -> SessionArrays:
         known, now = self._standing.session, room.now
-        until = now + sum(self._tuning.blocks_min)
+        until = now + self._tuning.horizon_min
         rows = np.flatnonzero((known.end_min > now) & (known.start_min < until))
         start, end = np.maximum(known.start_min[rows], now), known.end_min[rows]
         length = known.end_min[rows] - known.start_min[rows]
@@ -128,9 +132,9 @@ class OwnPlan:
         return SessionArrays(known.reader[rows], known.kind[rows], start, end, minutes)
 
     def _forecast(self, room: ReadingRoom) -> ForecastArrays:
-        """The usual arrivals of each class in each of the flow's blocks."""
+        """The usual arrivals of each class in each half day until the horizon."""
         classes = room.world.region.classes
-        edges = room.now + np.concatenate([[0.0], np.cumsum(self._tuning.blocks_min)])
+        edges = room.now + np.arange(0.0, self._tuning.horizon_min + _FORECAST_BLOCK, _FORECAST_BLOCK)
         whole, part = np.divmod(edges, WEEK)
         hours = np.arange(self._standing.arrivals_until.shape[1]) * 60.0
         until = np.array([np.interp(part, hours, row) for row in self._standing.arrivals_until])
@@ -193,14 +197,22 @@ def _standing(assumptions: Assumptions, world: World) -> _Standing:
         classes=plan_classes,
         readers=_readers(world),
         exam_class=np.asarray(exam_class.ravel(), np.int64),
-        session=SessionArrays(
-            reader=np.array([session.reader for session in world.sessions], np.int64),
-            kind=np.array([_OUT_OF_HOURS if session.cover else _ELECTIVE for session in world.sessions], np.int64),
-            start_min=np.array([session.start for session in world.sessions]),
-            end_min=np.array([session.end for session in world.sessions]),
-            minutes=np.array([session.end - session.start for session in world.sessions]) * reading_share(assumptions),
-        ),
+        session=_rota(assumptions, world),
         arrivals_until=_arrivals_until(assumptions, world),
+    )
+
+
+def _rota(assumptions: Assumptions, world: World) -> SessionArrays:
+    """Every session, and the last week's once more after the end: nobody plans for a region that closes down."""
+    last = [session for session in world.sessions if session.start >= world.end - WEEK]
+    again = [replace(session, start=session.start + WEEK, end=session.end + WEEK) for session in last]
+    sessions = [*world.sessions, *again]
+    return SessionArrays(
+        reader=np.array([session.reader for session in sessions], np.int64),
+        kind=np.array([_OUT_OF_HOURS if session.cover else _ELECTIVE for session in sessions], np.int64),
+        start_min=np.array([session.start for session in sessions]),
+        end_min=np.array([session.end for session in sessions]),
+        minutes=np.array([session.end - session.start for session in sessions]) * reading_share(assumptions),
     )
 
 
@@ -216,12 +228,20 @@ def _readers(world: World) -> ReaderArrays:
     return ReaderArrays(
         number=np.arange(len(people)),
         employer=staff.trust,
-        level=np.array([[person.levels.get(s, 0) for s in region.subspecialties] for person in people]),
+        level=_levels(world),
         credential=credential,
         scope=may,
         speed=np.repeat(1 / np.array([person.speed for person in people])[:, None], groups, axis=1),
         price=np.zeros(len(people)),
     )
+
+
+def _levels(world: World) -> Ints:
+    """`(readers, subspecialties)`: general work is everybody's own; a special interest is as good as a specialty."""
+    known = world.region.subspecialties
+    level = np.array([[person.levels.get(s, 0) for s in known] for person in world.staff.people])
+    own = (level >= Level.SPECIAL_INTEREST) | (np.array([s == GENERAL for s in known]) & (level > 0))
+    return np.where(own, int(Level.SPECIALIST), level)
 
 
 def _arrivals_until(assumptions: Assumptions, world: World) -> Floats:

@@ -58,7 +58,7 @@ def _means(runs: list[Run]) -> dict[str, Mean]:
 
 
 def goals_of(lines: list[Line]) -> list[Goal]:
-    """What is asked of the own plan, scenario by scenario: with the flow, or the index alone when only that was run."""
+    """What is asked of the own plan, scenario by scenario: planned ahead, or the index alone when only that was run."""
     found: list[Goal] = []
     for scenario in dict.fromkeys(line.scenario for line in lines):
         means = {line.policy: line.means for line in lines if line.scenario == scenario}

@@ -110,7 +110,7 @@ class PlanBench:
             self._once(number, "all readers, over arrays", self._everything(snapshot))
             sessions = tuple(load.session for duty in snapshot.readers for load in duty.sessions)
             outlook = Outlook(sessions, snapshot.reads[:2000])
-            self._once(number, "flow ahead", partial(plan_ahead, snapshot, outlook, timedelta(hours=1)))
+            self._once(number, "region ahead", partial(plan_ahead, snapshot, outlook, timedelta(hours=1)))
             self._once(number, "plan with explanations", partial(plan, snapshot))
 
     def _events(self, number: int, snapshot: Snapshot) -> None:

@@ -1,16 +1,16 @@
 """Who gets what: `plan(snapshot)` over the domain's objects, and under it one pure choice over numpy arrays.
 
-The simulator calls `next_choices` and `plan_flow` with arrays of its own; production calls the same through `plan`.
+The simulator calls `next_choices` and `plan_region` with arrays of its own; production calls the same through `plan`.
 """
 
 from router.rules.planning.arrays import (
     NO_READER,
     AidArrays,
     BarredPairs,
-    Bonus,
     ClassArrays,
     DutyArrays,
     ForecastArrays,
+    Guidance,
     PlanningProblem,
     ReaderArrays,
     SessionArrays,
@@ -33,8 +33,8 @@ from router.rules.planning.decisions import (
     Wait,
 )
 from router.rules.planning.fit import Fit, fit_of
-from router.rules.planning.flow import plan_flow
 from router.rules.planning.index import Choices, next_choices, next_read
+from router.rules.planning.outlook import plan_region
 from router.rules.planning.planner import plan, replayed, weigh
 from router.rules.planning.tuning import Tuning
 from router.rules.planning.weights import weight_of
@@ -47,7 +47,6 @@ __all__ = [
     "AidArrays",
     "Assign",
     "BarredPairs",
-    "Bonus",
     "Candidate",
     "Choices",
     "ClassArrays",
@@ -58,6 +57,7 @@ __all__ = [
     "Explanation",
     "Fit",
     "ForecastArrays",
+    "Guidance",
     "InHand",
     "ListLengths",
     "PlannableRead",
@@ -72,7 +72,7 @@ __all__ = [
     "next_choices",
     "next_read",
     "plan",
-    "plan_flow",
+    "plan_region",
     "replayed",
     "weigh",
     "weight_of",

@@ -1,19 +1,19 @@
-"""The flow over the domain's objects: what the region should begin now, in view of the rota and of usual arrivals.
+"""Planning ahead over the domain's objects: whose minutes are scarce in the coming week, and what cannot be in time.
 
 Takes tenths of seconds to seconds: it runs beside the planner, and its answer only tips the index until it is stale.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from router.model.session import Session
 from router.rules.planning.arrays import SESSION_KINDS, ForecastArrays, SessionArrays
 from router.rules.planning.decisions import Ahead, ClassKey, PlannableRead, Snapshot
-from router.rules.planning.flow import plan_flow
 from router.rules.planning.mapping import mapped
+from router.rules.planning.outlook import plan_region
 from router.rules.planning.planner import STANDARD
 from router.rules.planning.tuning import Tuning
 from router.rules.planning.vocabulary import Vocabulary, minute_of
@@ -30,30 +30,28 @@ class Outlook:
 
 
 def horizon(tuning: Tuning = STANDARD) -> timedelta:
-    """How far the flow looks."""
-    return timedelta(minutes=sum(tuning.blocks_min))
+    """How far the region is planned ahead."""
+    return timedelta(minutes=tuning.horizon_min)
 
 
 def plan_ahead(snapshot: Snapshot, outlook: Outlook, valid_for: timedelta, tuning: Tuning = STANDARD) -> Ahead | None:
-    """What to begin now; None when nothing can be planned, and the index runs alone."""
+    """Whose minutes are scarce and what makes room; None when nothing can be planned, and the index runs alone."""
     arrays = mapped(snapshot, tuning, expected=outlook.last_week)
     words = arrays.words
-    bonus = plan_flow(
+    found = plan_region(
         arrays.problem,
         _sessions(outlook.sessions, words, snapshot.now),
         _forecast(outlook.last_week, words),
         tuning,
     )
-    if bonus is None:
+    if found is None:
         return None
-    keys, names, pathways = list(words.classes), list(words.readers), list(words.pathways)
     return Ahead(
         until=snapshot.now + valid_for,
-        pairs=frozenset((names[reader], keys[key]) for reader, key in zip(*np.nonzero(bonus.pair > 0), strict=True)),
-        due={
-            (keys[key], pathways[pathway]): datetime.fromtimestamp(60.0 * bonus.due_until[key, pathway], UTC)
-            for key, pathway in zip(*np.nonzero(np.isfinite(bonus.due_until)), strict=True)
-        },
+        readers=words.readers,
+        classes=words.classes,
+        tips=found.pair,
+        given_up=frozenset(arrays.reads[row].need.read_id for row in np.flatnonzero(found.given_up)),
     )
 
 

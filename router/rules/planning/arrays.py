@@ -142,7 +142,7 @@ class BarredPairs:
 
 @dataclass(frozen=True, slots=True)
 class SessionArrays:
-    """Sessions from now to the flow's horizon (N,), those open now included; minutes of capacity still to come."""
+    """Sessions from now to the horizon (N,), those open now included; minutes of capacity still to come."""
 
     reader: IntArray
     kind: IntArray
@@ -167,15 +167,15 @@ class ForecastArrays:
 
 
 @dataclass(frozen=True, slots=True)
-class Bonus:
-    """What the flow plans for now, in natural logarithms of a factor: added to the index, never a mandate.
+class Guidance:
+    """What was found when the region was planned ahead: it tips the index, and is never a mandate.
 
-    `pair` (R, C); `due_until` (C, P): reads of the class and pathway due before this get `read_gain`.
+    `pair` (R, C), natural logarithm of a factor, at most 0: less where the pair wastes minutes that are scarce. It
+    counts for no acute read. `given_up` (W,): reads that make room for others because not all can be in time.
     """
 
     pair: FloatArray
-    due_until: FloatArray
-    read_gain: float
+    given_up: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +190,4 @@ class PlanningProblem:
     aid: AidArrays
     fit: "Fit"
     barred: BarredPairs
-    bonus: Bonus | None = None
+    guidance: Guidance | None = None

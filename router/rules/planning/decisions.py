@@ -8,13 +8,14 @@ from router.model.aid import AidBook
 from router.model.reader import Level, ReaderOnDuty
 from router.model.session import SessionKind
 from router.rules.eligibility import Need
+from router.rules.planning.arrays import FloatArray
 
 RULE = (
     "acute first; then what is most worth this reader's next minutes: weight and nearness of the due time, against "
     "the minutes it takes, how well the reader suits it and who else could read it; "
     "who had the read before and did not finish it comes last"
 )
-RULE_VERSION = "index-flow/1"
+RULE_VERSION = "index-prices/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,18 @@ class ClassKey:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ahead:
-    """What the flow wants begun by `until`: pairs of reader and class, and by class and pathway reads due before."""
+    """What was found when the region was planned ahead, valid until `until`, in names instead of rows.
+
+    `tips` (readers, classes): see `Guidance.pair`. `given_up`: ids of reads that make room for others.
+    """
 
     until: datetime
-    pairs: frozenset[tuple[str, ClassKey]]
-    due: Mapping[tuple[ClassKey, str | None], datetime]
+    readers: Mapping[str, int]
+    classes: Mapping[ClassKey, int]
+    tips: FloatArray
+    given_up: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class ListLengths:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All a plan depends on. `ahead` is what the flow wants done now; None: the index runs alone."""
+    """All a plan depends on. `ahead` is what planning ahead found; None: the index runs alone."""
 
     now: datetime
     reads: tuple[PlannableRead, ...]
@@ -129,7 +135,8 @@ class Explanation:
 
     `candidates` come best first and had room when the choice was made, `candidate_count` of them; `not_now` could
     read it and had none. A read that waits names the readers nearest to eligible; `others` counts further reasons.
-    `inputs` is the digest of all that the plan was made from.
+    `given_up`: not all can be in time, and this read makes room for now. `inputs` is the digest of all that the plan
+    was made from.
     """
 
     rule: str
@@ -142,6 +149,7 @@ class Explanation:
     candidate_count: int = 0
     others: tuple[tuple[str, int], ...] = ()
     acute: bool = False
+    given_up: bool = False
     urgency: float | None = None
     version: str = RULE_VERSION
     inputs: str = ""

@@ -51,6 +51,7 @@ def explain_choice(
         not_now=not_now,
         candidate_count=len(rows),
         acute=read.need.acute,
+        given_up=makes_room(mapped, int(step.read)),
         urgency=round(step.urgency, 4),
         inputs=mapped.digest,
     )
@@ -73,6 +74,12 @@ def explain_wait(mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, now:
         others=tuple(sorted(others.items())),
         acute=read.need.acute,
     )
+
+
+def makes_room(mapped: Mapped, row: int) -> bool:
+    """Whether the read in this row was given up for now."""
+    guidance = mapped.problem.guidance
+    return guidance is not None and bool(guidance.given_up[row])
 
 
 def _distance(exclusion: Exclusion) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""The index: what each free reader does best with its next minutes. Always on, whether or not a flow was planned.
+"""The index: what each free reader does best with its next minutes. Always on, whether or not it was planned ahead.
 
 Acute reads first; then readers who are idle before those who are not; then the highest index. Only the most urgent
 read of each group is weighed, so that an event costs readers x classes, not readers x reads.
@@ -22,9 +22,10 @@ _NEVER = -np.inf
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One choice as it was made: the group, and for each row the index (-inf: cannot) and what waits before."""
+    """One choice as it was made: group and row of the read; for each reader the index (-inf: cannot) and the queue."""
 
     group: int
+    read: int
     urgency: float
     index: FloatArray
     queue: FloatArray
@@ -112,7 +113,7 @@ class _Choosing:
             chosen.append((read, row, float(self.best_value[row]) - tier))
             if trace is not None:
                 urgent = float(self.pressing[read])
-                trace.steps.append(Step(group, urgent, self.value[:, group] - tier, self.queue.copy()))
+                trace.steps.append(Step(group, read, urgent, self.value[:, group] - tier, self.queue.copy()))
             self._take(row, group)
         reads = np.array([read for read, _, _ in chosen], np.int64)
         readers = self.rows[np.array([row for _, row, _ in chosen], np.int64)]

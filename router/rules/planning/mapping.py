@@ -9,7 +9,7 @@ import numpy as np
 from router.model.reader import ReaderOnDuty
 from router.rules.eligibility import Need
 from router.rules.planning.aid_arrays import aid_arrays
-from router.rules.planning.arrays import NO_READER, BarredPairs, Bonus, ClassArrays, PlanningProblem, WaitingArrays
+from router.rules.planning.arrays import NO_READER, BarredPairs, ClassArrays, Guidance, PlanningProblem, WaitingArrays
 from router.rules.planning.decisions import Ahead, ClassKey, PlannableRead, Snapshot
 from router.rules.planning.fit import fit_of
 from router.rules.planning.reader_arrays import class_scope, duty_arrays, reader_arrays
@@ -49,7 +49,7 @@ def mapped(
         aid=aid,
         fit=fit_of(people, classes, aid, tuning, class_scope(readers, words, snapshot.now)),
         barred=_barred(reads, readers, words),
-        bonus=None if snapshot.ahead is None else _bonus(snapshot.ahead, words, tuning),
+        guidance=None if snapshot.ahead is None else _guidance(snapshot.ahead, reads, words),
     )
     return Mapped(problem, reads, readers, words, _digest(problem, tuning))
 
@@ -107,23 +107,22 @@ def _said_by_rules(need: Need, readers: Sequence[ReaderOnDuty]) -> tuple[frozens
     return frozenset(shut_out), frozenset(unwished)
 
 
-def _bonus(ahead: Ahead, words: Vocabulary, tuning: Tuning) -> Bonus:
+def _guidance(ahead: Ahead, reads: Sequence[PlannableRead], words: Vocabulary) -> Guidance:
+    """Readers and classes that came since are tipped nowhere."""
+    readers = [(row, ahead.readers[name]) for name, row in words.readers.items() if name in ahead.readers]
+    classes = [(row, ahead.classes[key]) for key, row in words.classes.items() if key in ahead.classes]
     pair = np.zeros((len(words.readers), len(words.classes)))
-    for reader, key in ahead.pairs:
-        if reader in words.readers and key in words.classes:
-            pair[words.readers[reader], words.classes[key]] = np.log(tuning.planned_pair_gain)
-    until = np.full((len(words.classes), max(len(words.pathways), 1)), -np.inf)
-    for (key, pathway), due in ahead.due.items():
-        if key in words.classes and pathway in words.pathways:
-            until[words.classes[key], words.pathways[pathway]] = minute_of(due)
-    return Bonus(pair, until, float(np.log(tuning.planned_read_gain)))
+    if readers and classes:
+        (rows, known_readers), (columns, known_classes) = zip(*readers, strict=True), zip(*classes, strict=True)
+        pair[np.ix_(rows, columns)] = ahead.tips[np.ix_(known_readers, known_classes)]
+    return Guidance(pair, np.array([read.need.read_id in ahead.given_up for read in reads], np.bool_))
 
 
 def _digest(problem: PlanningProblem, tuning: Tuning) -> str:
     """SHA-256 over everything the choice depends on."""
     digest = hashlib.sha256(repr((problem.now_min, tuning)).encode())
     parts = (problem.classes, problem.waiting, problem.readers, problem.duty, problem.aid, problem.fit, problem.barred)
-    for part in (*parts, *(() if problem.bonus is None else (problem.bonus,))):
+    for part in (*parts, *(() if problem.guidance is None else (problem.guidance,))):
         for field in fields(part):
             value = getattr(part, field.name)
             digest.update(field.name.encode())

@@ -47,11 +47,16 @@ def pair_terms(problem: PlanningProblem, tuning: Tuning, rows: IntArray, groups:
     """Every term by itself, for the choice and for its explanation."""
     fit, duty = problem.fit, problem.duty
     classes = groups.exam_class
-    scarce, worth = scarcity(problem, tuning)
-    planned = np.zeros((len(rows), len(classes))) if problem.bonus is None else problem.bonus.pair[rows][:, classes]
+    shape = (len(rows), len(classes))
+    scarce, planned = np.zeros(shape), np.zeros(shape)
+    if problem.guidance is None:
+        few, worth = scarcity(problem, tuning)
+        scarce = tuning.scarcity_exponent * (few[classes][None, :] - worth[rows][:, None])
+    else:  # prices say better who is scarce
+        planned = np.where(groups.acute[None, :], 0.0, problem.guidance.pair[np.ix_(rows, classes)])
     return Terms(
         match=tuning.match_exponent * fit.log_speed[np.ix_(rows, classes)],
-        scarcity=tuning.scarcity_exponent * (scarce[classes][None, :] - worth[rows][:, None]),
+        scarcity=scarce,
         session=_session(problem, tuning, rows, groups),
         comfort=_comfort(problem, tuning, rows, groups)
         - (tuning.fairness * duty.load[rows] + tuning.price_factor * problem.readers.price[rows])[:, None],

@@ -17,7 +17,7 @@ from router.rules.planning.decisions import (
     Snapshot,
     Wait,
 )
-from router.rules.planning.explaining import explain_choice, explain_wait
+from router.rules.planning.explaining import explain_choice, explain_wait, makes_room
 from router.rules.planning.index import Trace, next_choices
 from router.rules.planning.mapping import Mapped, mapped
 from router.rules.planning.reasons import ReasonsSoFar
@@ -78,7 +78,8 @@ def _waits(arrays: Mapped, given: set[int], so_far: ReasonsSoFar, now: datetime)
         anybody = replace(read.need, read_id="")
         if anybody not in alike:
             alike[anybody] = explain_wait(arrays, read, so_far, now)
-        waits.append(Wait(read.need.read_id, replace(alike[anybody], due_at=read.due_at)))
+        why = replace(alike[anybody], due_at=read.due_at, given_up=makes_room(arrays, row))
+        waits.append(Wait(read.need.read_id, why))
     return waits
 
 

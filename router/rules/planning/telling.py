@@ -5,6 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _NAMED = 6
+_MADE_ROOM = (
+    "Not everything that falls due in the coming week can be read in time with the sessions there are: this read makes "
+    "room for others, which weigh more for the minutes they take. It is judged anew when the region is planned ahead."
+)
 
 
 def tell_choice(explanation: Mapping[str, Any], reader_id: str) -> Iterator[str]:
@@ -12,6 +16,8 @@ def tell_choice(explanation: Mapping[str, Any], reader_id: str) -> Iterator[str]
     candidates = explanation.get("candidates", [])
     count = explanation.get("candidate_count") or len(candidates)
     yield f"It was due {explanation['due_at']} and considered {explanation['considered_at']}{_tier(explanation)}."
+    if explanation.get("given_up"):
+        yield _MADE_ROOM
     yield f"{count} could take it then; {reader_id} was chosen: {explanation['choice']}."
     if len(candidates) > 1 and "index" in candidates[1]:
         first, second = candidates[0], candidates[1]
@@ -27,6 +33,8 @@ def tell_choice(explanation: Mapping[str, Any], reader_id: str) -> Iterator[str]
 def tell_waiting(explanation: Mapping[str, Any]) -> Iterator[str]:
     """Why nobody has it."""
     yield f"It waits, due {explanation['due_at']}{_tier(explanation)}: {explanation['choice']}."
+    if explanation.get("given_up"):
+        yield _MADE_ROOM
     yield from _tell_others(explanation)
 
 

@@ -10,15 +10,16 @@ def urgency(problem: PlanningProblem, tuning: Tuning) -> FloatArray:
     """Logarithm of weight / minutes ** exponent * exp(-slack / look-ahead), (W,); a late read's is of its own kind.
 
     Grows with the weight, and with the time until the read is late; there it falls to `late_factor`, so that it does
-    not block what can still be in time, and then grows for ever, so that it does not starve.
+    not block what can still be in time, and then grows for ever, so that it does not starve. What was given up for
+    now counts as late already.
     """
     waiting = problem.waiting
     slack = slack_min(problem)
-    late = slack < 0
+    late = (slack < 0) | _given_up(problem)
     in_time = -np.maximum(slack, 0.0) / tuning.look_ahead_min
     ageing = np.log(tuning.late_factor) - slack / tuning.ageing_min
     base = np.log(waiting.weight) - tuning.size_exponent * np.log(waiting.expected_minutes)
-    return np.asarray(base + np.where(late, ageing, in_time) + _planned(problem))
+    return np.asarray(base + np.where(late, ageing, in_time))
 
 
 def slack_min(problem: PlanningProblem) -> FloatArray:
@@ -27,12 +28,10 @@ def slack_min(problem: PlanningProblem) -> FloatArray:
     return waiting.due_min - problem.now_min - waiting.expected_minutes
 
 
-def _planned(problem: PlanningProblem) -> FloatArray:
-    waiting = problem.waiting
-    if problem.bonus is None:
-        return np.zeros(len(waiting.number))
-    until = problem.bonus.due_until[waiting.exam_class, waiting.pathway]
-    return np.where(waiting.due_min <= until, problem.bonus.read_gain, 0.0)
+def _given_up(problem: PlanningProblem) -> BoolArray:
+    if problem.guidance is None:
+        return np.zeros(len(problem.waiting.number), np.bool_)
+    return problem.guidance.given_up
 
 
 def demand(problem: PlanningProblem, tuning: Tuning) -> FloatArray:

@@ -16,7 +16,7 @@ _BECAUSE = (
     ("scarcity", "is less needed for what few others can read"),
     ("session", "is there for such work"),
     ("comfort", "has more of the session left for it"),
-    ("planned", "is who the region's plan has for it now"),
+    ("planned", "takes less of what the region is short of this week"),
 )
 
 

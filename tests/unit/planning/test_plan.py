@@ -1,18 +1,17 @@
-"""The plan over the domain's objects: the rules of eligibility hold, explanations replay, the flow only advises."""
+"""The plan over the domain's objects: eligibility holds, explanations replay, planning ahead only advises."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router.model.aid import AidBook, AidLimits
 from router.model.reader import DeliveryMode, Level, Profession, ReaderOnDuty
 from router.rules.eligibility import Need, exclusions
-from router.rules.planning import Assign, InHand, PlannableRead, Snapshot, Wait, flow, plan, replayed
+from router.rules.planning import Assign, InHand, PlannableRead, Snapshot, Wait, plan, replayed
 from router.rules.planning.ahead import Outlook, plan_ahead
-from router.rules.planning.telling import tell_choice
+from router.rules.planning.telling import tell_choice, tell_waiting
 from tests.unit.router.people import NOW, credential, on_duty
 
 _TRUSTS = ("RXL", "RXN")
@@ -123,21 +122,32 @@ def test_a_read_stays_where_it_is_without_a_stated_gain() -> None:
     assert plan(Snapshot(NOW, (listed,), (on_duty("a"), on_duty("b")))) == ()
 
 
-def test_what_the_flow_plans_tips_the_choice_and_no_more() -> None:
-    people = (on_duty("a"), on_duty("b"))
-    snapshot = Snapshot(NOW, (read("r"),), people)
-    sessions = tuple(load.session for load in people[1].sessions)
-    ahead = plan_ahead(snapshot, Outlook(sessions, ()), timedelta(hours=1))
+def test_what_was_found_ahead_is_advice_in_names_and_an_explanation_says_so() -> None:
+    people = (on_duty("a"), on_duty("b", employer="RXL", credentials=(credential("RXN"),)))
+    waiting = tuple(read(f"r{number}", hours=2.0) for number in range(40))
+    snapshot = Snapshot(NOW, waiting, people)
+    sessions = tuple(load.session for duty in people for load in duty.sessions)
+    ahead = plan_ahead(snapshot, Outlook(sessions, waiting[:3]), timedelta(hours=1))
     assert ahead is not None
-    assert {reader for reader, _ in ahead.pairs} == {"b"}
-    (chosen,) = plan(replace(snapshot, ahead=ahead))
+    assert ahead.until == NOW + timedelta(hours=1)
+    assert 0 < len(ahead.given_up) < len(waiting)
+    decisions = plan(replace(snapshot, ahead=ahead))
+    assert {d.read_id for d in decisions if d.explanation.given_up} <= ahead.given_up
+    waits = [d.explanation for d in decisions if isinstance(d, Wait) and d.read_id in ahead.given_up]
+    assert waits
+    assert any("makes room" in sentence for sentence in tell_waiting(asdict(waits[0])))
+
+
+def test_advice_about_others_leaves_whoever_came_since_alone() -> None:
+    before = Snapshot(NOW, tuple(read(f"r{n}", hours=2.0) for n in range(40)), (on_duty("a"),))
+    ahead = plan_ahead(before, Outlook(tuple(load.session for load in on_duty("a").sessions), ()), timedelta(hours=1))
+    since = Snapshot(NOW, (read("new", origin="RXL"),), (on_duty("z", credentials=(credential("RXL"),)),), ahead=ahead)
+    (chosen,) = plan(since)
     assert isinstance(chosen, Assign)
-    assert chosen.reader_id == "b"
-    assert "region's plan" in chosen.explanation.choice
+    assert chosen.reader_id == "z"
 
 
-def test_without_the_solver_the_index_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow, "SimpleMinCostFlow", None)
+def test_without_sessions_to_come_the_index_runs_alone() -> None:
     snapshot = Snapshot(NOW, (read("r"),), (on_duty("a"),))
     assert plan_ahead(snapshot, Outlook((), ()), timedelta(hours=1)) is None
     assert isinstance(plan(snapshot)[0], Assign)

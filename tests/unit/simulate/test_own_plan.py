@@ -16,7 +16,7 @@ class _Asked(OwnPlan):
     def __init__(self) -> None:
         self.world = small_world("trust_loss", seed=5)
         self.problems: list[tuple[PlanningProblem, int]] = []
-        super().__init__(ASSUMPTIONS, self.world, flow=False)
+        super().__init__(ASSUMPTIONS, self.world, ahead=False)
 
     def choose(self, room: ReadingRoom, reader: int, allowed: Flags) -> int:
         row, klass = np.nonzero((room.board.due < np.inf) & allowed)
@@ -38,9 +38,9 @@ def test_the_choice_among_heads_is_that_of_next_read() -> None:
     assert compared > 100
 
 
-def test_the_flow_is_planned_every_hour_and_the_same_reads_are_read_by_somebody() -> None:
+def test_the_region_is_planned_ahead_six_times_a_day_and_its_studies_are_read() -> None:
     world = small_world("normal", seed=5)
-    with_flow = OwnPlan(ASSUMPTIONS, world, flow=True)
-    outcome = ReadingRoom(world, with_flow).run()
-    assert with_flow.flows_planned == world.weeks * 7 * 24
+    ahead = OwnPlan(ASSUMPTIONS, world, ahead=True)
+    outcome = ReadingRoom(world, ahead).run()
+    assert ahead.planned_ahead == world.weeks * 7 * 6
     assert (outcome.reader != NOTHING).mean() > 0.5
