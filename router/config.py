@@ -62,7 +62,7 @@ class Router(Settings):
     plan_every_s: float = Field(default=5.0, gt=0)
     claim_timeout_s: float = Field(default=3600.0, gt=0, description="ASSIGNED: unclaimed, offered again")
     list_length: int = Field(default=3, ge=1, le=1000, description="reads on a pushed list at most, acute ones apart")
-    plan_ahead_every_s: float = Field(default=14400.0, gt=0, description="how often the region is planned ahead")
+    plan_ahead_every_s: float = Field(default=21600.0, gt=0, description="how often the region is planned ahead")
     heartbeat_timeout_s: float = Field(default=120.0, gt=0, description="READING: no heartbeat, lease lost")
     routing_timeout_s: float = Field(default=900.0, gt=0, description="RECEIVED: nobody said what exam it is")
     unassigned_timeout_s: float = Field(default=3600.0, gt=0, description="READY: no eligible reader")

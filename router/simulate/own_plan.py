@@ -41,7 +41,7 @@ from router.simulate.staff import reading_share
 from router.simulate.world import World
 
 _ELECTIVE, _OUT_OF_HOURS = SESSION_KINDS.index("elective"), SESSION_KINDS.index("out_of_hours")
-PLAN_AHEAD_EVERY_MINUTES = 240.0
+PLAN_AHEAD_EVERY_MINUTES = 360.0
 _FORECAST_BLOCK = 720.0
 
 

@@ -11,6 +11,7 @@ from router.rules.planning.tuning import Tuning
 from router.rules.planning.urgency import scarcity
 
 _ACUTE_SESSIONS = np.array([kind in {"acute", "on_call"} for kind in SESSION_KINDS])
+_COVER = np.array([kind in {"acute", "on_call", "out_of_hours"} for kind in SESSION_KINDS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ def _session(problem: PlanningProblem, tuning: Tuning, rows: IntArray, groups: G
     for_acute = _ACUTE_SESSIONS[problem.duty.session_kind[rows]][:, None]
     acute = groups.acute[None, :]
     routine_there = np.where(for_acute & ~acute, np.log(tuning.acute_session_routine), 0.0)
-    return np.asarray(routine_there + np.where(~for_acute & acute, np.log(tuning.other_session_acute), 0.0))
+    cover = _COVER[problem.duty.session_kind[rows]][:, None]
+    long = np.where(cover & ~acute, -tuning.cover_size_exponent * np.log(groups.minutes)[None, :], 0.0)
+    return np.asarray(routine_there + long + np.where(~for_acute & acute, np.log(tuning.other_session_acute), 0.0))
 
 
 def _comfort(problem: PlanningProblem, tuning: Tuning, rows: IntArray, groups: Groups) -> FloatArray:

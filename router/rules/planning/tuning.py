@@ -13,7 +13,7 @@ class Tuning:
     """Short reads first, softened: weight / expected minutes ** this. What is long makes room in the triage."""
     late_factor: float = 1e-5
     """A read that cannot be in time counts this much: like one that is due in 46 hours."""
-    ageing_min: float = 3 * 24 * 60.0
+    ageing_min: float = 7 * 24 * 60.0
     """Urgency of a late read grows e-fold with each of these: nothing starves."""
     level_factors: tuple[float, ...] = (0.0, 0.8, 0.95, 1.0)
     """Speed by level in the subspecialty: none, general, special interest, specialist."""
@@ -33,6 +33,8 @@ class Tuning:
     """Other work in an acute or on-call session."""
     other_session_acute: float = 0.7
     """Acute work in any other session: who sits there for it goes first; it still never waits for them."""
+    cover_size_exponent: float = 1.0
+    """Who covers emergencies reads short work: they wait for what is in hand (acute, on-call, out of hours)."""
     overrun_factor: float = 0.4
     """For a read that would not be done before the session ends."""
     pressing_min: float = 8 * 60.0

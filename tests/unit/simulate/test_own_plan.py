@@ -38,9 +38,9 @@ def test_the_choice_among_heads_is_that_of_next_read() -> None:
     assert compared > 100
 
 
-def test_the_region_is_planned_ahead_six_times_a_day_and_its_studies_are_read() -> None:
+def test_the_region_is_planned_ahead_four_times_a_day_and_its_studies_are_read() -> None:
     world = small_world("normal", seed=5)
     ahead = OwnPlan(ASSUMPTIONS, world, ahead=True)
     outcome = ReadingRoom(world, ahead).run()
-    assert ahead.planned_ahead == world.weeks * 7 * 6
+    assert ahead.planned_ahead == world.weeks * 7 * 4
     assert (outcome.reader != NOTHING).mean() > 0.5
