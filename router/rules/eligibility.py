@@ -74,6 +74,13 @@ def entitlement_problems(reader: Reader, origin: str, now: datetime) -> tuple[st
     return ()
 
 
+def display_problems(reader: Reader, now: datetime) -> tuple[str, ...]:
+    """Why the reader's workstation is not fit to read; checked at assign and claim. Text already read may be signed."""
+    if reader.display_valid_until is None or reader.display_valid_until > now:
+        return ()
+    return (f"the display check of the workstation ended on {reader.display_valid_until:%Y-%m-%d}",)
+
+
 def scope_problems(need: Need, reader: Reader) -> tuple[str, ...]:
     """Why what is to be read is outside what the reader may read; depends on the exam alone, not on the time."""
     return tuple(_scope_problems(need, reader))
@@ -118,8 +125,7 @@ def _presence_problems(need: Need, on_duty: ReaderOnDuty, now: datetime) -> Iter
     reader = on_duty.reader
     if any(leave.covers(now) for leave in on_duty.leave):
         yield "on leave"
-    if reader.display_valid_until is not None and reader.display_valid_until <= now:
-        yield f"the display check of the workstation ended on {reader.display_valid_until:%Y-%m-%d}"
+    yield from display_problems(reader, now)
     limit = None if reader.outsourcer is None else reader.outsourcer.queue_limit
     if limit is not None and on_duty.waiting_reads >= limit:
         yield f"the outsourcer's queue is full ({on_duty.waiting_reads} of {limit} reads wait)"

@@ -1,0 +1,102 @@
+"""What keeps a reader from a read, and how the reader wants to work, through a whole router."""
+
+from typing import Any
+
+from tests.integration.router.region import Region, settled
+from tests.integration.router.test_aid_and_exams import ROW, coded, map_codes
+
+
+def only_reader_1(region: Region, **changes: Any) -> None:
+    region.change_reader("reader-2", active=False)
+    region.change_reader("reader-1", **changes)
+
+
+def map_two_kinds(region: Region) -> None:
+    spine = {**ROW, "local_code": "CTS1", "standard_code": "CSPIN", "group": "ct_spine"}
+    map_codes(region, ROW, spine)
+
+
+def on_list(region: Region, reader: int = 1) -> list[str]:
+    """Exam groups on the reader's list."""
+    found = region.get("/reads", reader=f"reader-{reader}", state="ASSIGNED")
+    return sorted(read["exam_group"] for read in found)
+
+
+def why_not(region: Region, read_id: str) -> dict[str, list[str]]:
+    waiting = region.get(f"/reads/{read_id}/why")["waiting"]
+    return {item["reader_id"]: item["reasons"] for item in waiting["exclusions"] + waiting["not_now"]}
+
+
+def read_through(region: Region, uid: str, minutes: float) -> None:
+    """Reader 1 claims the study's read and signs it so many minutes later."""
+    (read,) = [read for read in region.get("/reads") if read["study_instance_uid"] == uid]
+    token = region.claim(read)
+    for _ in range(int(minutes)):
+        region.clock.pass_s(60)
+        beat = {"transaction_uid": token}
+        path = f"/reads/{read['id']}/heartbeat"
+        assert region.client.post(path, json=beat, headers=region.reader()).status_code == 200
+    body = {"transaction_uid": token, "status": "F", "text": "Normal."}
+    answer = region.client.post(f"/reads/{read['id']}/report", json=body, headers=region.reader())
+    assert answer.status_code == 201, answer.text
+
+
+def test_a_reader_whose_display_check_has_ended_gets_nothing(region: Region) -> None:
+    only_reader_1(region, display_valid_until="2026-11-02T09:00:00Z")
+    region.rxn.say(settled())
+    region.plan()
+    read = region.read()
+    reason = "the display check of the workstation ended on 2026-11-02"
+    assert why_not(region, read["id"])["reader-1"] == [reason]
+    answer = region.client.post(f"/reads/{read['id']}/claim", headers=region.reader())
+    assert (answer.status_code, answer.json()["message"]) == (403, reason)
+
+
+def test_an_offer_is_taken_back_from_who_opens_it_after_the_display_check_has_ended(region: Region) -> None:
+    region.change_reader("reader-1", display_valid_until="2026-11-02T09:10:00Z")
+    read = region.assign()
+    assert read["lease"]["reader_id"] == "reader-1"
+    region.clock.pass_s(601)
+    assert region.client.post(f"/reads/{read['id']}/claim", headers=region.reader()).status_code == 403
+    region.plan()
+    assert region.read()["lease"]["reader_id"] == "reader-2"
+
+
+def test_who_declined_is_never_asked_again(region: Region) -> None:
+    only_reader_1(region)
+    read = region.assign()
+    body = {"reason": "my own family"}
+    region.client.post(f"/reads/{read['id']}/decline", json=body, headers=region.reader()).raise_for_status()
+    region.plan()
+    assert region.read()["state"] == "READY"
+    assert why_not(region, read["id"])["reader-1"] == ["declined this read"]
+
+
+def test_after_the_longest_run_of_one_kind_another_one_comes_first(region: Region) -> None:
+    map_two_kinds(region)
+    only_reader_1(region, max_run=2)
+    for number in range(5):
+        region.rxn.say(settled(f"1.2.{number}", exam_code=coded("CTH1")))
+        region.clock.pass_s(1)
+    region.plan()
+    assert on_list(region) == ["ct_head"] * 3
+    region.rxn.say(settled("1.2.9", exam_code=coded("CTS1")))
+    listed = [read["study_instance_uid"] for read in region.get("/reads", state="ASSIGNED")]
+    read_through(region, listed[0], 1)
+    region.plan()
+    assert on_list(region) == ["ct_head", "ct_head", "ct_spine"]
+
+
+def test_who_is_due_a_break_is_pushed_nothing_until_the_pause_was_long_enough(region: Region) -> None:
+    map_two_kinds(region)
+    only_reader_1(region, break_after_minutes=20)
+    region.rxn.say(settled("1.2.1", exam_code=coded("CTH1")))
+    region.plan()
+    read_through(region, "1.2.1", 21)
+    region.rxn.say(settled("1.2.2", exam_code=coded("CTH1")))
+    region.plan()
+    (waiting,) = region.get("/reads", state="READY")
+    assert why_not(region, waiting["id"])["reader-1"] == ["a break is due"]
+    region.clock.pass_s(600)
+    region.plan()
+    assert on_list(region) == ["ct_head"]
