@@ -153,6 +153,7 @@ def need_of(
         acute=pathway is not None and pathway.acute,
         session_kinds=frozenset() if pathway is None else pathway.session_kinds,
         directives=read.directives,
+        read_by=frozenset(read.read_by),
     )
 
 

@@ -176,7 +176,13 @@ class Reads(Protocol):
     def get(self, read_id: str, *, lock: bool = False) -> Read | None: ...
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
-        """Oldest first; the last one is the current one."""
+        """First reads, oldest first; the last one is the current one."""
+
+    def second_reads(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
+        """Second reads, oldest first."""
+
+    def next_ordinal(self, study_instance_uid: str) -> int:
+        """For one more read of the study."""
 
     def add(self, read: Read) -> None: ...
 

@@ -13,6 +13,7 @@ from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.flows.return_report import return_report
+from router.flows.second_read import Agreement, complete_second_read, second_read_of
 from router.model.read import Read
 from router.model.record import Entry
 from router.model.report import Disposition, Report
@@ -101,6 +102,9 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
     reads = tx.reads.of_study(uid, lock=True)
     read = reads[-1] if reads else None
     author = tx.readers.by_registration(report.registration) if report.registration else None
+    second = second_read_of(tx, report, uid, author)
+    if second is not None:
+        return decide_second(tx, report, study, second, proofs, Agreement.UNSTATED, now)
     accepted = [other for other in tx.reports.of_study(uid) if other.disposition is Disposition.ACCEPTED]
     of_read = [other for other in accepted if read is not None and other.read_id == read.id]
     verdict = accept_report(report, read, author, of_read, now)
@@ -120,6 +124,22 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
         account_for_read(tx, signed, author, now)
         return_report(tx, taken, signed, study, now)
     return taken
+
+
+def decide_second(
+    tx: Transaction,
+    report: Report,
+    study: Study,
+    second: Read,
+    proofs: tuple[str, ...],
+    agreement: Agreement,
+    now: datetime,
+) -> Report:
+    """The same of a second reader's report."""
+    taken = complete_second_read(tx, report, second, study, proofs, agreement, now)
+    if isinstance(taken, Report):
+        return taken
+    return hold(tx, report, "report_not_accepted", (taken,), study.study_instance_uid, second, now)
 
 
 def hold(

@@ -47,6 +47,7 @@ class Event(enum.StrEnum):
     ACCEPT = "accept"
     ACKNOWLEDGE = "acknowledge"
     FILE = "file"
+    CONCLUDE = "conclude"
     SUPERSEDE = "supersede"
     CANCEL = "cancel"
     FAIL = "fail"
@@ -127,6 +128,22 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     _row(Event.ACKNOWLEDGE, {VERIFIED}, DELIVERED, {Actor.ORIGIN}, "the origin's RIS answered AA", "read.delivered"),
     _row(Event.FILE, {DELIVERED}, CLOSED, {Actor.ORIGIN}, "filed on every channel", "read.closed"),
+    _row(
+        Event.CONCLUDE,
+        {VERIFIED},
+        CLOSED,
+        {Actor.ROUTER, Actor.COORDINATOR},
+        "a second read whose report does not go home: it agrees with the first, or a person decided so",
+        "read.closed",
+    ),
+    _row(
+        Event.SUPERSEDE,
+        {RECEIVED, READY, ASSIGNED},
+        SUPERSEDED,
+        {Actor.NODE},
+        "a second read of images that a new revision replaced",
+        "read.superseded",
+    ),
     _row(
         Event.SUPERSEDE,
         {READING, ON_HOLD, PRELIMINARY},

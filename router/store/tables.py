@@ -263,6 +263,8 @@ read = Table(
     Column("minimum_level", Integer, nullable=False, server_default="1"),
     Column("pathway", String(40)),
     Column("directives", JSON, comment="what the routing rules say besides"),
+    Column("second_of", _ID, comment="the first read, of a second read"),
+    Column("read_by", _JSON_OR_NULL, comment="reader ids and registrations that read it before"),
     UniqueConstraint("study_instance_uid", "ordinal", name="uq_read_study_ordinal"),
 )
 

@@ -175,6 +175,7 @@ class ReadView(BaseModel):
     directives: dict[str, Any] | None = Field(
         default=None, description="What the routing rules say besides: rules that matched, who may have it, holds"
     )
+    second_of: str | None = Field(default=None, description="The first read, of a second read")
 
 
 class ClaimView(BaseModel):
@@ -215,6 +216,9 @@ class ReportBody(ClaimToken):
     text: str = Field(min_length=1, max_length=1_000_000)
     report_id: str | None = Field(
         default=None, min_length=8, max_length=64, description="Your own id; sending it twice files one report"
+    )
+    agreement: Literal["concordant", "discordant"] | None = Field(
+        default=None, description="Of a second read's final report: whether it agrees with the first one"
     )
 
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query
 
 from router.flows import hold_lease
 from router.flows.next_read import claim_next
-from router.flows.take_report import decide
-from router.model.errors import NotAllowed, NotFound, ReportHeld
+from router.flows.second_read import Agreement
+from router.flows.take_report import decide, decide_second
+from router.model.errors import Invalid, NotAllowed, NotFound, ReportHeld
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
 from router.model.report import Disposition, Report
@@ -266,6 +267,7 @@ def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, 
     if read is None or reader is None or study is None:
         raise NotFound("no such read")
     now = services.now()
+    agreement = _agreement(read, body)
     report = Report(
         id=body.report_id or str(uuid4()),
         node=None,
@@ -283,11 +285,24 @@ def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, 
         transaction_uid=body.transaction_uid,
     )
     if tx.reports.add(report):
-        return decide(tx, report, study, ("filed under the read's fencing token",), now)
+        proofs = ("filed under the read's fencing token",)
+        if read.second_of is not None:
+            return decide_second(tx, report, study, read, proofs, agreement, now)
+        return decide(tx, report, study, proofs, now)
     known = tx.reports.get(report.id)
     if known is None or _gist(known) != _gist(report):
         raise NotAllowed("this report_id belongs to another report")
     return known
+
+
+def _agreement(read: Read, body: ReportBody) -> Agreement:
+    if read.second_of is None:
+        if body.agreement is not None:
+            raise Invalid("agreement: only a second read's report agrees or disagrees with a first one")
+        return Agreement.UNSTATED
+    if body.agreement is None and body.status == "F":
+        raise Invalid("agreement: the final report of a second read says concordant or discordant")
+    return Agreement(body.agreement or Agreement.UNSTATED)
 
 
 def _gist(report: Report) -> tuple[str | None, ...]:

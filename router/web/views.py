@@ -137,6 +137,7 @@ def read_view(read: Read) -> ReadView:
         minimum_level=read.minimum_level.word,
         pathway=read.pathway,
         directives=directives_to_json(read.directives),
+        second_of=read.second_of,
     )
 
 

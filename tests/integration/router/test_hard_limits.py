@@ -41,7 +41,8 @@ def read_through(region: Region, uid: str, minutes: float) -> None:
     assert answer.status_code == 201, answer.text
 
 
-def test_a_reader_whose_display_check_has_ended_gets_nothing(region: Region) -> None:
+def test_a_reader_whose_display_check_has_ended_gets_nothing(sqlite_region: Region) -> None:
+    region = sqlite_region
     only_reader_1(region, display_valid_until="2026-11-02T09:00:00Z")
     region.rxn.say(settled())
     region.plan()
@@ -52,7 +53,8 @@ def test_a_reader_whose_display_check_has_ended_gets_nothing(region: Region) -> 
     assert (answer.status_code, answer.json()["message"]) == (403, reason)
 
 
-def test_an_offer_is_taken_back_from_who_opens_it_after_the_display_check_has_ended(region: Region) -> None:
+def test_an_offer_is_taken_back_from_who_opens_it_after_the_display_check_has_ended(sqlite_region: Region) -> None:
+    region = sqlite_region
     region.change_reader("reader-1", display_valid_until="2026-11-02T09:10:00Z")
     read = region.assign()
     assert read["lease"]["reader_id"] == "reader-1"
@@ -62,7 +64,8 @@ def test_an_offer_is_taken_back_from_who_opens_it_after_the_display_check_has_en
     assert region.read()["lease"]["reader_id"] == "reader-2"
 
 
-def test_who_declined_is_never_asked_again(region: Region) -> None:
+def test_who_declined_is_never_asked_again(sqlite_region: Region) -> None:
+    region = sqlite_region
     only_reader_1(region)
     read = region.assign()
     body = {"reason": "my own family"}

@@ -19,6 +19,7 @@ HOUR = timedelta(hours=1)
     [
         ({}, {}, {"declined_by": frozenset({"a"})}),
         ({}, {}, {"read_by": frozenset({"a"})}),
+        ({}, {}, {"read_by": frozenset({"C-a"})}),
         ({"leave": (Leave("l", "a", NOW - HOUR, NOW + HOUR),)}, {}, {}),
         ({}, {"display_valid_until": NOW}, {}),
         ({}, {"active": False}, {}),
