@@ -11,6 +11,7 @@ from uuid import uuid4
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import send_images
 from router.flows.ports import Store, Transaction
+from router.flows.priors import send_priors
 from router.flows.read_life import change_read
 from router.model.errors import TransitionRefused
 from router.model.pathway import Pathway
@@ -221,6 +222,7 @@ def grant(
         )
     )
     send_images(tx, leased, reader, now)
+    send_priors(tx, leased, reader, now)
     return leased
 
 

@@ -17,7 +17,7 @@ from router.model.report import Delivery, DeliveryState, Disposition, Report
 from router.model.rota import Pattern
 from router.model.routing_rule import RuleSet, RuleSetEntry
 from router.model.session import Leave, Session
-from router.model.study import Study, StudyRevision
+from router.model.study import PatientKey, Study, StudyRevision
 from router.model.trust import Node, Trust
 
 
@@ -152,6 +152,9 @@ class Exams(Protocol):
 
 class Studies(Protocol):
     def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None: ...
+
+    def of_patient(self, patient: PatientKey) -> Sequence[Study]:
+        """Studies with the same (issuer, patient id), or the same NHS number and birth date; of any trust."""
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]: ...
 

@@ -219,6 +219,8 @@ study = Table(
     Column("body_part", Text),
     Column("study_time", UtcDateTime),
     Index("ix_study_accession", "accession_number", "accession_issuer"),
+    Index("ix_study_patient", "patient_issuer", "patient_id"),
+    Index("ix_study_nhs_number", "nhs_number"),
 )
 
 study_revision = Table(

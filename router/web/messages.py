@@ -149,6 +149,22 @@ class LeaseView(BaseModel):
     until: datetime
 
 
+class PriorView(BaseModel):
+    study_instance_uid: str
+    origin: str
+    state: Literal["ordered", "at_node", "delivered", "unreachable"]
+    reason: str | None = Field(description="Why it is unreachable")
+
+
+class PriorsView(BaseModel):
+    """`none` is said only when every node was heard; otherwise nothing found is `unreachable`."""
+
+    rule: str
+    outcome: Literal["found", "none", "unreachable"]
+    studies: list[PriorView]
+    not_heard: list[str] = Field(description="ODS codes of silent nodes, which may know of others")
+
+
 class ReadView(BaseModel):
     """One study to be reported, where it is in its life and who owns the next step."""
 
@@ -176,6 +192,9 @@ class ReadView(BaseModel):
         default=None, description="What the routing rules say besides: rules that matched, who may have it, holds"
     )
     second_of: str | None = Field(default=None, description="The first read, of a second read")
+    priors: PriorsView | None = Field(
+        default=None, description="Of one read: priors ordered with its images; null where no rule asks for any"
+    )
 
 
 class ClaimView(BaseModel):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from router.flows import hold_lease
 from router.flows.next_read import claim_next
+from router.flows.priors import priors_of
 from router.flows.second_read import Agreement
 from router.flows.take_report import decide, decide_second
 from router.model.errors import Invalid, NotAllowed, NotFound, ReportHeld
@@ -35,7 +36,7 @@ from router.web.messages import (
 )
 from router.web.security import ReaderCaller, Staff, StaffOrReader
 from router.web.services import Services, WithServices
-from router.web.views import read_view, report_view
+from router.web.views import priors_view, read_view, report_view
 
 router = APIRouter(prefix="/reads")
 
@@ -61,7 +62,8 @@ def get_reads(
 def get_read(read_id: str, services: WithServices, caller: StaffOrReader) -> ReadView:
     """Where a read is now, who owns the next step, and until when."""
     with services.store.read() as tx:
-        return read_view(_visible(tx, services, caller, read_id))
+        read = _visible(tx, services, caller, read_id)
+        return read_view(read).model_copy(update={"priors": priors_view(priors_of(tx, read, services.now()))})
 
 
 @router.get("/{read_id}/why", tags=["reads"], summary="Why it was given to whom", responses=responses(404))

@@ -1,10 +1,12 @@
 """From the model to the bodies of the API."""
 
+from dataclasses import asdict
 from datetime import datetime
 from urllib.parse import quote
 
 from router.flows.fact_batch import kind_of
 from router.flows.ports import Transaction
+from router.flows.priors import Priors
 from router.flows.take_report import text_digest
 from router.model.fact import KeptFact
 from router.model.read import Read
@@ -24,6 +26,7 @@ from router.web.messages import (
     LeaseView,
     NodeView,
     OutsourcerBody,
+    PriorsView,
     QueueItemView,
     ReaderView,
     ReadView,
@@ -139,6 +142,10 @@ def read_view(read: Read) -> ReadView:
         directives=directives_to_json(read.directives),
         second_of=read.second_of,
     )
+
+
+def priors_view(priors: Priors | None) -> PriorsView | None:
+    return None if priors is None else PriorsView.model_validate(asdict(priors))
 
 
 def delivery_view(delivery: Delivery) -> DeliveryView:
