@@ -28,6 +28,8 @@ APPEND_ONLY = ("ledger", "fact", "node_order")
 """Tables in which the database refuses UPDATE, DELETE, TRUNCATE, and an INSERT that would replace a row."""
 RULE_SETS_APPEND_ONLY = ("rule_set", "rule_set_event")
 """The same of rule sets: what a version says, and what was done with it, never changes."""
+AID_APPEND_ONLY = ("aid_entry",)
+"""The same of the aid account."""
 
 _COUNTER = BigInteger().with_variant(Integer, "sqlite")
 _UID = String(64)

@@ -103,3 +103,24 @@ def test_who_is_due_a_break_is_pushed_nothing_until_the_pause_was_long_enough(re
     region.clock.pass_s(600)
     region.plan()
     assert on_list(region) == ["ct_head"]
+
+
+def test_a_reader_who_pulls_is_sent_images_when_opening_a_read_and_not_before(sqlite_region: Region) -> None:
+    region = sqlite_region
+    only_reader_1(region, delivery="pull")
+    region.rxn.say(settled())
+    region.plan()
+    read = region.read()
+    assert (read["state"], region.rxl.new_orders()) == ("READY", ())
+    assert why_not(region, read["id"])["reader-1"] == ["asks for the next read when free"]
+    answer = region.client.post("/reads/next", headers=region.reader())
+    assert answer.status_code == 200, answer.text
+    assert [order.body.kind for order in region.rxl.new_orders()] == ["fetch"]
+
+
+def test_a_reader_who_is_pushed_is_sent_images_when_the_read_is_assigned(sqlite_region: Region) -> None:
+    only_reader_1(sqlite_region, delivery="push")
+    sqlite_region.rxn.say(settled())
+    sqlite_region.plan()
+    assert sqlite_region.read()["state"] == "ASSIGNED"
+    assert [order.body.kind for order in sqlite_region.rxl.new_orders()] == ["fetch"]
