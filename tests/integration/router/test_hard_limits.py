@@ -1,8 +1,13 @@
 """What keeps a reader from a read, and how the reader wants to work, through a whole router."""
 
+from pathlib import Path
 from typing import Any
 
-from tests.integration.router.region import Region, settled
+import pytest
+
+from router.app import create_app
+from router.config import load_router_settings
+from tests.integration.router.region import Region, TestClock, settled, write_region
 from tests.integration.router.test_aid_and_exams import ROW, coded, map_codes
 
 
@@ -124,3 +129,16 @@ def test_a_reader_who_is_pushed_is_sent_images_when_the_read_is_assigned(sqlite_
     sqlite_region.plan()
     assert sqlite_region.read()["state"] == "ASSIGNED"
     assert [order.body.kind for order in sqlite_region.rxl.new_orders()] == ["fetch"]
+
+
+def test_a_router_starts_with_a_credential_that_has_expired_and_says_whose(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = write_region(tmp_path, f"sqlite:///{tmp_path}/router.sqlite", readers=1)
+    file = tmp_path / "readers.toml"
+    file.write_text(file.read_text().replace("valid_until = 2027-01-01", "valid_until = 2026-10-01"))
+    settings = load_router_settings(settings.file)
+    create_app(settings, TestClock(), plan_in_background=False).state.services.store.database.dispose()
+    said = capsys.readouterr().err
+    assert "readers[0].credentials[0].valid_until" in said
+    assert "the credential of reader-1 for RXN expired on 2026-10-01; reader-1 reads nothing of RXN" in said
