@@ -289,7 +289,7 @@ def _taken_off(tx: Transaction, read: Read, decision: Assign, now: datetime) -> 
     """Off the list it is on, with the gain as the reason."""
     detail = {"reader": decision.moved_from, "reason": decision.explanation.choice}
     changes = {"lease": None, "images_delivered_at": None}
-    return change_read(tx, read, Event.WITHDRAW, Actor.ROUTER, now, by="planner", detail=detail, changes=changes)
+    return change_read(tx, read, Event.MOVE, Actor.PLANNER, now, by="planner", detail=detail, changes=changes)
 
 
 def offer_again_after_lapse(tx: Transaction, read: Read, event: Event, now: datetime) -> None:

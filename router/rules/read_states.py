@@ -42,6 +42,7 @@ class Event(enum.StrEnum):
     LAPSE = "lapse"
     LOSE = "lose"
     WITHDRAW = "withdraw"
+    MOVE = "move"
     REPORT = "report"
     VERIFY = "verify"
     ACCEPT = "accept"
@@ -115,6 +116,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         {Actor.ROUTER, Actor.COORDINATOR},
         "the holder is no longer entitled, or a coordinator takes it back",
         "read.lease_withdrawn",
+    ),
+    _row(
+        Event.MOVE,
+        {ASSIGNED},
+        READY,
+        {Actor.PLANNER},
+        "not opened, images not there yet, and another reader is better for it by a stated gain",
+        "read.moved",
     ),
     _row(Event.REPORT, _HELD, PRELIMINARY, {Actor.READER}, "matched, by the holder, entitled now", "read.preliminary"),
     _row(Event.VERIFY, _HELD, VERIFIED, {Actor.READER}, "matched, by the holder, entitled now", "read.verified"),

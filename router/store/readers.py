@@ -24,7 +24,7 @@ from router.store import tables as t
 from router.store.rota import leave_of
 from router.store.statements import upsert
 
-HANDED_BACK = ("decline", "lapse", "lose", "withdraw", "supersede", "cancel", "fail", "accept", "unroute")
+HANDED_BACK = ("decline", "lapse", "lose", "withdraw", "move", "supersede", "cancel", "fail", "accept", "unroute")
 """Outcomes of an assignment that give its place in the session back."""
 
 _QUEUED = (ReadState.ASSIGNED, ReadState.READING, ReadState.ON_HOLD)

@@ -16,7 +16,7 @@ from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
 from router.model.report import Disposition, Report
 from router.rules.planning import ListLengths
-from router.rules.planning.telling import tell_choice, tell_waiting
+from router.rules.planning.telling import tell_choice, tell_end, tell_waiting
 from router.rules.read_states import Event
 from router.store.tokens import Caller
 from router.store.transaction import SqlTransaction
@@ -83,7 +83,7 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
                 outcome=a.outcome,
                 reason=a.reason,
                 explanation=a.explanation,
-                sentences=list(tell_choice(a.explanation, a.reader_id)),
+                sentences=[*tell_choice(a.explanation, a.reader_id), *tell_end(a.outcome, a.reason, a.reader_id)],
             )
             for a in tx.reads.assignments(read_id)
         ]

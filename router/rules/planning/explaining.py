@@ -26,6 +26,7 @@ NAMED = 20
 
 _FULL = ("the list is full of what comes first",)
 _PULLS = ("asks for the next read when free",)
+_HAS_IT = ("had it on the list until then",)
 _RESTS = ("a break is due",)
 
 
@@ -42,7 +43,7 @@ def explain_choice(
     rows = _best_rows(mapped, trace, step, read.need)
     candidates = tuple(_candidate(mapped, trace, step, int(at), read.need, so_far) for at in rows[:NAMED])
     with_room = {mapped.readers[trace.rows[at]].reader.id for at in rows}
-    excluded, not_now = _without_room(mapped, read.need, so_far, with_room, now)
+    excluded, not_now = _without_room(mapped, read, so_far, with_room, now)
     return Explanation(
         rule=RULE,
         considered_at=now,
@@ -60,7 +61,7 @@ def explain_choice(
 
 def explain_wait(mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, now: datetime) -> Explanation:
     """Why nobody has it: the readers nearest to eligible by name, further reasons by number."""
-    excluded, not_now = _without_room(mapped, read.need, so_far, set(), now)
+    excluded, not_now = _without_room(mapped, read, so_far, set(), now)
     nearest = sorted(excluded, key=_distance)
     named = tuple(sorted(nearest[:NAMED], key=lambda e: e.reader_id))
     others = Counter(reason for exclusion in nearest[NAMED:] for reason in exclusion.reasons)
@@ -110,15 +111,17 @@ def _candidate(mapped: Mapped, trace: Trace, step: Step, at: int, need: Need, so
 
 
 def _without_room(
-    mapped: Mapped, need: Need, so_far: ReasonsSoFar, with_room: set[str], now: datetime
+    mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, with_room: set[str], now: datetime
 ) -> tuple[tuple[Exclusion, ...], tuple[Exclusion, ...]]:
     excluded: list[Exclusion] = []
     not_now: list[Exclusion] = []
-    for duty, reasons in zip(mapped.readers, so_far.everybody(need), strict=True):
+    for duty, reasons in zip(mapped.readers, so_far.everybody(read.need), strict=True):
         if duty.reader.id in with_room:
             continue
         if reasons:
             excluded.append(Exclusion(duty.reader.id, reasons))
+        elif duty.reader.id == read.holder:
+            not_now.append(Exclusion(duty.reader.id, _HAS_IT))
         else:
             not_now.append(Exclusion(duty.reader.id, _why_no_room(duty, now)))
     return tuple(excluded), tuple(not_now)
