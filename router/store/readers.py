@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, delete, exists, func, insert, or_, select, update
@@ -26,6 +26,9 @@ from router.store.statements import upsert
 
 HANDED_BACK = ("decline", "lapse", "lose", "withdraw", "move", "supersede", "cancel", "fail", "accept", "unroute")
 """Outcomes of an assignment that give its place in the session back."""
+
+_RHYTHM = timedelta(hours=12)
+"""No run and no stretch without a break began longer ago, and a session may be open for years."""
 
 _QUEUED = (ReadState.ASSIGNED, ReadState.READING, ReadState.ON_HOLD)
 """States in which a read stands in an outsourcer's queue."""
@@ -160,7 +163,7 @@ class SqlReaders:
         in_rhythm = [
             reader for reader in readers if reader.max_run is not None or reader.break_after_minutes is not None
         ]
-        recent = self._recent([load.session.id for reader in in_rhythm for load in of_reader[reader.id]])
+        recent = self._recent([load.session.id for reader in in_rhythm for load in of_reader[reader.id]], now - _RHYTHM)
         return [
             ReaderOnDuty(
                 reader,
@@ -172,8 +175,8 @@ class SqlReaders:
             for reader in readers
         ]
 
-    def _recent(self, session_ids: Sequence[str]) -> dict[str, list[RecentRead]]:
-        """What was given to these sessions and kept, by reader, in the order of reading; the list comes last."""
+    def _recent(self, session_ids: Sequence[str], since: datetime) -> dict[str, list[RecentRead]]:
+        """What these sessions were given since then and kept, by reader, in the order of reading; the list is last."""
         found: dict[str, list[RecentRead]] = defaultdict(list)
         if not session_ids:
             return found
@@ -182,7 +185,8 @@ class SqlReaders:
         query = (
             select(a.c.reader_id, r.c.exam_group, r.c.claimed_at, func.coalesce(a.c.ended_at, paused).label("ended_at"))
             .select_from(a.join(r, and_(r.c.id == a.c.read_id, r.c.epoch == a.c.epoch)))
-            .where(a.c.session_id.in_(list(session_ids)), a.c.outcome.is_(None) | a.c.outcome.not_in(HANDED_BACK))
+            .where(a.c.session_id.in_(list(session_ids)), a.c.assigned_at >= since)
+            .where(a.c.outcome.is_(None) | a.c.outcome.not_in(HANDED_BACK))
             .order_by(r.c.claimed_at.is_(None), r.c.claimed_at, a.c.assigned_at, a.c.read_id)
         )
         for row in self._connection.execute(query):

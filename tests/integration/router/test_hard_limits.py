@@ -1,5 +1,6 @@
 """What keeps a reader from a read, and how the reader wants to work, through a whole router."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,26 @@ def test_a_router_starts_with_a_credential_that_has_expired_and_says_whose(
     said = capsys.readouterr().err
     assert "readers[0].credentials[0].valid_until" in said
     assert "the credential of reader-1 for RXN expired on 2026-10-01; reader-1 reads nothing of RXN" in said
+
+
+def test_a_session_of_the_file_that_meets_a_booked_one_is_told_of(
+    sqlite_region: Region, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = sqlite_region.settings.file.parent / "readers.toml"
+    later = "sessions = [{ start = 2026-11-02T07:00:00Z, end = 2026-11-02T08:30:00Z, capacity_reads = 3 }, {"
+    file.write_text(
+        file.read_text().replace("sessions = [{", later, 1).replace("T08:00:00Z, end", "T08:30:00Z, end", 1)
+    )
+    settings = load_router_settings(sqlite_region.settings.file)
+    create_app(settings, TestClock(), plan_in_background=False).state.services.store.database.dispose()
+    assert "overlaps a session that is booked of the same reader, 2026-11-02 08:00 to" in capsys.readouterr().err
+
+
+def test_a_session_of_minutes_keeps_time_for_the_readers_breaks(region: Region) -> None:
+    region.change_reader("reader-1", break_after_minutes=50)
+    store = region.client.app.state.services.store  # type: ignore[attr-defined]
+    with store.write() as tx:
+        (session,) = tx.readers.sessions("reader-1")
+        tx.readers.put_session(replace(session, capacity_reads=None, capacity_minutes=600.0))
+        (load,) = tx.readers.duty_of("reader-1", region.clock()).sessions
+    assert load.capacity_minutes == pytest.approx(500.0)

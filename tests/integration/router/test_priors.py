@@ -84,32 +84,6 @@ def test_a_prior_that_cannot_be_brought_is_unreachable_and_keeps_nothing_back(sq
     assert [item["kind"] for item in region.queue()] == ["order"]
 
 
-def test_no_prior_is_none_only_while_every_node_is_heard(sqlite_region: Region) -> None:
-    region = sqlite_region
-    Administrators(region).active(CT_HEADS)
-    region.rxl.post()
-    region.assign()
-    told = current(region)["priors"]
-    assert (told["outcome"], told["not_heard"]) == ("none", [])
-    assert "priors.none" in region.events()
-    region.clock.pass_s(400)
-    region.rxn.say(settled("1.2.5", patient=STRANGER))
-    region.plan()
-    told = current(region)["priors"]
-    assert (told["outcome"], told["studies"], told["not_heard"]) == ("unreachable", [], ["RXL"])
-    assert "priors.unreachable" in region.events("1.2.5")
-
-
-def test_a_prior_at_a_node_that_is_silent_is_unreachable_until_it_came(sqlite_region: Region) -> None:
-    region = sqlite_region
-    with_priors(region)
-    region.clock.pass_s(400)
-    region.rxl.post()
-    assert states(current(region)) == {"1.9.4": "ordered", "1.9.1": "unreachable"}
-    region.bring_images()
-    assert states(current(region)) == {"1.9.4": "delivered", "1.9.1": "delivered"}
-
-
 def test_without_a_rule_nothing_is_asked_and_nothing_is_claimed(sqlite_region: Region) -> None:
     sqlite_region.assign()
     assert current(sqlite_region)["priors"] is None
