@@ -33,7 +33,8 @@ def _reads_of(study: StudyTrace) -> list[str]:
 
 
 def _tell(trust: str, view: WhyView) -> None:
-    typer.echo(f"Read {view.read_id} of {trust} is {view.state}.")
+    second = "" if view.second_of is None else f", the second read after {view.second_of},"
+    typer.echo(f"Read {view.read_id} of {trust}{second} is {view.state}.")
     for sentence in view.waiting_sentences:
         typer.echo(sentence)
     for given in view.assignments:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from router.flows.account_for_reads import account_for_read
 from router.flows.human_queue import About, ask_a_person
+from router.flows.images import seated
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.model.directives import Directives
@@ -110,7 +111,7 @@ def complete_second_read(
     uid = study.study_instance_uid
     author = tx.readers.by_registration(report.registration) if report.registration else None
     mine = [r for r in tx.reports.of_study(uid) if r.disposition is Disposition.ACCEPTED and r.read_id == second.id]
-    verdict = accept_report(report, second, author, mine, now)
+    verdict = accept_report(report, second, seated(tx, second, author), mine, now)
     if isinstance(verdict, Hold):
         return verdict.reason
     if author is None or is_second_reader_the_first(second, author):

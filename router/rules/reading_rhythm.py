@@ -17,8 +17,10 @@ NO_LIMIT = 10_000
 
 def run_of(reader: Reader, recent: Sequence[RecentRead]) -> tuple[str | None, int]:
     """(exam group of the last reads, how many more of it before a change is due); what is on the list counts."""
-    if reader.max_run is None or not recent or recent[-1].exam_group is None:
+    if reader.max_run is None:
         return None, NO_LIMIT
+    if not recent or recent[-1].exam_group is None:
+        return None, reader.max_run
     group, length = recent[-1].exam_group, 0
     for read in reversed(recent):
         if read.exam_group != group:

@@ -290,6 +290,7 @@ class WhyView(BaseModel):
     """Every decision about a read, with who was eligible, who was not and why."""
 
     read_id: str
+    second_of: str | None = Field(default=None, description="The first read, of a second read")
     state: str
     waiting: dict[str, Any] | None = Field(description="Why nobody has it now, as of the last plan")
     waiting_sentences: list[str] = Field(default=[], description="The same in plain sentences")
@@ -354,6 +355,7 @@ class StudyTrace(BaseModel):
     accession_issuer: str | None
     state: str | None = Field(description="Of its present read; None when it has none")
     owner: str | None
+    second_read: str | None = Field(default=None, description="State of its latest second read; None when it has none")
     entries: list[EntryView]
 
 

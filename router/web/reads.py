@@ -89,7 +89,12 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
         ]
     waiting = [] if read.waiting is None else list(tell_waiting(read.waiting))
     return WhyView(
-        read_id=read_id, state=read.state, waiting=read.waiting, waiting_sentences=waiting, assignments=history
+        read_id=read_id,
+        second_of=read.second_of,
+        state=read.state,
+        waiting=read.waiting,
+        waiting_sentences=waiting,
+        assignments=history,
     )
 
 

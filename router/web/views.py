@@ -235,6 +235,7 @@ def entry_view(entry: Entry) -> EntryView:
 def study_trace(tx: Transaction, study: Study) -> StudyTrace:
     """Where the study is now, who holds it, and how it got there."""
     reads = tx.reads.of_study(study.study_instance_uid)
+    seconds = tx.reads.second_reads(study.study_instance_uid)
     state = reads[-1].state if reads else None
     return StudyTrace(
         trust=study.origin,
@@ -243,6 +244,7 @@ def study_trace(tx: Transaction, study: Study) -> StudyTrace:
         accession_issuer=study.accession_issuer,
         state=state,
         owner=None if state is None else STATES[state].owner,
+        second_read=seconds[-1].state if seconds else None,
         entries=[entry_view(entry) for entry in tx.ledger.of_study(study.study_instance_uid)],
     )
 

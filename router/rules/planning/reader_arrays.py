@@ -83,11 +83,14 @@ def duty_arrays(
     given = np.array([d.reader.id == pulling or (pulling is None and _is_pushed(d)) for d in on_duty], np.bool_)
     resting = ~asks & np.array([is_break_due(duty.reader, duty.recent, now) for duty in on_duty], np.bool_)
     runs = [run_of(duty.reader, duty.recent) for duty in on_duty]
+    run_left = np.array([left for _, left in runs], np.int64)
     outside = np.array([duty.reader.outsourcer is not None for duty in on_duty], np.bool_)
     before = np.where(outside, [duty.waiting_reads for duty in on_duty], listed)
     more = np.where(outside, 0, snapshot.lists.acute_more)
     most, more = np.where(asks, before + 1, most), np.where(asks, 0, more)
-    room = np.where(given & ~resting, np.clip(np.minimum(most - before, places), 0, None), 0)
+    # No more in one round than the run allows: the next round knows what this one gave out.
+    places_now = np.minimum(places, np.maximum(run_left, 1))
+    room = np.where(given & ~resting, np.clip(np.minimum(most - before, places_now), 0, None), 0)
     acute_room = np.where(given, np.clip(np.minimum(most + more - before, places), 0, None), 0)
     return DutyArrays(
         on_duty=present,
@@ -100,7 +103,7 @@ def duty_arrays(
         acute_room=acute_room,
         load=np.array([_load(load) for load in sessions]),
         run_group=np.array([-1 if group is None else words.groups.get(group, -1) for group, _ in runs], np.int64),
-        run_left=np.array([left for _, left in runs], np.int64),
+        run_left=run_left,
     )
 
 

@@ -87,20 +87,3 @@ def test_a_prior_that_cannot_be_brought_is_unreachable_and_keeps_nothing_back(sq
 def test_without_a_rule_nothing_is_asked_and_nothing_is_claimed(sqlite_region: Region) -> None:
     sqlite_region.assign()
     assert current(sqlite_region)["priors"] is None
-
-
-def test_images_go_to_where_the_reader_sits_in_this_session(sqlite_region: Region) -> None:
-    region = sqlite_region
-    region.change_reader("reader-1", active=False)
-    (session,) = region.get("/sessions", reader_id="reader-2")
-    region.client.delete(f"/sessions/{session['id']}", headers=region.staff).raise_for_status()
-    body = {name: session[name] for name in ("reader_id", "starts_at", "ends_at", "capacity_reads", "kind")}
-    body["place"] = {"node": "RXL", "ae_title": "ROOM_7"}
-    region.client.post("/sessions", json=body, headers=region.staff).raise_for_status()
-    region.assign()
-    (fetch,) = region.rxl.new_orders()
-    region.rxl.complete(fetch)
-    (deliver,) = region.rxl.new_orders()
-    assert (deliver.body.kind, deliver.body.workstation_ae_title) == ("deliver", "ROOM_7")
-    region.rxl.complete(deliver)
-    assert current(region)["images_delivered_at"] is not None

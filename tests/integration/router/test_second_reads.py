@@ -63,6 +63,9 @@ def test_the_first_report_goes_home_at_once_and_the_second_read_goes_to_somebody
     _, (second,) = reads(signed)
     assert (second["state"], second["lease"]["reader_id"]) == ("ASSIGNED", "reader-2")
     assert signed.queue() == []
+    (trace,) = signed.get("/ledger", study_instance_uid="1.2.3.4")
+    assert (trace["state"], trace["second_read"]) == ("VERIFIED", "ASSIGNED")
+    assert signed.get(f"/reads/{second['id']}/why")["second_of"] == first["id"]
 
 
 def test_the_author_cannot_have_the_second_read_either_by_id_or_as_another_reader_of_the_same_registration(

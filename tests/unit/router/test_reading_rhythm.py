@@ -82,8 +82,16 @@ def test_after_the_longest_run_another_kind_comes_first_but_nothing_is_left_lyin
     fresh = on_duty(max_run=2)
     assert list(planned(fresh, *reads)) == ["h", "s"]
     tired = replace(fresh, recent=(HEAD, HEAD))
-    assert list(planned(tired, *reads)) == ["s", "h"]
+    assert planned(tired, *reads) == {"s": "a", "h": None}
     assert planned(tired, reads[0]) == {"h": "a"}
+
+
+def test_one_round_lists_no_longer_run_than_the_reader_wants() -> None:
+    reads = [waiting(f"h{number}", "head", 20 + number) for number in range(3)]
+    assert planned(on_duty(max_run=2), *reads) == {"h0": "a", "h1": "a", "h2": None}
+    assert planned(replace(on_duty(max_run=2), recent=(ON_LIST,)), *reads) == {"h0": "a", "h1": None, "h2": None}
+    acute = [waiting(f"e{number}", "head", acute=True) for number in range(3)]
+    assert list(planned(on_duty(max_run=2), *acute).values()) == ["a", "a", "a"]
 
 
 def test_who_is_due_a_break_is_pushed_only_acute_work_and_the_explanation_says_so() -> None:
