@@ -23,6 +23,7 @@ from router.flows.assign_reads import assign_ready_reads
 from router.flows.learn_times import learn_reading_times
 from router.flows.look_ahead import look_ahead
 from router.rules.planning import Ahead, ListLengths
+from router.rules.seed_warnings import reader_warnings
 from router.store import planner_rounds
 from router.store.rule_seeding import load_rule_seed
 from router.store.schema import migrate
@@ -127,6 +128,8 @@ def create_app(settings: RouterSettings, clock: Clock = utc_now, *, plan_in_back
     bell = OrderBell()
     store = open_store(settings, bell)
     planner = Planner(store, settings, clock)
+    for key, words in reader_warnings(settings.readers, clock()):
+        event_log().warning("seed.warning", file=settings.router.seeds.readers.name, key=key, reason=words)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ _LONGEST_DIGEST = 12
 def ledger_table(trace: StudyTrace) -> Table:
     """Every step, oldest first, under the study, its trust, and who owns the next step."""
     now = f"{trace.state}, next step: {trace.owner}" if trace.state else "no read yet"
+    now += f"; second read {trace.second_read}" if trace.second_read else ""
     title = f"{trace.trust}  accession {trace.accession_number or '(none)'}  {now}\n{trace.study_instance_uid}"
     table = Table(box=None, title=escape(title), title_justify="left", pad_edge=False, header_style="dim")
     for heading in ("time (UTC)", "step", "by"):
@@ -43,6 +44,10 @@ def _detail(detail: Mapping[str, object]) -> str:
 
 
 def _short(key: str, value: object) -> str:
-    text = "; ".join(str(part) for part in value) if isinstance(value, list) else str(value)
+    text = "; ".join(_plain(part) for part in value) if isinstance(value, list) else str(value)
     longest = _LONGEST_DIGEST if key.endswith("sha256") or key == "session" else _LONGEST_VALUE
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _plain(part: object) -> str:
+    return " ".join(map(str, part.values())) if isinstance(part, Mapping) else str(part)

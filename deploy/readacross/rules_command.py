@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from readacross.refusals import RouterSaidNo
+from readacross.replay_page import replay_page
 from readacross.rules_client import RulesClient
 from readacross.rules_tables import (
     dry_run_tables,
@@ -26,7 +27,7 @@ from router.rules.routing_rules.checking import check
 from router.rules.routing_rules.known_names import KnownNames, names_of_settings
 from router.rules.routing_rules.rule_file import read_rules
 from router.rules.routing_rules.vocabulary import VOCABULARY
-from router.web.rule_messages import ProblemView
+from router.web.rule_messages import ProblemView, ReplayView
 
 rules = typer.Typer(help="Routing rules: check, try, activate, roll back.", no_args_is_help=True)
 
@@ -139,10 +140,13 @@ def replay(
     end: Annotated[datetime, typer.Option("--to", formats=_DATES, help="Just before then.")],
     baseline: Annotated[int | None, typer.Option(help="Compare with this version instead of the active one.")] = None,
     studies: Annotated[int, typer.Option(min=0, max=5000, help="List at most so many studies.")] = 20,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of charts and tables too.")] = None,
 ) -> None:
     """Route a past period by a version: what would have gone elsewhere, and what it asks of readers."""
     with RulesClient.from_file(router, token_file) as client:
         replayed = client.replay(version, _aware(start), _aware(end), baseline, studies)
+    if html is not None:
+        _write_page(html, replayed, f"{_aware(start):%Y-%m-%d %H:%M} to {_aware(end):%Y-%m-%d %H:%M} UTC")
     console = Console()
     for part in replay_tables(replayed):
         console.print(part)
@@ -182,6 +186,13 @@ def _tell(problems: list[ProblemView], file: Path, text: str) -> None:
         print(f"{name}: {errors} error{'s' if errors > 1 else ''}; it cannot be used", file=sys.stderr)
         raise typer.Exit(1)
     typer.echo(f"{name}: can be used" + (f"; {len(problems)} to look at" if problems else ""))
+
+
+def _write_page(file: Path, replayed: ReplayView, period: str) -> None:
+    try:
+        file.write_text(replay_page(replayed, period), encoding="utf-8")
+    except OSError as error:
+        raise RouterSaidNo(f"{file}: the page cannot be written: {error.strerror}") from None
 
 
 def _active(client: RulesClient) -> int:

@@ -6,6 +6,7 @@ import typer
 
 from readacross.router_client import RouterClient
 from readacross.trace import RouterUrl, TokenFile
+from router.rules.local_time import in_words
 from router.web.messages import StudyTrace, WhyView
 
 
@@ -32,12 +33,11 @@ def _reads_of(study: StudyTrace) -> list[str]:
 
 
 def _tell(trust: str, view: WhyView) -> None:
-    typer.echo(f"Read {view.read_id} of {trust} is {view.state}.")
-    for given in view.assignments:
-        typer.echo(f"\n{given.assigned_at:%Y-%m-%d %H:%M} given to {given.reader_id}:")
-        for sentence in given.sentences:
-            typer.echo(f"  {sentence}")
-        if given.outcome is not None:
-            typer.echo(f"  It ended with {given.outcome}{'' if given.reason is None else f': {given.reason}'}.")
+    second = "" if view.second_of is None else f", the second read after {view.second_of},"
+    typer.echo(f"Read {view.read_id} of {trust}{second} is {view.state}.")
     for sentence in view.waiting_sentences:
         typer.echo(sentence)
+    for given in view.assignments:
+        typer.echo(f"\n{in_words(given.assigned_at)}: given to {given.reader_id}.")
+        for sentence in given.sentences:
+            typer.echo(f"  {sentence}")

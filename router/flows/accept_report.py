@@ -8,12 +8,13 @@ from router.flows.human_queue import resolve_item
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.flows.return_report import return_report
+from router.flows.second_read import Agreement, compare_reports
 from router.flows.take_report import identity_in
 from router.model.errors import Conflict, NotFound
 from router.model.read import SIGNED, Read
 from router.model.report import Disposition, Report
 from router.model.study import Study
-from router.rules.eligibility import entitlement_problems
+from router.rules.eligibility import entitlement_problems, has_read
 from router.rules.read_states import Actor, Event
 from router.rules.report_matching import contradictions
 
@@ -33,6 +34,7 @@ def accept_held_report(tx: Transaction, report_id: str, read_id: str, by: str, r
     if read is None or study is None:
         raise NotFound("no such read")
     _refuse_what_contradicts(tx, report, read, study, now)
+    is_first = read.second_of is None
     of_study = tx.reports.of_study(study.study_instance_uid)
     version = (
         max((other.version or 0 for other in of_study if other.disposition is Disposition.ACCEPTED), default=0) + 1
@@ -43,7 +45,7 @@ def accept_held_report(tx: Transaction, report_id: str, read_id: str, by: str, r
         disposition=Disposition.ACCEPTED,
         study_instance_uid=study.study_instance_uid,
         read_id=read.id,
-        version=version,
+        version=version if is_first else None,
         reasons=proofs,
     )
     tx.reports.settle(taken)
@@ -52,7 +54,10 @@ def accept_held_report(tx: Transaction, report_id: str, read_id: str, by: str, r
     author = tx.readers.by_registration(report.registration or "")
     if author is not None:
         account_for_read(tx, signed, author, now)
-    return_report(tx, taken, signed, study, now)
+    if is_first:
+        return_report(tx, taken, signed, study, now)
+    else:
+        compare_reports(tx, signed, taken, Agreement.UNSTATED, by, now)
     for item in tx.queue.listing(kind=None, resolved=False):
         if item.report_id == report.id:
             resolve_item(tx, item.id, by, f"accepted: {reason}", now)
@@ -68,7 +73,7 @@ def _refuse_what_contradicts(tx: Transaction, report: Report, read: Read, study:
     against = contradictions(identity_in(report), study)
     if against:
         raise Conflict(f"the report is of something else: {'; '.join(against)}")
-    if tx.reads.of_study(study.study_instance_uid)[-1].id != read.id:
+    if read.second_of is None and tx.reads.of_study(study.study_instance_uid)[-1].id != read.id:
         raise Conflict("the study has a newer read")
     if read.state in SIGNED:
         raise Conflict(f"a final report already stands (the read is {read.state.value})")
@@ -77,6 +82,8 @@ def _refuse_what_contradicts(tx: Transaction, report: Report, read: Read, study:
         raise Conflict("a conflict about this study is open; resolve it first")
     if author is None:
         raise Conflict("the author is not a known reader of the network")
+    if has_read(frozenset(read.read_by), author):
+        raise Conflict("the author has read this study already; the second reader must be somebody else")
     problems = entitlement_problems(author, read.origin, now)
     if problems:
         raise Conflict(f"the author is not entitled to sign now: {'; '.join(problems)}")

@@ -30,8 +30,8 @@ def account_for_read(tx: Transaction, read: Read, reader: Reader, now: datetime)
                 acute=read.pathway in acute,
             )
         )
-    if read.exam_group is None:
-        return
+    if read.exam_group is None or read.second_of is not None:
+        return  # who reads with the first report at hand takes another time
     minutes = minutes_in_hand(tx.ledger.of_study(read.study_instance_uid), read.id)
     if minutes is not None:
         tx.exams.add_time(ReadingTime(read.id, reader.id, read.exam_group, math.log(minutes), now))

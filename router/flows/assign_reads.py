@@ -11,6 +11,7 @@ from uuid import uuid4
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import send_images
 from router.flows.ports import Store, Transaction
+from router.flows.priors import send_priors
 from router.flows.read_life import change_read
 from router.model.errors import TransitionRefused
 from router.model.pathway import Pathway
@@ -153,6 +154,7 @@ def need_of(
         acute=pathway is not None and pathway.acute,
         session_kinds=frozenset() if pathway is None else pathway.session_kinds,
         directives=read.directives,
+        read_by=frozenset(read.read_by),
     )
 
 
@@ -220,6 +222,7 @@ def grant(
         )
     )
     send_images(tx, leased, reader, now)
+    send_priors(tx, leased, reader, now)
     return leased
 
 
@@ -286,7 +289,7 @@ def _taken_off(tx: Transaction, read: Read, decision: Assign, now: datetime) -> 
     """Off the list it is on, with the gain as the reason."""
     detail = {"reader": decision.moved_from, "reason": decision.explanation.choice}
     changes = {"lease": None, "images_delivered_at": None}
-    return change_read(tx, read, Event.WITHDRAW, Actor.ROUTER, now, by="planner", detail=detail, changes=changes)
+    return change_read(tx, read, Event.MOVE, Actor.PLANNER, now, by="planner", detail=detail, changes=changes)
 
 
 def offer_again_after_lapse(tx: Transaction, read: Read, event: Event, now: datetime) -> None:

@@ -14,7 +14,7 @@ from router.flows.read_life import change_read
 from router.model.errors import Invalid, NotAllowed, NotFound, StaleLease, TransitionRefused
 from router.model.read import Lease, Read, ReadState
 from router.model.reader import Level, Reader
-from router.rules.eligibility import entitlement_problems, scope_problems
+from router.rules.eligibility import display_problems, entitlement_problems, history_problems, scope_problems
 from router.rules.local_time import day_start
 from router.rules.planning import RULE, Assign, Explanation, weigh
 from router.rules.read_states import Actor, Event
@@ -229,10 +229,10 @@ def _pick(
 
 
 def _not_entitled(tx: Transaction, read: Read, reader: Reader, now: datetime) -> tuple[str, ...]:
-    """Credential and scope, as they are now; either may have changed since the read was offered."""
+    """Credential, scope and workstation, as they are now; each may have changed since the read was offered."""
     need = need_now(tx, read)
-    outside = () if need is None else scope_problems(need, reader)
-    return (*entitlement_problems(reader, read.origin, now), *outside)
+    outside = () if need is None else (*scope_problems(need, reader), *history_problems(need, reader))
+    return (*entitlement_problems(reader, read.origin, now), *outside, *display_problems(reader, now))
 
 
 def _extend(lease: Lease, now: datetime, timeout_s: float, claimed_at: datetime | None = None) -> Lease:

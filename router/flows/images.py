@@ -1,5 +1,6 @@
 """Bringing a read's images to its reader: fetch to the reader's node, then deliver to the workstation."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from dicom_nodes.contract import DeliverStudy, FetchStudy, NodeAddress, OrderBody, PatientIdentity, StudyIdentity
@@ -51,6 +52,13 @@ def place_of(tx: Transaction, read: Read, reader: Reader) -> Workstation:
     """Where the reader sits: the place of the session that the read was given to, or else the reader's own."""
     session = None if read.lease is None else tx.readers.session(read.lease.session_id)
     return reader.workstation if session is None or session.place is None else session.place
+
+
+def seated(tx: Transaction, read: Read | None, reader: Reader | None) -> Reader | None:
+    """The reader at the workstation where the session of this read puts it."""
+    if read is None or reader is None or read.lease is None or read.lease.reader_id != reader.id:
+        return reader
+    return replace(reader, workstation=place_of(tx, read, reader))
 
 
 def deliver_images(tx: Transaction, read: Read, reader: Reader, now: datetime) -> None:

@@ -14,8 +14,9 @@ from dicom_nodes.contract import (
 )
 from router.flows.hold_lease import withdraw
 from router.flows.human_queue import About, ask_a_person
-from router.flows.images import deliver_images
+from router.flows.images import deliver_images, place_of
 from router.flows.ports import IssuedOrder, Transaction
+from router.flows.priors import is_of_prior, prior_arrived
 from router.flows.return_report import park_return, take_return_completed
 from router.model.read import LEASED, Read, ReadState
 from router.model.record import Entry
@@ -77,7 +78,13 @@ def take_parked(tx: Transaction, node: str, parked: OrderParked, key: str, now: 
     if isinstance(issued.order.body, ReturnReport):
         park_return(tx, issued, now)
     detail = {"kind": issued.order.body.kind, "reason": parked.reason, "attempts": parked.attempts}
-    _log(tx, "order.parked", issued, now, detail)
+    read = tx.reads.get(issued.read_id or "")
+    body = issued.order.body
+    if read is not None and isinstance(body, FetchStudy | DeliverStudy) and is_of_prior(read, body):
+        detail["prior"] = body.study.study_instance_uid
+        _log(tx, "prior.unreachable", issued, now, detail, read)
+    else:
+        _log(tx, "order.parked", issued, now, detail)
     reason = f"{issued.order.body.kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
     _ask(tx, "order", reason, key, issued, now)
 
@@ -115,16 +122,23 @@ def _images_arrived(
     claim_timeout_s: float,
 ) -> None:
     event = "images.fetched" if isinstance(body, FetchStudy) else "images.delivered"
-    detail = {"revision": body.revision, "instances": completed.instance_count}
-    _log(tx, event, issued, now, {**detail, "manifest_sha256": body.manifest.digest})
+    detail: dict[str, object] = {"revision": body.revision, "instances": completed.instance_count}
     read = tx.reads.get(body.read_id, lock=True)
-    if read is None or read.state not in LEASED or read.epoch != issued.epoch or read.revision != body.revision:
+    if read is not None and is_of_prior(read, body):
+        event, detail = event.replace("images", "prior"), {**detail, "prior": body.study.study_instance_uid}
+    _log(tx, event, issued, now, {**detail, "manifest_sha256": body.manifest.digest}, read)
+    if read is None or read.state not in LEASED or read.epoch != issued.epoch:
+        return
+    if is_of_prior(read, body):
+        _prior_arrived(tx, issued, read, body, now)
+        return
+    if read.revision != body.revision:
         return
     if isinstance(body, DeliverStudy):
         _mark_delivered(tx, read, min(occurred_at, now), now, claim_timeout_s)
         return
     reader = tx.readers.get(read.lease.reader_id) if read.lease is not None else None
-    if reader is None or reader.workstation.node != issued.node:
+    if reader is None or place_of(tx, read, reader).node != issued.node:
         return
     problems = entitlement_problems(reader, read.origin, now)
     if not problems:
@@ -135,6 +149,14 @@ def _images_arrived(
         reason = f"images were not delivered to {reader.id}, who holds the read: {'; '.join(problems)}"
         about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
         ask_a_person(tx, "images_withheld", reason, f"{read.id}:{read.epoch}", now, about)
+
+
+def _prior_arrived(
+    tx: Transaction, issued: IssuedOrder, read: Read, body: FetchStudy | DeliverStudy, now: datetime
+) -> None:
+    reader = tx.readers.get(read.lease.reader_id) if read.lease is not None else None
+    if reader is not None and not entitlement_problems(reader, read.origin, now):
+        prior_arrived(tx, issued, read, reader, body, now)
 
 
 def _mark_delivered(tx: Transaction, read: Read, delivered_at: datetime, now: datetime, claim_timeout_s: float) -> None:
@@ -148,9 +170,18 @@ def _mark_delivered(tx: Transaction, read: Read, delivered_at: datetime, now: da
     tx.reads.replace(read, replace(read, lease=lease, images_delivered_at=delivered_at))
 
 
-def _log(tx: Transaction, event: str, issued: IssuedOrder, now: datetime, detail: dict[str, object]) -> None:
+def _log(
+    tx: Transaction,
+    event: str,
+    issued: IssuedOrder,
+    now: datetime,
+    detail: dict[str, object],
+    read: Read | None = None,
+) -> None:
+    """In the ledger of the study that is read, where `read` is given; a prior is named in `detail`."""
     body = issued.order.body
     uid = body.study.study_instance_uid if isinstance(body, FetchStudy | DeliverStudy | ReturnReport) else None
+    uid = uid if read is None else read.study_instance_uid
     tx.ledger.append(
         Entry(
             event=event,

@@ -107,6 +107,9 @@ def _handle(tx: Transaction, read_id: str, settings: Router, now: datetime) -> N
         return
     policy = STATES[read.state]
     since = f"{read.entered_at:%Y-%m-%d %H:%M} UTC"
-    reason = f"{read.state.value} since {since}: {policy.means}; owner: {policy.owner}"
+    means, owner = policy.means, policy.owner
+    if read.second_of is not None and read.state is ReadState.VERIFIED:
+        means, owner = "a second read that a person has to settle, or on its way to the origin", "coordinator or origin"
+    reason = f"{read.state.value} since {since}: {means}; owner: {owner}"
     timeout_s: float = getattr(settings, policy.timeout or "")
     ask_again(tx, "overdue", reason, f"{read.id}:{read.state.value}:{read.entered_at}", now, about, timeout_s)

@@ -17,7 +17,7 @@ from router.model.report import Delivery, DeliveryState, Disposition, Report
 from router.model.rota import Pattern
 from router.model.routing_rule import RuleSet, RuleSetEntry
 from router.model.session import Leave, Session
-from router.model.study import Study, StudyRevision
+from router.model.study import PatientKey, Study, StudyRevision
 from router.model.trust import Node, Trust
 
 
@@ -153,6 +153,9 @@ class Exams(Protocol):
 class Studies(Protocol):
     def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None: ...
 
+    def of_patient(self, patient: PatientKey) -> Sequence[Study]:
+        """Studies with the same (issuer, patient id), or the same NHS number and birth date; of any trust."""
+
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]: ...
 
     def add(self, study: Study) -> None:
@@ -176,7 +179,13 @@ class Reads(Protocol):
     def get(self, read_id: str, *, lock: bool = False) -> Read | None: ...
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
-        """Oldest first; the last one is the current one."""
+        """First reads, oldest first; the last one is the current one."""
+
+    def second_reads(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
+        """Second reads, oldest first."""
+
+    def next_ordinal(self, study_instance_uid: str) -> int:
+        """For one more read of the study."""
 
     def add(self, read: Read) -> None: ...
 

@@ -8,6 +8,7 @@ from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.images import identity_of
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.read_life import change_read
+from router.flows.second_read import owe_second_read
 from router.model.errors import TransitionRefused
 from router.model.read import Read, ReadState
 from router.model.record import Entry
@@ -57,17 +58,7 @@ def return_report(tx: Transaction, report: Report, read: Read, study: Study, now
         )
     )
     if read.directives.second_read is not None:
-        _ask_for_second_read(tx, read, report, now)
-
-
-def _ask_for_second_read(tx: Transaction, read: Read, report: Report, now: datetime) -> None:
-    """The first report goes home at once; the second reader, who must be another, is arranged by a person."""
-    reason = (
-        f"rule {read.directives.second_read!r} wants a second read by somebody other than the author of this report "
-        f"(registration {report.registration})"
-    )
-    about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, report_id=report.id, node=read.origin)
-    ask_a_person(tx, "second_read_owed", reason, read.id, now, about)
+        owe_second_read(tx, read, report, now)
 
 
 def return_again(tx: Transaction, before: IssuedOrder, body: ReturnReport, now: datetime) -> None:

@@ -11,6 +11,7 @@ from router.flows.human_queue import About, ask_a_person
 from router.flows.images import send_images
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
+from router.flows.second_read import supersede_second_reads
 from router.model.directives import NO_DIRECTIVES
 from router.model.read import SIGNED, Read, ReadState
 from router.model.reader import Level
@@ -103,7 +104,7 @@ def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, 
         entered_at=now,
         created_at=now,
         modalities=outcome.modalities,
-        ordinal=len(tx.reads.of_study(uid)) + 1,
+        ordinal=tx.reads.next_ordinal(uid),
         replaces=replaces,
     )
     tx.reads.add(read)
@@ -214,6 +215,8 @@ def _revise(tx: Transaction, read: Read, before: Study, study: Study, routing: R
         receive(tx, study, routing, now, replaces=read.id)
     else:
         is_fresh = receive(tx, study, routing, now, replaces=read.id)
+        if is_fresh:
+            supersede_second_reads(tx, study, now)
         what = "a final report stands for the revision before" if read.state in SIGNED else f"it was {read.state.value}"
         made = "a fresh read was made" if is_fresh else "it holds documents only, so no read was made"
         reason = f"revision {study.revision} arrived after the read had ended ({what}); {made}"

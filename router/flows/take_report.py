@@ -10,9 +10,11 @@ from datetime import datetime
 from dicom_nodes.contract import ReportReceived
 from router.flows.account_for_reads import account_for_read
 from router.flows.human_queue import About, ask_a_person
+from router.flows.images import seated
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.flows.return_report import return_report
+from router.flows.second_read import Agreement, complete_second_read, second_read_of
 from router.model.read import Read
 from router.model.record import Entry
 from router.model.report import Disposition, Report
@@ -101,9 +103,12 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
     reads = tx.reads.of_study(uid, lock=True)
     read = reads[-1] if reads else None
     author = tx.readers.by_registration(report.registration) if report.registration else None
+    second = second_read_of(tx, report, uid, author)
+    if second is not None:
+        return decide_second(tx, report, study, second, proofs, Agreement.UNSTATED, now)
     accepted = [other for other in tx.reports.of_study(uid) if other.disposition is Disposition.ACCEPTED]
     of_read = [other for other in accepted if read is not None and other.read_id == read.id]
-    verdict = accept_report(report, read, author, of_read, now)
+    verdict = accept_report(report, read, seated(tx, read, author), of_read, now)
     if isinstance(verdict, Accept) and tx.queue.is_open("study_conflict", uid, study.origin):
         verdict = Hold("a revision contradicts what is known of the study, and nobody has settled that yet")
     if not isinstance(verdict, Accept) or read is None or author is None:
@@ -120,6 +125,22 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
         account_for_read(tx, signed, author, now)
         return_report(tx, taken, signed, study, now)
     return taken
+
+
+def decide_second(
+    tx: Transaction,
+    report: Report,
+    study: Study,
+    second: Read,
+    proofs: tuple[str, ...],
+    agreement: Agreement,
+    now: datetime,
+) -> Report:
+    """The same of a second reader's report."""
+    taken = complete_second_read(tx, report, second, study, proofs, agreement, now)
+    if isinstance(taken, Report):
+        return taken
+    return hold(tx, report, "report_not_accepted", (taken,), study.study_instance_uid, second, now)
 
 
 def hold(

@@ -48,7 +48,8 @@ class Lease:
 class Read:
     """`ordinal` counts the reads of a study: the highest is the present one, whatever any clock says.
 
-    `epoch` counts the leases of this read; `entered_at` is when the present state began.
+    `epoch` counts the leases of this read; `entered_at` is when the present state began. A second read names the first
+    one in `second_of`, and in `read_by` who may not do it: reader ids and registrations of all who read the study.
     """
 
     id: str
@@ -74,6 +75,8 @@ class Read:
     minimum_level: Level = Level.GENERAL
     pathway: str | None = None
     directives: Directives = NO_DIRECTIVES
+    second_of: str | None = None
+    read_by: tuple[str, ...] = ()
 
     @property
     def live_lease(self) -> Lease | None:

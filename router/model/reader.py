@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Literal
 
-from router.model.session import Leave, SessionLoad, Workstation
+from router.model.session import Leave, RecentRead, SessionLoad, Workstation
 
 __all__ = [
     "Credential",
@@ -77,7 +77,8 @@ class Reader:
 
     `exam_scope` holds exam groups or standard codes; None means not restricted, and a radiographer must have one.
     `speeds` are personal, by exam group: 1.0 is the group's, 1.25 reads in 80 % of the group's minutes. `max_run` is
-    how many reads of one exam group may follow each other. `display_valid_until` None: the check is not recorded.
+    how many reads of one exam group may follow each other before another one is rather given;
+    `break_after_minutes` how long the reader reads without a break. `display_valid_until` None: not recorded.
     """
 
     id: str
@@ -119,9 +120,13 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class ReaderOnDuty:
-    """A reader with the load of every session that is open now, leave that covers now, and reads that wait there."""
+    """A reader with the load of every session that is open now, leave that covers now, and reads that wait there.
+
+    `recent` are the reads of the open sessions in the order of reading, kept where the reader wants breaks or changes.
+    """
 
     reader: Reader
     sessions: tuple[SessionLoad, ...]
     leave: tuple[Leave, ...] = ()
     waiting_reads: int = 0
+    recent: tuple[RecentRead, ...] = ()

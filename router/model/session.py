@@ -61,15 +61,31 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
+class RecentRead:
+    """A read given to an open session and kept there; `began_at` None: on the list. `ended_at` None: not yet."""
+
+    exam_group: str | None
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionLoad:
-    """A session with what has been given to it and not handed back."""
+    """A session with what has been given to it and not handed back; `break_minutes` of its capacity are for breaks."""
 
     session: Session
     used_reads: int
     used_minutes: float
+    break_minutes: float = 0.0
+
+    @property
+    def capacity_minutes(self) -> float | None:
+        """What can be read in it, breaks taken off; None where the session counts reads."""
+        capacity = self.session.capacity_minutes
+        return None if capacity is None else capacity - self.break_minutes
 
     def minutes_left(self, expected_minutes: float) -> float:
         """Room left, in minutes of reading; negative or less than one read means none."""
-        if self.session.capacity_minutes is not None:
-            return self.session.capacity_minutes - self.used_minutes
+        if self.capacity_minutes is not None:
+            return self.capacity_minutes - self.used_minutes
         return ((self.session.capacity_reads or 0) - self.used_reads) * expected_minutes

@@ -24,7 +24,8 @@ class Need:
     """What a read asks of its reader; `had_by` held it before, and it lapsed, was lost or was taken back.
 
     `expected_minutes` are the exam group's; a reader's own are `Reader.minutes_for(expected_minutes, exam_group)`.
-    `session_kinds` empty means any session. `read_by` have read the study already and may not read it again.
+    `session_kinds` empty means any session. `read_by` (reader ids, registrations) have read the study already and may
+    not read it again.
     """
 
     read_id: str
@@ -50,7 +51,7 @@ def exclusions(need: Need, on_duty: ReaderOnDuty, now: datetime, aid: AidBook = 
     reasons = [
         *entitlement_problems(reader, need.origin, now),
         *scope_problems(need, reader),
-        *_history_problems(need, reader),
+        *history_problems(need, reader),
         *need.directives.reasons_against(reader.id, reader.employer),
         *presence_problems(need, on_duty, now),
         *aid_problems(
@@ -65,6 +66,18 @@ def exclusions(need: Need, on_duty: ReaderOnDuty, now: datetime, aid: AidBook = 
     return tuple(reasons)
 
 
+def has_read(read_by: frozenset[str], reader: Reader) -> bool:
+    """Whether the reader is among those who read the study: by id, and by registration however it is written."""
+    if not read_by:
+        return False
+    registration = _plain(reader.registration)
+    return reader.id in read_by or any(_plain(name) == registration for name in read_by)
+
+
+def _plain(registration: str) -> str:
+    return "".join(registration.split()).upper()
+
+
 def entitlement_problems(reader: Reader, origin: str, now: datetime) -> tuple[str, ...]:
     """Why the reader may not read for the origin at this moment (checked at assign, claim and sign)."""
     if not reader.active:
@@ -74,9 +87,24 @@ def entitlement_problems(reader: Reader, origin: str, now: datetime) -> tuple[st
     return ()
 
 
+def display_problems(reader: Reader, now: datetime) -> tuple[str, ...]:
+    """Why the reader's workstation is not fit to read; checked at assign and claim. Text already read may be signed."""
+    if reader.display_valid_until is None or reader.display_valid_until > now:
+        return ()
+    return (f"the display check of the workstation ended on {reader.display_valid_until:%Y-%m-%d}",)
+
+
 def scope_problems(need: Need, reader: Reader) -> tuple[str, ...]:
     """Why what is to be read is outside what the reader may read; depends on the exam alone, not on the time."""
     return tuple(_scope_problems(need, reader))
+
+
+def history_problems(need: Need, reader: Reader) -> tuple[str, ...]:
+    """Why the reader may not have this read because of what went before."""
+    declined = ("declined this read",) if reader.id in need.declined_by else ()
+    if has_read(need.read_by, reader):
+        return (*declined, "has read this study already; the second reader must be somebody else")
+    return declined
 
 
 def presence_problems(need: Need, on_duty: ReaderOnDuty, now: datetime) -> tuple[str, ...]:
@@ -107,19 +135,11 @@ def _scope_problems(need: Need, reader: Reader) -> Iterator[str]:
         yield f"exam {exam or '(no code)'} is outside the reader's exam scope"
 
 
-def _history_problems(need: Need, reader: Reader) -> Iterator[str]:
-    if reader.id in need.declined_by:
-        yield "declined this read"
-    if reader.id in need.read_by:
-        yield "has read this study already; the second reader must be somebody else"
-
-
 def _presence_problems(need: Need, on_duty: ReaderOnDuty, now: datetime) -> Iterator[str]:
     reader = on_duty.reader
     if any(leave.covers(now) for leave in on_duty.leave):
         yield "on leave"
-    if reader.display_valid_until is not None and reader.display_valid_until <= now:
-        yield f"the display check of the workstation ended on {reader.display_valid_until:%Y-%m-%d}"
+    yield from display_problems(reader, now)
     limit = None if reader.outsourcer is None else reader.outsourcer.queue_limit
     if limit is not None and on_duty.waiting_reads >= limit:
         yield f"the outsourcer's queue is full ({on_duty.waiting_reads} of {limit} reads wait)"

@@ -33,6 +33,12 @@ def utc_of(local: datetime, zone: tzinfo = ZONE) -> datetime:
     return early
 
 
+def in_words(at: datetime, zone: tzinfo = ZONE) -> str:
+    """As people here say it: Tue 3 Nov 2026 08:00, with the zone's name because it changes twice a year."""
+    local = at.astimezone(zone)
+    return f"{local:%a} {local.day} {local:%b %Y %H:%M %Z}"
+
+
 def day_start(now: datetime, zone: tzinfo = ZONE) -> datetime:
     """When the local day of this instant began, in UTC; midnight exists on every day of Europe/London."""
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)

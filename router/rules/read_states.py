@@ -42,11 +42,13 @@ class Event(enum.StrEnum):
     LAPSE = "lapse"
     LOSE = "lose"
     WITHDRAW = "withdraw"
+    MOVE = "move"
     REPORT = "report"
     VERIFY = "verify"
     ACCEPT = "accept"
     ACKNOWLEDGE = "acknowledge"
     FILE = "file"
+    CONCLUDE = "conclude"
     SUPERSEDE = "supersede"
     CANCEL = "cancel"
     FAIL = "fail"
@@ -115,6 +117,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         "the holder is no longer entitled, or a coordinator takes it back",
         "read.lease_withdrawn",
     ),
+    _row(
+        Event.MOVE,
+        {ASSIGNED},
+        READY,
+        {Actor.PLANNER},
+        "not opened, images not there yet, and another reader is better for it by a stated gain",
+        "read.moved",
+    ),
     _row(Event.REPORT, _HELD, PRELIMINARY, {Actor.READER}, "matched, by the holder, entitled now", "read.preliminary"),
     _row(Event.VERIFY, _HELD, VERIFIED, {Actor.READER}, "matched, by the holder, entitled now", "read.verified"),
     _row(
@@ -127,6 +137,22 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     _row(Event.ACKNOWLEDGE, {VERIFIED}, DELIVERED, {Actor.ORIGIN}, "the origin's RIS answered AA", "read.delivered"),
     _row(Event.FILE, {DELIVERED}, CLOSED, {Actor.ORIGIN}, "filed on every channel", "read.closed"),
+    _row(
+        Event.CONCLUDE,
+        {VERIFIED},
+        CLOSED,
+        {Actor.ROUTER, Actor.COORDINATOR},
+        "a second read whose report does not go home: it agrees with the first, or a person decided so",
+        "read.closed",
+    ),
+    _row(
+        Event.SUPERSEDE,
+        {RECEIVED, READY, ASSIGNED},
+        SUPERSEDED,
+        {Actor.NODE},
+        "a second read of images that a new revision replaced",
+        "read.superseded",
+    ),
     _row(
         Event.SUPERSEDE,
         {READING, ON_HOLD, PRELIMINARY},

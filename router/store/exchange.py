@@ -123,7 +123,10 @@ class SqlOrders:
         still_wanted = and_(
             read.c.state.in_(LEASED),
             or_(o.c.epoch.is_(None), o.c.epoch == read.c.epoch),
-            o.c.body["revision"].as_integer() == read.c.revision,
+            or_(
+                o.c.body["revision"].as_integer() == read.c.revision,
+                o.c.body[("study", "study_instance_uid")].as_string() != read.c.study_instance_uid,  # a prior
+            ),
         )
         is_due = or_(o.c.body["kind"].as_string().not_in(("fetch", "deliver")), still_wanted)
         query = select(o).select_from(joined).where(o.c.node == node, o.c.seq > seq, is_open, is_due)

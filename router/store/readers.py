@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, exists, func, insert, or_, select, update
 
 from router.model.read import ReadState
 from router.model.reader import (
@@ -18,13 +18,17 @@ from router.model.reader import (
     ReaderOnDuty,
     Workstation,
 )
-from router.model.session import Leave, Session, SessionKind, SessionLoad
+from router.model.session import Leave, RecentRead, Session, SessionKind, SessionLoad
+from router.rules.reading_rhythm import minutes_for_breaks
 from router.store import tables as t
 from router.store.rota import leave_of
 from router.store.statements import upsert
 
-HANDED_BACK = ("decline", "lapse", "lose", "withdraw", "supersede", "cancel", "fail", "accept", "unroute")
+HANDED_BACK = ("decline", "lapse", "lose", "withdraw", "move", "supersede", "cancel", "fail", "accept", "unroute")
 """Outcomes of an assignment that give its place in the session back."""
+
+_RHYTHM = timedelta(hours=12)
+"""No run and no stretch without a break began longer ago, and a session may be open for years."""
 
 _QUEUED = (ReadState.ASSIGNED, ReadState.READING, ReadState.ON_HOLD)
 """States in which a read stands in an outsourcer's queue."""
@@ -147,17 +151,47 @@ class SqlReaders:
     ) -> Sequence[ReaderOnDuty]:
         loads = self._loads([session.id for session in open_sessions])
         of_reader: dict[str, list[SessionLoad]] = defaultdict(list)
+        people = {reader.id: reader for reader in readers}
         for session in open_sessions:
             reads, minutes = loads.get(session.id, (0, 0.0))
-            of_reader[session.reader_id].append(SessionLoad(session, reads, minutes))
+            breaks = minutes_for_breaks(people[session.reader_id], session)
+            of_reader[session.reader_id].append(SessionLoad(session, reads, minutes, breaks))
         away: dict[str, list[Leave]] = defaultdict(list)
         for leave in self._connection.execute(leave_of(covering=now)):
             away[leave.reader_id].append(Leave(**leave._mapping))
         queues = self._queues([reader.id for reader in readers if reader.outsourcer is not None])
+        in_rhythm = [
+            reader for reader in readers if reader.max_run is not None or reader.break_after_minutes is not None
+        ]
+        recent = self._recent([load.session.id for reader in in_rhythm for load in of_reader[reader.id]], now - _RHYTHM)
         return [
-            ReaderOnDuty(reader, tuple(of_reader[reader.id]), tuple(away[reader.id]), queues.get(reader.id, 0))
+            ReaderOnDuty(
+                reader,
+                tuple(of_reader[reader.id]),
+                tuple(away[reader.id]),
+                queues.get(reader.id, 0),
+                tuple(recent[reader.id]),
+            )
             for reader in readers
         ]
+
+    def _recent(self, session_ids: Sequence[str], since: datetime) -> dict[str, list[RecentRead]]:
+        """What these sessions were given since then and kept, by reader, in the order of reading; the list is last."""
+        found: dict[str, list[RecentRead]] = defaultdict(list)
+        if not session_ids:
+            return found
+        a, r = t.assignment, t.read
+        paused = case((r.c.state.in_((ReadState.ON_HOLD, ReadState.PRELIMINARY)), r.c.entered_at))
+        query = (
+            select(a.c.reader_id, r.c.exam_group, r.c.claimed_at, func.coalesce(a.c.ended_at, paused).label("ended_at"))
+            .select_from(a.join(r, and_(r.c.id == a.c.read_id, r.c.epoch == a.c.epoch)))
+            .where(a.c.session_id.in_(list(session_ids)), a.c.assigned_at >= since)
+            .where(a.c.outcome.is_(None) | a.c.outcome.not_in(HANDED_BACK))
+            .order_by(r.c.claimed_at.is_(None), r.c.claimed_at, a.c.assigned_at, a.c.read_id)
+        )
+        for row in self._connection.execute(query):
+            found[row.reader_id].append(RecentRead(row.exam_group, row.claimed_at, row.ended_at))
+        return found
 
     def _queues(self, outsourcers: Sequence[str]) -> dict[str, int]:
         """Reads that wait with each of them for a final report."""

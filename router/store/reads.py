@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Exists, Row, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Exists, Row, and_, exists, func, insert, or_, select, update
 
 from router.model.read import Assignment, Lease, Read, ReadState, Visibility
 from router.model.reader import Level
@@ -22,8 +22,19 @@ class SqlReads:
         return None if row is None else _read(row)
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
-        query = select(t.read).where(t.read.c.study_instance_uid == study_instance_uid).order_by(t.read.c.ordinal)
+        return self._of_study(study_instance_uid, t.read.c.second_of.is_(None), lock)
+
+    def second_reads(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
+        return self._of_study(study_instance_uid, t.read.c.second_of.is_not(None), lock)
+
+    def _of_study(self, study_instance_uid: str, which: ColumnElement[bool], lock: bool) -> Sequence[Read]:
+        these = (t.read.c.study_instance_uid == study_instance_uid, which)
+        query = select(t.read).where(*these).order_by(t.read.c.ordinal)
         return [_read(row) for row in self._connection.execute(query.with_for_update() if lock else query)]
+
+    def next_ordinal(self, study_instance_uid: str) -> int:
+        last = select(func.max(t.read.c.ordinal)).where(t.read.c.study_instance_uid == study_instance_uid)
+        return (self._connection.execute(last).scalar_one() or 0) + 1
 
     def add(self, read: Read) -> None:
         self._connection.execute(insert(t.read).values(**_values(read)))
@@ -176,6 +187,8 @@ def _values(read: Read) -> dict[str, Any]:
         "minimum_level": int(read.minimum_level),
         "pathway": read.pathway,
         "directives": directives_to_json(read.directives),
+        "second_of": read.second_of,
+        "read_by": list(read.read_by) or None,
     }
 
 
@@ -214,4 +227,6 @@ def _read(row: Row[Any]) -> Read:
         minimum_level=Level(row.minimum_level),
         pathway=row.pathway,
         directives=directives_from_json(row.directives),
+        second_of=row.second_of,
+        read_by=tuple(row.read_by or ()),
     )

@@ -10,6 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import select
 
+from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.foundation.settings_file import Settings
 from router.code_map import ExamCodeRow
 from router.config import ReaderSeed, RouterSettings, SessionSeed
@@ -19,6 +20,7 @@ from router.model.pathway import Pathway
 from router.model.reader import Credential, DeliveryMode, Level, Outsourcer, Profession, Reader, Workstation
 from router.model.session import Session, SessionKind
 from router.model.trust import Node, Trust
+from router.rules.rota import without_overlaps
 from router.store import tables as t
 from router.store.statements import upsert
 from router.store.transaction import SqlStore, SqlTransaction
@@ -37,10 +39,19 @@ def load_seeds(store: SqlStore, settings: RouterSettings) -> None:
             if _is_news(tx, "reader", reader.id, _content(reader)):
                 tx.readers.put(_reader(reader, tx.readers.get(reader.id)))
             _load_credentials(tx, reader)
-            for session in (_session(reader.id, entry) for entry in reader.sessions):
+            for place, session in enumerate(_session(reader.id, entry) for entry in reader.sessions):
                 if _is_news(tx, "session", session.id, _content_of_session(session)):
+                    _warn_of_overlap(tx, settings, f"{reader.id}.sessions[{place}]", session)
                     tx.readers.put_session(session)
         _load_agreements(tx, settings)
+
+
+def _warn_of_overlap(tx: SqlTransaction, settings: RouterSettings, key: str, session: Session) -> None:
+    """The file was written without knowing what was booked since; both stand, and a person has to look."""
+    _, met = without_overlaps([(key, session)], tx.readers.sessions(session.reader_id))
+    for remark in met:
+        file = settings.router.seeds.readers.name
+        event_log().warning("seed.warning", file=file, key=f"readers.{remark.row}", reason=remark.reason)
 
 
 def _load_agreements(tx: SqlTransaction, settings: RouterSettings) -> None:

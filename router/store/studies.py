@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from dicom_nodes.contract import Manifest, StudySettled
 from router.model.errors import NotFound
@@ -27,6 +27,18 @@ class SqlStudies:
             query = query.where(t.study.c.accession_issuer == issuer)
         rows = self._connection.execute(query.order_by(t.study.c.origin, t.study.c.study_instance_uid))
         return [_study(row) for row in rows]
+
+    def of_patient(self, patient: PatientKey) -> Sequence[Study]:
+        s = t.study.c
+        keys = []
+        if patient.issuer is not None and patient.patient_id is not None:
+            keys.append(and_(s.patient_issuer == patient.issuer, s.patient_id == patient.patient_id))
+        if patient.nhs_number is not None and patient.birth_date is not None:
+            keys.append(and_(s.nhs_number == patient.nhs_number, s.birth_date == patient.birth_date))
+        if not keys:
+            return []
+        query = select(t.study).where(or_(*keys)).order_by(s.study_instance_uid)
+        return [_study(row) for row in self._connection.execute(query)]
 
     def add(self, study: Study) -> None:
         values = {"study_instance_uid": study.study_instance_uid, "origin": study.origin, **_identity(study)}

@@ -28,6 +28,8 @@ APPEND_ONLY = ("ledger", "fact", "node_order")
 """Tables in which the database refuses UPDATE, DELETE, TRUNCATE, and an INSERT that would replace a row."""
 RULE_SETS_APPEND_ONLY = ("rule_set", "rule_set_event")
 """The same of rule sets: what a version says, and what was done with it, never changes."""
+AID_APPEND_ONLY = ("aid_entry",)
+"""The same of the aid account."""
 
 _COUNTER = BigInteger().with_variant(Integer, "sqlite")
 _UID = String(64)
@@ -219,6 +221,8 @@ study = Table(
     Column("body_part", Text),
     Column("study_time", UtcDateTime),
     Index("ix_study_accession", "accession_number", "accession_issuer"),
+    Index("ix_study_patient", "patient_issuer", "patient_id"),
+    Index("ix_study_nhs_number", "nhs_number"),
 )
 
 study_revision = Table(
@@ -263,6 +267,8 @@ read = Table(
     Column("minimum_level", Integer, nullable=False, server_default="1"),
     Column("pathway", String(40)),
     Column("directives", JSON, comment="what the routing rules say besides"),
+    Column("second_of", _ID, comment="the first read, of a second read"),
+    Column("read_by", _JSON_OR_NULL, comment="reader ids and registrations that read it before"),
     UniqueConstraint("study_instance_uid", "ordinal", name="uq_read_study_ordinal"),
 )
 

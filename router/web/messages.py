@@ -149,6 +149,22 @@ class LeaseView(BaseModel):
     until: datetime
 
 
+class PriorView(BaseModel):
+    study_instance_uid: str
+    origin: str
+    state: Literal["ordered", "at_node", "delivered", "unreachable"]
+    reason: str | None = Field(description="Why it is unreachable")
+
+
+class PriorsView(BaseModel):
+    """`none` is said only when every node was heard; otherwise nothing found is `unreachable`."""
+
+    rule: str
+    outcome: Literal["found", "none", "unreachable"]
+    studies: list[PriorView]
+    not_heard: list[str] = Field(description="ODS codes of silent nodes, which may know of others")
+
+
 class ReadView(BaseModel):
     """One study to be reported, where it is in its life and who owns the next step."""
 
@@ -174,6 +190,10 @@ class ReadView(BaseModel):
     pathway: str | None = None
     directives: dict[str, Any] | None = Field(
         default=None, description="What the routing rules say besides: rules that matched, who may have it, holds"
+    )
+    second_of: str | None = Field(default=None, description="The first read, of a second read")
+    priors: PriorsView | None = Field(
+        default=None, description="Of one read: priors ordered with its images; null where no rule asks for any"
     )
 
 
@@ -215,6 +235,9 @@ class ReportBody(ClaimToken):
     text: str = Field(min_length=1, max_length=1_000_000)
     report_id: str | None = Field(
         default=None, min_length=8, max_length=64, description="Your own id; sending it twice files one report"
+    )
+    agreement: Literal["concordant", "discordant"] | None = Field(
+        default=None, description="Of a second read's final report: whether it agrees with the first one"
     )
 
 
@@ -267,6 +290,7 @@ class WhyView(BaseModel):
     """Every decision about a read, with who was eligible, who was not and why."""
 
     read_id: str
+    second_of: str | None = Field(default=None, description="The first read, of a second read")
     state: str
     waiting: dict[str, Any] | None = Field(description="Why nobody has it now, as of the last plan")
     waiting_sentences: list[str] = Field(default=[], description="The same in plain sentences")
@@ -331,6 +355,7 @@ class StudyTrace(BaseModel):
     accession_issuer: str | None
     state: str | None = Field(description="Of its present read; None when it has none")
     owner: str | None
+    second_read: str | None = Field(default=None, description="State of its latest second read; None when it has none")
     entries: list[EntryView]
 
 

@@ -8,13 +8,15 @@ from fastapi import APIRouter, Query
 
 from router.flows import hold_lease
 from router.flows.next_read import claim_next
-from router.flows.take_report import decide
-from router.model.errors import NotAllowed, NotFound, ReportHeld
+from router.flows.priors import priors_of
+from router.flows.second_read import Agreement
+from router.flows.take_report import decide, decide_second
+from router.model.errors import Invalid, NotAllowed, NotFound, ReportHeld
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
 from router.model.report import Disposition, Report
 from router.rules.planning import ListLengths
-from router.rules.planning.telling import tell_choice, tell_waiting
+from router.rules.planning.telling import tell_choice, tell_end, tell_waiting
 from router.rules.read_states import Event
 from router.store.tokens import Caller
 from router.store.transaction import SqlTransaction
@@ -34,7 +36,7 @@ from router.web.messages import (
 )
 from router.web.security import ReaderCaller, Staff, StaffOrReader
 from router.web.services import Services, WithServices
-from router.web.views import read_view, report_view
+from router.web.views import priors_view, read_view, report_view
 
 router = APIRouter(prefix="/reads")
 
@@ -60,7 +62,8 @@ def get_reads(
 def get_read(read_id: str, services: WithServices, caller: StaffOrReader) -> ReadView:
     """Where a read is now, who owns the next step, and until when."""
     with services.store.read() as tx:
-        return read_view(_visible(tx, services, caller, read_id))
+        read = _visible(tx, services, caller, read_id)
+        return read_view(read).model_copy(update={"priors": priors_view(priors_of(tx, read, services.now()))})
 
 
 @router.get("/{read_id}/why", tags=["reads"], summary="Why it was given to whom", responses=responses(404))
@@ -80,13 +83,18 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
                 outcome=a.outcome,
                 reason=a.reason,
                 explanation=a.explanation,
-                sentences=list(tell_choice(a.explanation, a.reader_id)),
+                sentences=[*tell_choice(a.explanation, a.reader_id), *tell_end(a.outcome, a.reason, a.reader_id)],
             )
             for a in tx.reads.assignments(read_id)
         ]
     waiting = [] if read.waiting is None else list(tell_waiting(read.waiting))
     return WhyView(
-        read_id=read_id, state=read.state, waiting=read.waiting, waiting_sentences=waiting, assignments=history
+        read_id=read_id,
+        second_of=read.second_of,
+        state=read.state,
+        waiting=read.waiting,
+        waiting_sentences=waiting,
+        assignments=history,
     )
 
 
@@ -266,6 +274,7 @@ def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, 
     if read is None or reader is None or study is None:
         raise NotFound("no such read")
     now = services.now()
+    agreement = _agreement(read, body)
     report = Report(
         id=body.report_id or str(uuid4()),
         node=None,
@@ -283,11 +292,24 @@ def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, 
         transaction_uid=body.transaction_uid,
     )
     if tx.reports.add(report):
-        return decide(tx, report, study, ("filed under the read's fencing token",), now)
+        proofs = ("filed under the read's fencing token",)
+        if read.second_of is not None:
+            return decide_second(tx, report, study, read, proofs, agreement, now)
+        return decide(tx, report, study, proofs, now)
     known = tx.reports.get(report.id)
     if known is None or _gist(known) != _gist(report):
         raise NotAllowed("this report_id belongs to another report")
     return known
+
+
+def _agreement(read: Read, body: ReportBody) -> Agreement:
+    if read.second_of is None:
+        if body.agreement is not None:
+            raise Invalid("agreement: only a second read's report agrees or disagrees with a first one")
+        return Agreement.UNSTATED
+    if body.agreement is None and body.status == "F":
+        raise Invalid("agreement: the final report of a second read says concordant or discordant")
+    return Agreement(body.agreement or Agreement.UNSTATED)
 
 
 def _gist(report: Report) -> tuple[str | None, ...]:

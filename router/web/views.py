@@ -1,10 +1,12 @@
 """From the model to the bodies of the API."""
 
+from dataclasses import asdict
 from datetime import datetime
 from urllib.parse import quote
 
 from router.flows.fact_batch import kind_of
 from router.flows.ports import Transaction
+from router.flows.priors import Priors
 from router.flows.take_report import text_digest
 from router.model.fact import KeptFact
 from router.model.read import Read
@@ -24,6 +26,7 @@ from router.web.messages import (
     LeaseView,
     NodeView,
     OutsourcerBody,
+    PriorsView,
     QueueItemView,
     ReaderView,
     ReadView,
@@ -137,7 +140,12 @@ def read_view(read: Read) -> ReadView:
         minimum_level=read.minimum_level.word,
         pathway=read.pathway,
         directives=directives_to_json(read.directives),
+        second_of=read.second_of,
     )
+
+
+def priors_view(priors: Priors | None) -> PriorsView | None:
+    return None if priors is None else PriorsView.model_validate(asdict(priors))
 
 
 def delivery_view(delivery: Delivery) -> DeliveryView:
@@ -227,6 +235,7 @@ def entry_view(entry: Entry) -> EntryView:
 def study_trace(tx: Transaction, study: Study) -> StudyTrace:
     """Where the study is now, who holds it, and how it got there."""
     reads = tx.reads.of_study(study.study_instance_uid)
+    seconds = tx.reads.second_reads(study.study_instance_uid)
     state = reads[-1].state if reads else None
     return StudyTrace(
         trust=study.origin,
@@ -235,6 +244,7 @@ def study_trace(tx: Transaction, study: Study) -> StudyTrace:
         accession_issuer=study.accession_issuer,
         state=state,
         owner=None if state is None else STATES[state].owner,
+        second_read=seconds[-1].state if seconds else None,
         entries=[entry_view(entry) for entry in tx.ledger.of_study(study.study_instance_uid)],
     )
 

@@ -28,6 +28,8 @@ def check(
     loaded = load_files(files)
     findings = [*loaded.findings, *disagreements(loaded)]
     _show_findings(console, findings, len(files))
+    for warning in loaded.warnings:
+        console.print(f"[yellow]![/] {escape(str(warning))}", soft_wrap=True)
     outcomes = _ask(list(probes(loaded))) if probe else []
     if outcomes:
         console.print(_table(outcomes))

@@ -8,9 +8,10 @@ from pathlib import Path
 from dicom_nodes.config import NodeSettings, OrthancArchive
 from dicom_nodes.foundation.clock import utc_now
 from dicom_nodes.foundation.settings_file import SettingsError, load_settings
-from readacross.check.rules_file import rules_findings
+from readacross.check.rules_file import rules_findings, rules_warnings
 from readacross.check.tls_files import tls_findings
 from router.config import RouterSettings, check_router_files, load_router_settings
+from router.rules.seed_warnings import reader_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,12 @@ class TrustFile:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What could be read, and what could not."""
+    """What could be read, and what could not; `warnings` are of what can be used and is hardly meant."""
 
     trusts: tuple[TrustFile, ...]
     routers: tuple[RouterSettings, ...]
     findings: tuple[Finding, ...]
+    warnings: tuple[Finding, ...] = ()
 
 
 _SEED_TABLES = {"trusts", "nodes", "readers", "exams", "priorities", "pathways", "aid", "rules"}
@@ -54,7 +56,15 @@ def load_files(paths: Iterable[Path]) -> Files:
     read = {seed.resolve() for router in loaded.routers for seed in _seeds_of(router)}
     unread = [path for path in paths if path.resolve() in seeds - read]
     findings = [Finding(path, "(file)", "a router's seed, but no router file given here names it") for path in unread]
-    return Files(loaded.trusts, loaded.routers, (*loaded.findings, *findings))
+    warnings = tuple(warning for router in loaded.routers for warning in _warnings(router))
+    return Files(loaded.trusts, loaded.routers, (*loaded.findings, *findings), warnings)
+
+
+def _warnings(router: RouterSettings) -> Iterable[Finding]:
+    now = utc_now()
+    readers = router.router.seeds.readers
+    yield from (Finding(readers, key, words) for key, words in reader_warnings(router.readers, now))
+    yield from (Finding(*found) for found in rules_warnings(router, now))
 
 
 def _seeds_of(router: RouterSettings) -> tuple[Path, ...]:

@@ -11,12 +11,21 @@ from router.rules.routing_rules.rule_file import read_rules
 
 
 def rules_findings(settings: RouterSettings, now: datetime) -> list[tuple[Path, str, str]]:
-    """File, key and words of each error; warnings are for `readacross rules validate`."""
+    """File, key and words of each error."""
+    return _problems(settings, now, "error")
+
+
+def rules_warnings(settings: RouterSettings, now: datetime) -> list[tuple[Path, str, str]]:
+    """The same of what can be used and is hardly meant, such as a rule that never matches."""
+    return _problems(settings, now, "warning")
+
+
+def _problems(settings: RouterSettings, now: datetime, severity: str) -> list[tuple[Path, str, str]]:
     file = settings.router.seeds.rules
     if file is None:
         return []
     try:
-        errors = check(read_rules(file), names_of_settings(settings), now).errors
+        problems = check(read_rules(file), names_of_settings(settings), now).problems
     except SettingsError as error:
-        return [(file, key, words) for key, words in error.problems]
-    return [(file, problem.where, problem.in_words) for problem in errors]
+        return [(file, key, words) for key, words in error.problems] if severity == "error" else []
+    return [(file, problem.where, problem.in_words) for problem in problems if problem.severity == severity]

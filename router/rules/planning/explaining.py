@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
-from router.model.reader import DeliveryMode
+from router.model.reader import DeliveryMode, ReaderOnDuty
 from router.rules.eligibility import Need
 from router.rules.planning.decisions import (
     RULE,
@@ -19,12 +19,15 @@ from router.rules.planning.mapping import Mapped
 from router.rules.planning.reasons import ReasonsSoFar
 from router.rules.planning.tiers import LAST_RESORT
 from router.rules.planning.wording import why_chosen, why_waiting
+from router.rules.reading_rhythm import is_break_due
 
 NAMED = 20
 """How many candidates of a choice are named, and how many readers for whom a waiting read is out of reach."""
 
 _FULL = ("the list is full of what comes first",)
 _PULLS = ("asks for the next read when free",)
+_HAS_IT = ("had it on the list until then",)
+_RESTS = ("a break is due",)
 
 
 def explain_choice(
@@ -40,7 +43,7 @@ def explain_choice(
     rows = _best_rows(mapped, trace, step, read.need)
     candidates = tuple(_candidate(mapped, trace, step, int(at), read.need, so_far) for at in rows[:NAMED])
     with_room = {mapped.readers[trace.rows[at]].reader.id for at in rows}
-    excluded, not_now = _without_room(mapped, read.need, so_far, with_room)
+    excluded, not_now = _without_room(mapped, read, so_far, with_room, now)
     return Explanation(
         rule=RULE,
         considered_at=now,
@@ -59,7 +62,7 @@ def explain_choice(
 
 def explain_wait(mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, now: datetime) -> Explanation:
     """Why nobody has it: the readers nearest to eligible by name, further reasons by number."""
-    excluded, not_now = _without_room(mapped, read.need, so_far, set())
+    excluded, not_now = _without_room(mapped, read, so_far, set(), now)
     nearest = sorted(excluded, key=_distance)
     named = tuple(sorted(nearest[:NAMED], key=lambda e: e.reader_id))
     others = Counter(reason for exclusion in nearest[NAMED:] for reason in exclusion.reasons)
@@ -115,15 +118,23 @@ def _candidate(mapped: Mapped, trace: Trace, step: Step, at: int, need: Need, so
 
 
 def _without_room(
-    mapped: Mapped, need: Need, so_far: ReasonsSoFar, with_room: set[str]
+    mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, with_room: set[str], now: datetime
 ) -> tuple[tuple[Exclusion, ...], tuple[Exclusion, ...]]:
     excluded: list[Exclusion] = []
     not_now: list[Exclusion] = []
-    for duty, reasons in zip(mapped.readers, so_far.everybody(need), strict=True):
+    for duty, reasons in zip(mapped.readers, so_far.everybody(read.need), strict=True):
         if duty.reader.id in with_room:
             continue
         if reasons:
             excluded.append(Exclusion(duty.reader.id, reasons))
+        elif duty.reader.id == read.holder:
+            not_now.append(Exclusion(duty.reader.id, _HAS_IT))
         else:
-            not_now.append(Exclusion(duty.reader.id, _PULLS if duty.reader.delivery is DeliveryMode.PULL else _FULL))
+            not_now.append(Exclusion(duty.reader.id, _why_no_room(duty, now)))
     return tuple(excluded), tuple(not_now)
+
+
+def _why_no_room(duty: ReaderOnDuty, now: datetime) -> tuple[str, ...]:
+    if duty.reader.delivery is DeliveryMode.PULL:
+        return _PULLS
+    return _RESTS if is_break_due(duty.reader, duty.recent, now) else _FULL

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from router.model.reader import ReaderOnDuty
-from router.rules.eligibility import Need
+from router.rules.eligibility import Need, has_read
 from router.rules.planning.aid_arrays import aid_arrays
 from router.rules.planning.arrays import NO_READER, BarredPairs, ClassArrays, Guidance, PlanningProblem, WaitingArrays
 from router.rules.planning.decisions import Ahead, ClassKey, PlannableRead, Snapshot
@@ -86,7 +86,7 @@ def _barred(reads: Sequence[PlannableRead], readers: Sequence[ReaderOnDuty], wor
         (row, words.readers[reader], reader not in never)
         for row, need in enumerate(read.need for read in reads)
         for shut_out, unwished in [_said_by_rules(need, readers)]
-        for never in [need.declined_by | need.read_by | shut_out]
+        for never in [need.declined_by | _who_read_it(need, readers) | shut_out]
         for reader in sorted(never | need.had_by | unwished)
         if reader in words.readers
     ]
@@ -95,6 +95,12 @@ def _barred(reads: Sequence[PlannableRead], readers: Sequence[ReaderOnDuty], wor
         np.array([reader for _, reader, _ in pairs], np.int64),
         np.array([last for _, _, last in pairs], np.bool_),
     )
+
+
+def _who_read_it(need: Need, readers: Sequence[ReaderOnDuty]) -> frozenset[str]:
+    if not need.read_by:
+        return frozenset()
+    return frozenset(duty.reader.id for duty in readers if has_read(need.read_by, duty.reader))
 
 
 def _said_by_rules(need: Need, readers: Sequence[ReaderOnDuty]) -> tuple[frozenset[str], frozenset[str]]:

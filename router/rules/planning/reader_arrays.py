@@ -11,6 +11,7 @@ from router.model.session import SessionLoad
 from router.rules.planning.arrays import SESSION_KINDS, BoolArray, DutyArrays, FloatArray, IntArray, ReaderArrays
 from router.rules.planning.decisions import InHand, PlannableRead, Snapshot
 from router.rules.planning.vocabulary import Vocabulary, minute_of
+from router.rules.reading_rhythm import is_break_due, run_of
 
 _Value = TypeVar("_Value", bound=Hashable)
 _NO_LIMIT = 10_000
@@ -80,11 +81,16 @@ def duty_arrays(
     asks = np.array([duty.reader.id == pulling for duty in on_duty], np.bool_)
     most = np.array([_list_length(duty, snapshot) for duty in on_duty], np.int64)
     given = np.array([d.reader.id == pulling or (pulling is None and _is_pushed(d)) for d in on_duty], np.bool_)
+    resting = ~asks & np.array([is_break_due(duty.reader, duty.recent, now) for duty in on_duty], np.bool_)
+    runs = [run_of(duty.reader, duty.recent) for duty in on_duty]
+    run_left = np.array([left for _, left in runs], np.int64)
     outside = np.array([duty.reader.outsourcer is not None for duty in on_duty], np.bool_)
     before = np.where(outside, [duty.waiting_reads for duty in on_duty], listed)
     more = np.where(outside, 0, snapshot.lists.acute_more)
     most, more = np.where(asks, before + 1, most), np.where(asks, 0, more)
-    room = np.where(given, np.clip(np.minimum(most - before, places), 0, None), 0)
+    # No more in one round than the run allows: the next round knows what this one gave out.
+    places_now = np.minimum(places, np.maximum(run_left, 1))
+    room = np.where(given & ~resting, np.clip(np.minimum(most - before, places_now), 0, None), 0)
     acute_room = np.where(given, np.clip(np.minimum(most + more - before, places), 0, None), 0)
     return DutyArrays(
         on_duty=present,
@@ -96,8 +102,8 @@ def duty_arrays(
         room=room,
         acute_room=acute_room,
         load=np.array([_load(load) for load in sessions]),
-        run_group=np.full(len(on_duty), -1),
-        run_left=np.full(len(on_duty), _NO_LIMIT),
+        run_group=np.array([-1 if group is None else words.groups.get(group, -1) for group, _ in runs], np.int64),
+        run_left=run_left,
     )
 
 
@@ -174,7 +180,7 @@ def _places(load: SessionLoad | None) -> int:
 def _minutes_left(load: SessionLoad | None) -> float:
     if load is None:
         return 0.0
-    capacity = load.session.capacity_minutes
+    capacity = load.capacity_minutes
     return np.inf if capacity is None else capacity - load.used_minutes
 
 
@@ -182,6 +188,6 @@ def _load(load: SessionLoad | None) -> float:
     """Share of the session that is used."""
     if load is None:
         return 1.0
-    if load.session.capacity_minutes is not None:
-        return load.used_minutes / load.session.capacity_minutes
+    if load.capacity_minutes is not None:
+        return load.used_minutes / load.capacity_minutes
     return load.used_reads / max(load.session.capacity_reads or 0, 1)

@@ -49,7 +49,7 @@ class ReasonsSoFar:
         found = [entitled + scope + present for entitled, scope, present in lasting]
         if self._aid.limits:
             found = [known + self._of_aid(need, duty) for known, duty in zip(found, self._duties.values(), strict=True)]
-        of_their_own = self._rows.keys() if need.directives.binds else need.declined_by | need.read_by
+        of_their_own = self._rows.keys() if need.directives.binds or need.read_by else need.declined_by
         for reader_id in of_their_own:
             if reader_id in self._rows:
                 found[self._rows[reader_id]] = self.of(need, reader_id)

@@ -2,7 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+
+from router.rules.local_time import in_words
 
 _NAMED = 6
 _MADE_ROOM = (
@@ -15,27 +18,63 @@ def tell_choice(explanation: Mapping[str, Any], reader_id: str) -> Iterator[str]
     """Why the reader got it. Explanations of earlier versions lack parts; what is there is told."""
     candidates = explanation.get("candidates", [])
     count = explanation.get("candidate_count") or len(candidates)
-    yield f"It was due {explanation['due_at']} and considered {explanation['considered_at']}{_tier(explanation)}."
+    due, at = _when(explanation["due_at"]), _when(explanation["considered_at"])
+    yield f"It was due {due} and considered {at}{_tier(explanation)}."
     if explanation.get("given_up"):
         yield _MADE_ROOM
-    yield f"{count} could take it then; {reader_id} was chosen: {explanation['choice']}."
+    yield f"{_readers(count)} could take it then. Chosen was {reader_id}: {explanation['choice']}."
     if len(candidates) > 1 and "index" in candidates[1]:
         first, second = candidates[0], candidates[1]
         yield (
-            f"Runner-up was {second['reader_id']} (index {second['index']:.2f} against {first['index']:.2f}, "
-            f"{second['queue']} reads before it against {first['queue']})."
+            f"Next best was {second['reader_id']}, with {second['queue']} reads to do before it against "
+            f"{first['queue']}, and a score of {second['index']:.2f} against {first['index']:.2f} (higher is better)."
         )
     yield from _tell_others(explanation)
     if explanation.get("version"):
-        yield f"Rule {explanation['version']}: {explanation['rule']}. Inputs {str(explanation.get('inputs'))[:16]}."
+        digest = str(explanation.get("inputs"))[:16]
+        yield f"Rule {explanation['version']}: {explanation['rule']}. Digest of all it was decided from: {digest}."
 
 
 def tell_waiting(explanation: Mapping[str, Any]) -> Iterator[str]:
     """Why nobody has it."""
-    yield f"It waits, due {explanation['due_at']}{_tier(explanation)}: {explanation['choice']}."
+    yield f"Nobody has it yet. It is due {_when(explanation['due_at'])}{_tier(explanation)}."
+    yield f"As of {_when(explanation['considered_at'])}: {explanation['choice']}."
     if explanation.get("given_up"):
         yield _MADE_ROOM
     yield from _tell_others(explanation)
+
+
+def tell_end(outcome: str | None, reason: str | None, reader_id: str) -> Iterator[str]:
+    """How the reader's time with it ended; nothing while it lasts."""
+    if outcome is not None:
+        words = _ENDED.get(outcome, f"it ended with {outcome}").format(reader=reader_id)
+        yield f"Then {words}{'' if reason is None else f': {reason}'}."
+
+
+_ENDED = {
+    "verify": "{reader} signed the report",
+    "decline": "{reader} declined it",
+    "lapse": "{reader} did not open it in time, and it was offered again",
+    "lose": "nothing more was heard of {reader} reading it, and it was offered again",
+    "withdraw": "it was taken back from {reader}",
+    "move": "it was moved to another list",
+    "supersede": "new images came, and a fresh read took its place",
+    "cancel": "it was cancelled",
+    "fail": "it was given up here",
+    "accept": "a person accepted a report that had waited",
+    "unroute": "new images made another exam of it",
+}
+
+
+def _when(stored: str) -> str:
+    try:
+        return in_words(datetime.fromisoformat(stored))
+    except ValueError:
+        return stored
+
+
+def _readers(count: int) -> str:
+    return "1 reader" if count == 1 else f"{count} readers"
 
 
 def _tier(explanation: Mapping[str, Any]) -> str:
@@ -44,7 +83,7 @@ def _tier(explanation: Mapping[str, Any]) -> str:
 
 def _tell_others(explanation: Mapping[str, Any]) -> Iterator[str]:
     for words, reasons in _by_reason(explanation.get("not_now", [])).items():
-        yield f"Could read it, but not then: {_names(reasons)}: {words}."
+        yield f"Eligible, but passed over: {_names(reasons)}: {words}."
     for words, readers in _by_reason(explanation.get("exclusions", [])).items():
         yield f"Could not: {_names(readers)}: {words}."
     for other in explanation.get("others", []):

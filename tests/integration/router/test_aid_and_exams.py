@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from alembic import command
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from dicom_nodes.contract import ExamCode
 from dicom_nodes.foundation.database import open_database
 from router.model.pathway import Pathway
 from router.model.session import SessionKind
+from router.store import tables as t
 from router.store.schema import _alembic, migrate
 from router.store.transaction import SqlStore
 from tests.integration.router.region import Region, settled
@@ -227,3 +229,19 @@ def test_a_database_of_before_is_brought_up_with_its_rows(database_url: str) -> 
     assert reader is not None
     assert (reader.profession, dict(reader.levels), reader.exam_scope) == ("consultant", {"neuro": 1}, None)
     assert (session.kind, session.place, session.capacity_reads) == (SessionKind.ELECTIVE, None, 5)
+
+
+def test_the_aid_account_cannot_be_changed_and_counts_a_read_once(region: Region) -> None:
+    region.assign()
+    sign(region, 3)
+    store = store_of(region)
+    by_kind = {"sqlite": "INSERT OR REPLACE INTO {} SELECT * FROM {}", "postgresql": "TRUNCATE {} CASCADE"}
+    changes = "UPDATE {} SET minutes = 0", "DELETE FROM {}", by_kind[store.database.engine.dialect.name]
+    for table in t.AID_APPEND_ONLY:
+        for change in changes:
+            with pytest.raises(DBAPIError, match=f"{table} only grows"), store.write() as tx:
+                tx.connection.execute(text(change.replace("{}", table)))
+    with store.write() as tx:
+        (entry,) = tx.aid.entries("RXL", region.clock.now.replace(year=2025), region.clock.now.replace(year=2027), 9)
+        assert not tx.aid.add(entry)
+    assert region.get("/trusts/RXL/aid-account")["balances"][0]["credit_reads"] == 1

@@ -124,3 +124,28 @@ def test_what_a_node_finds_odd_about_a_study_is_asked_once_and_the_study_goes_on
     region.rxn.say(settled(revision=2, contents="abc", notices=(notice,)))
     assert [item["reason"] for item in region.queue("study_notice")] == [notice]
     assert [read["revision"] for read in region.get("/reads")] == [2]
+
+
+def test_images_go_to_where_the_reader_sits_in_this_session_and_the_report_comes_from_there(
+    sqlite_region: Region,
+) -> None:
+    region = sqlite_region
+    region.change_reader("reader-1", active=False)
+    (session,) = region.get("/sessions", reader_id="reader-2")
+    region.client.delete(f"/sessions/{session['id']}", headers=region.staff).raise_for_status()
+    body = {name: session[name] for name in ("reader_id", "starts_at", "ends_at", "capacity_reads", "kind")}
+    body["place"] = {"node": "RXL", "ae_title": "ROOM_7"}
+    region.client.post("/sessions", json=body, headers=region.staff).raise_for_status()
+    region.assign()
+    (fetch,) = region.rxl.new_orders()
+    region.rxl.complete(fetch)
+    (deliver,) = region.rxl.new_orders()
+    assert (deliver.body.kind, deliver.body.workstation_ae_title) == ("deliver", "ROOM_7")
+    region.rxl.complete(deliver)
+    assert region.read()["images_delivered_at"] is not None
+    region.claim(region.read(), 2)
+    region.clock.pass_s(60)
+    region.rxn.say(received(author="C1000002"))
+    assert "another node than that of its author's workstation" in region.queue("report_not_accepted")[0]["reason"]
+    region.rxl.say(received(author="C1000002"))
+    assert region.read()["state"] == "VERIFIED"

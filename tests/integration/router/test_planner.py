@@ -195,7 +195,7 @@ def test_who_asks_for_the_next_read_gets_the_plans_choice_claimed(sqlite_region:
     assert (first["state"], second["state"], first["id"] != second["id"]) == ("READING", "READING", True)
     (given,) = region.get(f"/reads/{first['id']}/why")["assignments"]
     assert given["reader_id"] == "reader-1"
-    assert "reader-1 was chosen: reader-1 is the only eligible reader with room" in given["sentences"][1]
+    assert "Chosen was reader-1: reader-1 is the only eligible reader with room" in given["sentences"][1]
 
 
 def test_planning_ahead_changes_no_read_and_the_next_round_still_plans(sqlite_region: Region) -> None:

@@ -155,4 +155,4 @@ def test_without_sessions_to_come_the_index_runs_alone() -> None:
 
 def test_an_explanation_of_an_earlier_version_is_still_told() -> None:
     old = {"rule": "r", "considered_at": "then", "due_at": "later", "candidates": [], "exclusions": [], "choice": "c"}
-    assert list(tell_choice(old, "a"))[1] == "0 could take it then; a was chosen: c."
+    assert list(tell_choice(old, "a"))[1] == "0 readers could take it then. Chosen was a: c."

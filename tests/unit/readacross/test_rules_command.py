@@ -109,6 +109,12 @@ def test_a_rule_set_goes_from_a_file_to_active_and_back(served: Served) -> None:
     assert "Rule set 1 routes 1 otherwise than the exam table alone." in replayed, replayed
     for words in ("what would have gone elsewhere", "load per reader", "expected breaches", "reader-1"):
         assert words in replayed
+    page = served.folder / "replay.html"
+    served.run("alice", "replay", "1", "--from", "2026-11-01", "--to", "2026-11-03", "--html", page)
+    assert "Rule set 1 against the exam table alone" in page.read_text()
+    nowhere = served.folder / "no" / "replay.html"
+    unwritten = served.run("alice", "replay", "1", "--from", "2026-11-01", "--to", "2026-11-03", "--html", nowhere)
+    assert "the page cannot be written: No such file" in str(unwritten.exception)
     assert served.run("bob", "activate", "1").output == "rule set 1 is active\n"
     shown = served.run("bob", "show").output
     for words in ("heads", "priority: routine", "where no rule decides", "approved", "admin bob"):

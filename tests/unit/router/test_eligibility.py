@@ -106,6 +106,7 @@ HEAD = replace(NEED, exam_code="CSKUH", exam_group="ct_head")
             "a reporting radiographer without an exam scope reads nothing",
         ),
         ({"read_by": frozenset({"a"})}, {}, "has read this study already; the second reader must be somebody else"),
+        ({"read_by": frozenset({"c -A"})}, {}, "has read this study already; the second reader must be somebody else"),
         ({}, {"display_valid_until": NOW}, "the display check of the workstation ended on 2026-11-02"),
         (
             {"session_kinds": frozenset({SessionKind.ACUTE, SessionKind.ON_CALL})},

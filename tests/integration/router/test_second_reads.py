@@ -1,0 +1,182 @@
+"""A second read: a read of its own for somebody else, compared by the second reader, and settled by a person."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.router.region import Region, received, settled
+from tests.integration.router.rule_region import Administrators
+from tests.unit.router.routing_rules.rule_texts import rule, text
+
+TWICE = text(rule("true", "second_read = true", "two readers"))
+
+
+def reads(region: Region) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """First reads, and second ones."""
+    found = region.get("/reads")
+    return [read for read in found if read["second_of"] is None], [r for r in found if r["second_of"] is not None]
+
+
+def file(region: Region, read: dict[str, Any], token: str, number: int, **body: Any) -> Any:
+    return region.client.post(
+        f"/reads/{read['id']}/report",
+        json={"transaction_uid": token, "status": "F", "text": "Normal.", **body},
+        headers=region.reader(number),
+    )
+
+
+@pytest.fixture
+def signed(sqlite_region: Region) -> Region:
+    """The first read is signed by reader-1; its report is on the way home."""
+    return sign_first(sqlite_region)
+
+
+def sign_first(region: Region) -> Region:
+    Administrators(region).active(TWICE)
+    read = region.offer()
+    token = region.claim(read)
+    region.clock.pass_s(60)
+    assert file(region, read, token, 1).status_code == 201
+    return region
+
+
+def second_claimed(region: Region) -> tuple[dict[str, Any], str]:
+    region.plan()
+    _, (second,) = reads(region)
+    return second, region.claim(second, 2)
+
+
+def settle(region: Region, read: dict[str, Any], decision: str) -> Any:
+    body = {"decision": decision, "reason": "looked at both"}
+    return region.client.post(f"/reads/{read['id']}/settle", json=body, headers=region.staff)
+
+
+def returned(region: Region) -> list[tuple[int, str]]:
+    return [(o.body.version, o.body.read_id) for o in region.rxn.orders(after=0).orders if o.body.kind == "return"]
+
+
+def test_the_first_report_goes_home_at_once_and_the_second_read_goes_to_somebody_else(signed: Region) -> None:
+    (first,), (second,) = reads(signed)
+    assert (first["state"], second["state"], second["second_of"]) == ("VERIFIED", "READY", first["id"])
+    assert returned(signed) == [(1, first["id"])]
+    signed.plan()
+    _, (second,) = reads(signed)
+    assert (second["state"], second["lease"]["reader_id"]) == ("ASSIGNED", "reader-2")
+    assert signed.queue() == []
+    (trace,) = signed.get("/ledger", study_instance_uid="1.2.3.4")
+    assert (trace["state"], trace["second_read"]) == ("VERIFIED", "ASSIGNED")
+    assert signed.get(f"/reads/{second['id']}/why")["second_of"] == first["id"]
+
+
+def test_the_author_cannot_have_the_second_read_either_by_id_or_as_another_reader_of_the_same_registration(
+    signed: Region,
+) -> None:
+    signed.change_reader("reader-2", active=False)
+    signed.plan()
+    _, (second,) = reads(signed)
+    why = signed.get(f"/reads/{second['id']}/why")["waiting"]["exclusions"]
+    told = "has read this study already; the second reader must be somebody else"
+    assert {one["reader_id"]: one["reasons"] for one in why}["reader-1"] == [told]
+    claim = signed.client.post(f"/reads/{second['id']}/claim", headers=signed.reader(1))
+    assert (claim.status_code, claim.json()["message"]) == (403, told)
+    signed.change_reader("reader-1", registration="C9000001")
+    signed.change_reader("reader-2", active=True, registration="C1000001")
+    signed.plan()
+    assert reads(signed)[1][0]["state"] == "READY"
+
+
+def test_a_second_reader_who_agrees_ends_it_and_nothing_more_goes_home(signed: Region) -> None:
+    second, token = second_claimed(signed)
+    refused = file(signed, second, token, 2)
+    assert (refused.status_code, "says concordant or discordant" in refused.json()["message"]) == (422, True)
+    assert file(signed, second, token, 2, agreement="concordant").status_code == 201
+    (first,), (second,) = reads(signed)
+    assert (first["state"], second["state"]) == ("VERIFIED", "CLOSED")
+    assert [version for version, _ in returned(signed)] == [1]
+    assert signed.events().count("second_read.concordant") == 1
+    assert signed.queue() == []
+    assert signed.get("/trusts/RXL/aid-account")["balances"][0]["credit_reads"] == 2
+
+
+def test_a_second_reader_who_disagrees_is_put_before_a_person_with_both_sides(signed: Region) -> None:
+    second, token = second_claimed(signed)
+    assert file(signed, second, token, 2, agreement="discordant", text="A mass.").status_code == 201
+    (item,) = signed.queue("second_read_discordant")
+    assert (item["read_id"], "C1000002) disagrees with the first (" in item["reason"]) == (second["id"], True)
+    both = signed.get(f"/reads/{second['second_of']}/second-read")
+    assert [side["reports"][0]["text"] for side in (both["first"], both["second"])] == ["Normal.", "A mass."]
+    assert (both["agreement"], both["settled"]) == ("discordant", None)
+    assert [version for version, _ in returned(signed)] == [1]
+
+
+def test_the_first_report_stands_where_a_person_says_so(signed: Region) -> None:
+    second, token = second_claimed(signed)
+    file(signed, second, token, 2, agreement="discordant")
+    assert settle(signed, second, "first_stands").json()["state"] == "CLOSED"
+    assert signed.queue("second_read_discordant") == []
+    assert [version for version, _ in returned(signed)] == [1]
+    assert settle(signed, second, "return_second").status_code == 409
+
+
+def test_the_second_report_goes_home_as_the_next_version_where_a_person_says_so(region: Region) -> None:
+    signed = sign_first(region)
+    second, token = second_claimed(signed)
+    file(signed, second, token, 2, agreement="discordant", text="A mass.")
+    assert settle(signed, second, "return_second").status_code == 200
+    assert [version for version, _ in returned(signed)] == [1, 2]
+    for order in signed.rxn.orders(after=0).orders:
+        if order.body.kind == "return":
+            signed.rxn.return_report(order)
+    (first,), (second,) = reads(signed)
+    assert (first["state"], second["state"]) == ("CLOSED", "CLOSED")
+    assert signed.get(f"/reads/{second['id']}/second-read")["settled"] == "return_second"
+    assert settle(signed, second, "first_stands").status_code == 409
+
+
+def test_a_second_report_by_hl7_cannot_say_and_is_put_before_a_person(signed: Region) -> None:
+    signed.plan()
+    for order in signed.rxn.new_orders():
+        if order.body.kind == "deliver":
+            signed.rxn.complete(order)
+    _, (second,) = reads(signed)
+    signed.claim(second, 2)
+    signed.clock.pass_s(60)
+    signed.rxn.say(received(author="C1000002", text="No change."))
+    (item,) = signed.queue("second_read_unstated")
+    assert (item["read_id"], "does not say whether it agrees" in item["reason"]) == (second["id"], True)
+    assert (reads(signed)[1][0]["state"], [version for version, _ in returned(signed)]) == ("VERIFIED", [1])
+
+
+def test_who_turns_out_to_have_read_it_before_cannot_sign_the_second_read(signed: Region) -> None:
+    second, token = second_claimed(signed)
+    signed.change_reader("reader-1", registration="C9000001")
+    signed.change_reader("reader-2", registration="C1000001")
+    answer = file(signed, second, token, 2, agreement="concordant")
+    assert (answer.status_code, "the second reader must be somebody else" in answer.json()["message"]) == (409, True)
+
+
+def test_a_report_of_the_first_author_is_never_taken_for_the_second_read(signed: Region) -> None:
+    second, _ = second_claimed(signed)
+    signed.rxl.say(received(author="C1000001"))
+    (item,) = signed.queue("report_not_accepted")
+    assert "a final report already stands" in item["reason"]
+    accept = {"read_id": second["id"], "reason": "it is the second"}
+    path = f"/reports/{item['report_id']}/accept"
+    answer = signed.client.post(path, json=accept, headers=signed.staff)
+    assert (answer.status_code, "somebody else" in answer.json()["message"]) == (409, True)
+
+
+def test_new_images_make_a_fresh_first_read_and_end_the_second_one(signed: Region) -> None:
+    second_claimed(signed)
+    signed.rxn.say(settled(revision=2, contents="abc"))
+    firsts, seconds = reads(signed)
+    assert [read["state"] for read in firsts] == ["VERIFIED", "READY"]
+    assert [read["state"] for read in seconds] == ["SUPERSEDED"]
+
+
+def test_a_lease_of_a_second_read_that_is_lost_goes_to_nobody_who_read_the_first(signed: Region) -> None:
+    second_claimed(signed)
+    signed.clock.pass_s(121)
+    signed.plan()
+    _, (second,) = reads(signed)
+    assert (second["state"], second["lease"]["reader_id"]) == ("ASSIGNED", "reader-2")
