@@ -27,7 +27,7 @@ class Tuning:
     """Logarithm taken off a reader whose session is full, against one whose session is empty."""
     price_factor: float = 0.02
     """Logarithm taken off for each unit of an outsourcer's price."""
-    run_factor: float = 0.8
+    run_factor: float = 0.4
     """For one more read of a kind that the reader has had enough of in a row."""
     acute_session_routine: float = 0.5
     """Other work in an acute or on-call session."""

@@ -1,4 +1,4 @@
-"""What the plan promises a whole region, seen over weeks: nothing starves with enough people, more people never harm."""
+"""What the plan promises a region over weeks: with enough people nothing starves, and more people never harm."""
 
 import numpy as np
 import pytest
