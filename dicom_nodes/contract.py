@@ -76,6 +76,14 @@ class ReportAuthor(Message):
     name: str | None = None
 
 
+class AlertCode(Message):
+    """A code in a report by which its reader asks for an alert; as the report gives it, never interpreted."""
+
+    value: str
+    scheme: str
+    text: str | None = None
+
+
 ReportStatus = Literal["P", "F", "C", "X"]
 """HL7 table 0085: preliminary, final, corrected, cancelled."""
 
@@ -135,6 +143,7 @@ class ReportReceived(Message):
     authored_at: AwareDatetime | None
     original_reference: str
     original_digest: str
+    alert_codes: tuple[AlertCode, ...] = ()
 
 
 class OrderCompleted(Message):

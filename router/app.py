@@ -109,14 +109,14 @@ def _log_failure(failure: Exception) -> None:
     event_log().error("planner.decision_failed", exc_info=failure)
 
 
-def open_store(settings: RouterSettings, bell: OrderBell | None = None) -> SqlStore:
+def open_store(settings: RouterSettings, bell: OrderBell | None = None, clock: Clock = utc_now) -> SqlStore:
     """Open the database, bring its schema up to date and load the seeds."""
     file = make_url(settings.router.database_url).database
     if settings.router.database_url.startswith("sqlite") and file:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.router.database_url)
     migrate(database)
-    store = SqlStore(database, (bell or OrderBell()).ring)
+    store = SqlStore(database, (bell or OrderBell()).ring, clock)
     load_seeds(store, settings)
     load_rule_seed(store, settings, utc_now())
     return store
@@ -125,7 +125,7 @@ def open_store(settings: RouterSettings, bell: OrderBell | None = None) -> SqlSt
 def create_app(settings: RouterSettings, clock: Clock = utc_now, *, plan_in_background: bool = True) -> FastAPI:
     """The whole router as an ASGI application; its planner (`app.state.planner`) runs while the application does."""
     bell = OrderBell()
-    store = open_store(settings, bell)
+    store = open_store(settings, bell, clock)
     planner = Planner(store, settings, clock)
 
     @asynccontextmanager

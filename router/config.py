@@ -21,6 +21,7 @@ from dicom_nodes.foundation.settings_file import (
     SettingsError,
     load_settings,
 )
+from router.alert_settings import AlertsFile, alert_problems
 from router.code_map import ExamCodeRow, ExamGroup, LevelName, Modality, PathwayId, read_code_map
 
 Registration = Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{5,8}$")]
@@ -59,6 +60,7 @@ class Router(Settings):
     listen: HostPort = "127.0.0.1:8400"
     database_url: DatabaseUrl
     seeds: SeedFiles
+    alerts: LocalPath | None = Field(default=None, description="who is told of critical alerts")
     plan_every_s: float = Field(default=5.0, gt=0)
     claim_timeout_s: float = Field(default=3600.0, gt=0, description="ASSIGNED: unclaimed, offered again")
     list_length: int = Field(default=3, ge=1, le=1000, description="reads on a pushed list at most, acute ones apart")
@@ -252,6 +254,7 @@ class RouterSettings:
     routing: RoutingFile
     pathways: PathwaysFile = field(default_factory=PathwaysFile)
     aid: AidFile = field(default_factory=AidFile)
+    alerts: AlertsFile = field(default_factory=AlertsFile)
     codes: Mapping[str, tuple[ExamCodeRow, ...]] = field(default_factory=dict)
 
 
@@ -272,6 +275,7 @@ def load_router_settings(file: Path) -> RouterSettings:
         routing=with_pathways(load_settings(seeds.routing, RoutingFile), pathways),
         pathways=pathways,
         aid=AidFile() if seeds.aid is None else load_settings(seeds.aid, AidFile),
+        alerts=AlertsFile() if router.alerts is None else load_settings(router.alerts, AlertsFile),
         codes={trust: _load_codes(path) for trust, path in seeds.codes.items()},
     )
     for seed, problems in (
@@ -280,6 +284,7 @@ def load_router_settings(file: Path) -> RouterSettings:
         (seeds.routing, list(_routing_problems(settings.routing))),
         (seeds.pathways or file, list(_pathway_problems(settings))),
         (seeds.aid or file, list(_aid_problems(settings))),
+        (router.alerts or file, list(_alert_problems(settings))),
         (file, list(_code_problems(settings))),
     ):
         if problems:
@@ -318,6 +323,7 @@ def check_router_files(file: Path) -> list[str]:
         (router.seeds.routing, RoutingFile),
         (router.seeds.pathways, PathwaysFile),
         (router.seeds.aid, AidFile),
+        (router.alerts, AlertsFile),
     ):
         if seed is None:
             continue
@@ -421,6 +427,11 @@ def _aid_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
             yield f"aid[{number}]", f"expected trusts of {network}, got {code!r}"
         if aid.trust in aid.reads_for:
             yield f"aid[{number}].reads_for", "a trust needs no agreement with itself"
+
+
+def _alert_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
+    trusts = {trust.ods_code for trust in settings.network.trusts}
+    return alert_problems(settings.alerts, trusts, settings.router.seeds.network.name)
 
 
 def _code_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:

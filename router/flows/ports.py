@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from dicom_nodes.contract import Manifest, NodeHealth, Order, OrderBody, StudySettled
+from router.flows.alert_ports import Alerts, JobDesk, Jobs
 from router.model.aid import AidBalance, AidBook, AidEntry, AidLimits
 from router.model.exam import Coverage, Exam, GroupTime, ReadingTime, TimeSums
 from router.model.fact import KeptFact
@@ -398,12 +399,19 @@ class Transaction(Protocol):
     def queue(self) -> HumanQueue: ...
     @property
     def rule_sets(self) -> RuleSets: ...
+    @property
+    def alerts(self) -> Alerts: ...
+    @property
+    def jobs(self) -> Jobs: ...
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
         """Run `effect` so that its failure undoes only itself; a failure of the database itself is raised."""
 
 
 class Store(Protocol):
+    @property
+    def job_desk(self) -> JobDesk: ...
+
     def write(self) -> AbstractContextManager[Transaction]: ...
 
     def read(self) -> AbstractContextManager[Transaction]: ...

@@ -15,7 +15,7 @@ from router.flows.read_life import change_read
 from router.flows.return_report import return_report
 from router.model.read import Read
 from router.model.record import Entry
-from router.model.report import Disposition, Report
+from router.model.report import AlertCode, Disposition, Report
 from router.model.study import PatientKey, Study
 from router.rules.read_states import Actor, Event
 from router.rules.report_acceptance import Accept, Hold, accept_report
@@ -51,6 +51,7 @@ def report_of(node: str, received: ReportReceived, occurred_at: datetime, now: d
         received_at=now,
         original_reference=received.original_reference,
         original_digest=received.original_digest,
+        alert_codes=tuple(AlertCode(code.value, code.scheme, code.text) for code in received.alert_codes),
     )
 
 

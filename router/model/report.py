@@ -26,6 +26,15 @@ class DeliveryState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AlertCode:
+    """A code by which the reader asks for an alert, as the report gives it."""
+
+    value: str
+    scheme: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """`transaction_uid` is set only where the reader's system presented its fencing token."""
 
@@ -49,6 +58,7 @@ class Report:
     read_id: str | None = None
     version: int | None = None
     reasons: tuple[str, ...] = ()
+    alert_codes: tuple[AlertCode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

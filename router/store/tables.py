@@ -308,6 +308,7 @@ report = Table(
     Column("read_id", _ID, ForeignKey("read.id")),
     Column("version", Integer),
     Column("reasons", JSON, nullable=False),
+    Column("alert_codes", _JSON_OR_NULL),
 )
 
 delivery = Table(

@@ -6,11 +6,16 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
+from dicom_nodes.foundation.clock import Clock, utc_now
 from dicom_nodes.foundation.database import Database
+from dicom_nodes.foundation.jobs import JobQueue
+from router.store import alert_tables
 from router.store.aid import SqlAid
+from router.store.alerts import SqlAlerts
 from router.store.exams import SqlExams
 from router.store.exchange import SqlFacts, SqlOrders
 from router.store.failures import is_of_the_database
+from router.store.jobs import SqlJobDesk, SqlJobs
 from router.store.network import SqlNetwork
 from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
@@ -25,7 +30,7 @@ _PLANNER_LOCK = 0x52656164
 
 
 class SqlTransaction:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, jobs: JobQueue) -> None:
         self.connection = connection
         self.network = SqlNetwork(connection)
         self.readers = SqlReaders(connection)
@@ -40,6 +45,8 @@ class SqlTransaction:
         self.ledger = SqlLedger(connection)
         self.queue = SqlHumanQueue(connection)
         self.rule_sets = SqlRuleSets(connection)
+        self.alerts = SqlAlerts(connection)
+        self.jobs = SqlJobs(connection, jobs)
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
         savepoint = self.connection.begin_nested()
@@ -55,17 +62,19 @@ class SqlTransaction:
 
 
 class SqlStore:
-    """Opens transactions; `on_orders` is told, after the commit, which nodes got new orders."""
+    """Opens transactions; `on_orders` is told, after the commit, which nodes got new orders; jobs go by `clock`."""
 
-    def __init__(self, database: Database, on_orders: Callable[[set[str]], None]) -> None:
+    def __init__(self, database: Database, on_orders: Callable[[set[str]], None], clock: Clock = utc_now) -> None:
         self.database = database
+        self._jobs = JobQueue(database, alert_tables.job, clock)
+        self.job_desk = SqlJobDesk(database, self._jobs)
         self._on_orders = on_orders
         self._planning = threading.Lock()
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
         with self.database.write() as connection:
-            transaction = SqlTransaction(connection)
+            transaction = SqlTransaction(connection, self._jobs)
             yield transaction
         if transaction.orders.issued_to:
             self._on_orders(transaction.orders.issued_to)
@@ -73,7 +82,7 @@ class SqlStore:
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
         with self.database.read() as connection:
-            yield SqlTransaction(connection)
+            yield SqlTransaction(connection, self._jobs)
 
     @contextmanager
     def planner_lock(self) -> Iterator[bool]:
