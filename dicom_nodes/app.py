@@ -47,6 +47,7 @@ from dicom_nodes.flows.scrub import Scrub
 from dicom_nodes.flows.settle import SettleStudies
 from dicom_nodes.flows.take_report import TakeReport
 from dicom_nodes.flows.talk_to_router import SendFacts, take_orders
+from dicom_nodes.flows.tell_ris import TellRis
 from dicom_nodes.flows.ticker import Ticker
 from dicom_nodes.flows.work import Handler, Workers
 from dicom_nodes.flows.worklist import ServeWorklist
@@ -57,6 +58,7 @@ from dicom_nodes.foundation.event_log import UidHash, event_log
 from dicom_nodes.foundation.jobs import JobState
 from dicom_nodes.foundation.process_limits import prepare_for_many_connections
 from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.hl7.alert_sender import MllpAlertSender
 from dicom_nodes.hl7.imaging_order import OrderIssuers
 from dicom_nodes.hl7.intake import Hl7Intake
 from dicom_nodes.hl7.listener import MllpListener
@@ -202,6 +204,13 @@ class NodeApp:
                 ),
                 "deliver": DeliverStudy(
                     orders, catalogue, self._spool, store_scu, self._workstation, checkpoint, stopping.is_set
+                ),
+                "tell_ris": TellRis(
+                    orders,
+                    catalogue,
+                    MllpAlertSender(settings.ris, trust) if settings.ris else None,
+                    trust.ods_code,
+                    checkpoint,
                 ),
                 "return": ReturnReport(orders, catalogue, ris, archive, documents, trust.ods_code, checkpoint),
                 **self._workflow_jobs(workflow),

@@ -309,6 +309,27 @@ class ReturnReport(Message):
     exam_code: ExamCode | None = None
 
 
+class TellRis(Message):
+    """Tell this node's RIS of an alert about a study of its own trust; not a report, and no version of one.
+
+    Completed when the RIS has taken the message (application ACK), which is no acknowledgement of the alert.
+    """
+
+    kind: Literal["tell_ris"] = "tell_ris"
+    alert_id: str
+    notification_id: str
+    study: StudyIdentity
+    report_id: str | None
+    code: AlertCode
+    category: str
+    urgency: Literal["critical", "urgent", "significant"]
+    level: int = Field(ge=1)
+    raised_at: AwareDatetime
+    deadline_at: AwareDatetime
+    link: str | None = None
+    """Where to acknowledge; made when the order is handed over, so that the router's log keeps no secret."""
+
+
 class ResendJob(Message):
     """A person wants parked work tried again: an earlier order (`job_key` = its id) or the node's own job."""
 
@@ -317,7 +338,7 @@ class ResendJob(Message):
     job_key: str
 
 
-OrderBody = Annotated[FetchStudy | DeliverStudy | ReturnReport | ResendJob, Field(discriminator="kind")]
+OrderBody = Annotated[FetchStudy | DeliverStudy | ReturnReport | TellRis | ResendJob, Field(discriminator="kind")]
 
 
 class Order(Message):

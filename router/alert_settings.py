@@ -164,6 +164,12 @@ def _ladder_problems(key: str, trust: TrustAlerts, file: AlertsFile) -> Iterator
     if "duty_manager" not in who:
         yield f"{key}.ladder", "expected a duty_manager as the last step: unmatched reports go there"
     for number, rung in enumerate(trust.ladder):
+        kinds = {file.channels[r.channel].kind for r in rung.recipients if r.channel in file.channels}
+        if rung.who == "duty_manager" and kinds == {"ris"}:
+            yield (
+                f"{key}.ladder[{number}].recipients",
+                "expected a channel beside the RIS: it cannot place a report that matches no study",
+            )
         for place, recipient in enumerate(rung.recipients):
             at = f"{key}.ladder[{number}].recipients[{place}]"
             channel = file.channels.get(recipient.channel)

@@ -19,9 +19,12 @@ from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.foundation.settings_file import split_host_port
 from router.config import RouterSettings
 from router.flows import overdue
+from router.flows.alert_ports import Checkpoint, no_checkpoint
+from router.flows.alert_work import AlertWork
 from router.flows.assign_reads import assign_ready_reads
 from router.flows.learn_times import learn_reading_times
 from router.flows.look_ahead import look_ahead
+from router.notify.channels import Channels
 from router.rules.planning import Ahead, ListLengths
 from router.store import planner_rounds
 from router.store.rule_seeding import load_rule_seed
@@ -122,24 +125,40 @@ def open_store(settings: RouterSettings, bell: OrderBell | None = None, clock: C
     return store
 
 
-def create_app(settings: RouterSettings, clock: Clock = utc_now, *, plan_in_background: bool = True) -> FastAPI:
-    """The whole router as an ASGI application; its planner (`app.state.planner`) runs while the application does."""
+def create_app(
+    settings: RouterSettings,
+    clock: Clock = utc_now,
+    *,
+    plan_in_background: bool = True,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> FastAPI:
+    """The whole router as an ASGI application.
+
+    Its planner (`app.state.planner`) and its alerts (`app.state.alerts`) run while the application does, or only when
+    asked to (`plan_in_background=False`). `checkpoint` is told of the alerts' durable steps.
+    """
+    channels = Channels(settings.alerts, settings.router.alerts or settings.file, clock)
     bell = OrderBell()
     store = open_store(settings, bell, clock)
     planner = Planner(store, settings, clock)
+    alerts = AlertWork(store, settings.alerts, channels.by_name, clock, checkpoint)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if plan_in_background:
             planner.start()
             planner.wake()
+            alerts.start()
         yield
         bell.close()
+        alerts.stop()
+        channels.close()
         planner.stop()
         store.database.dispose()
 
     app = build_api(Services(settings, store, clock, bell, planner.wake, clock()), lifespan)
     app.state.planner = planner
+    app.state.alerts = alerts
     return app
 
 

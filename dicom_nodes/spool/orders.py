@@ -21,6 +21,7 @@ from dicom_nodes.contract import (
     ReportReceived,
     ResendJob,
     ReturnReport,
+    TellRis,
 )
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
@@ -31,7 +32,7 @@ from dicom_nodes.rules.report_order import Filed
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.outbox import SqlOutbox
 
-ORDER_KINDS = ("fetch", "deliver", "return")
+ORDER_KINDS = ("fetch", "deliver", "return", "tell_ris")
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 
 
@@ -190,7 +191,13 @@ class SqlOrders:
         if isinstance(order.body, ResendJob):
             self._outbox.append(connection, self._resend(connection, order.order_id, order.body))
             return
-        self._jobs.enqueue(connection, kind=order.body.kind, key=order.order_id, destination=_destination(order.body))
+        self._jobs.enqueue(
+            connection,
+            kind=order.body.kind,
+            key=order.order_id,
+            destination=_destination(order.body),
+            priority=int(isinstance(order.body, TellRis)),  # an alert waits behind nothing
+        )
 
     def _resend(self, connection: Connection, order_id: str, body: ResendJob) -> FactBody:
         """Queue the parked job again, and say truly whether there was one."""
@@ -220,7 +227,7 @@ def _filed(connection: Connection, study_instance_uid: str, channel: str) -> Fil
     return None if row is None else Filed(row.version, row.status)
 
 
-def _destination(body: FetchStudy | DeliverStudy | ReturnReport) -> str:
+def _destination(body: FetchStudy | DeliverStudy | ReturnReport | TellRis) -> str:
     """Whom the work depends on: each has its own limit, so that a slow one delays only itself."""
     match body:
         case FetchStudy():
@@ -229,6 +236,8 @@ def _destination(body: FetchStudy | DeliverStudy | ReturnReport) -> str:
             return f"workstation:{body.workstation_ae_title}"
         case ReturnReport():
             return "return"
+        case TellRis():
+            return "alert"
 
 
 def _received(report_id: str, report: IncomingReport, digest: str) -> ReportReceived:

@@ -6,6 +6,7 @@ from datetime import datetime
 from router.flows.account_for_reads import account_for_read
 from router.flows.human_queue import resolve_item
 from router.flows.ports import Transaction
+from router.flows.raise_alert import raise_for_report
 from router.flows.read_life import change_read
 from router.flows.return_report import return_report
 from router.flows.take_report import identity_in
@@ -53,6 +54,7 @@ def accept_held_report(tx: Transaction, report_id: str, read_id: str, by: str, r
     if author is not None:
         account_for_read(tx, signed, author, now)
     return_report(tx, taken, signed, study, now)
+    raise_for_report(tx, taken, read, now)
     for item in tx.queue.listing(kind=None, resolved=False):
         if item.report_id == report.id:
             resolve_item(tx, item.id, by, f"accepted: {reason}", now)

@@ -11,12 +11,14 @@ from dicom_nodes.contract import (
     OrderParked,
     ResendJob,
     ReturnReport,
+    TellRis,
 )
 from router.flows.hold_lease import withdraw
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import deliver_images
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.return_report import park_return, take_return_completed
+from router.flows.tell_ris import take_not_told, take_told
 from router.model.read import LEASED, Read, ReadState
 from router.model.record import Entry
 from router.rules.eligibility import entitlement_problems
@@ -63,6 +65,8 @@ def take_completed(
         if isinstance(body, ReturnReport):
             _log(tx, "report.filed", issued, now, {})
             take_return_completed(tx, issued, now)
+        elif isinstance(body, TellRis):
+            take_told(tx, issued, body, now)
 
 
 def take_parked(tx: Transaction, node: str, parked: OrderParked, key: str, now: datetime) -> None:
@@ -76,6 +80,8 @@ def take_parked(tx: Transaction, node: str, parked: OrderParked, key: str, now: 
         return
     if isinstance(issued.order.body, ReturnReport):
         park_return(tx, issued, now)
+    elif isinstance(issued.order.body, TellRis):
+        take_not_told(tx, issued.order.body, parked.reason, now)
     detail = {"kind": issued.order.body.kind, "reason": parked.reason, "attempts": parked.attempts}
     _log(tx, "order.parked", issued, now, detail)
     reason = f"{issued.order.body.kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"

@@ -30,6 +30,7 @@ from router.flows.fact_batch import ReceivedBatch, ReceivedFact, about_fact, fac
 from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.order_outcomes import own_order, take_completed, take_parked, take_parked_job
 from router.flows.ports import Store, Transaction
+from router.flows.raise_alert import raise_for_report
 from router.flows.return_report import take_acknowledgement
 from router.flows.route_study import take_archived_study, take_settled_study
 from router.flows.take_report import report_of, take_report
@@ -38,6 +39,7 @@ from router.model.fact import KeptFact
 from router.model.record import Entry
 
 OnFailure = Callable[[Exception], None]
+_NOT_TAKEN = "the router could not take the report; see the failed facts"
 
 
 def take_facts(
@@ -99,6 +101,9 @@ def _take(
             if failure is not None:
                 on_failure(failure)
                 problem = type(failure).__name__
+                if isinstance(fact.said, ReportReceived):  # its alert waits for nobody
+                    lost = report_of(node, fact.said, kept.occurred_at, now)
+                    raise_for_report(tx, replace(lost, reasons=(_NOT_TAKEN,)), None, now)
         tx.facts.add(replace(kept, failure=problem))
         if problem is not None:
             reason = f"fact {fact.seq} ({fact.kind}) of {node} could not be carried out: {problem}"

@@ -11,6 +11,7 @@ from dicom_nodes.contract import ReportReceived
 from router.flows.account_for_reads import account_for_read
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
+from router.flows.raise_alert import raise_for_report
 from router.flows.read_life import change_read
 from router.flows.return_report import return_report
 from router.model.read import Read
@@ -120,6 +121,7 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
     if verdict.event is Event.VERIFY:
         account_for_read(tx, signed, author, now)
         return_report(tx, taken, signed, study, now)
+    raise_for_report(tx, taken, read, now)
     return taken
 
 
@@ -143,6 +145,7 @@ def hold(
     )
     kinds = {"unmatched": "report_unmatched", "ambiguous": "report_ambiguous"}
     ask_a_person(tx, kinds.get(kind, kind), "; ".join(reasons), report.id, now, about)
+    raise_for_report(tx, held, read, now)
     return held
 
 

@@ -47,7 +47,7 @@ class Alert:
     """`raised_for` names what asked for it: with code and scheme it is unique, so that nothing raises twice.
 
     `trust` is whose ladder is climbed: the origin's, or the reading site's while `held_because` says why the report
-    waits. `round` counts the ladders that were begun. `look_at` is when the clock next has something to do.
+    waits. `round` counts the ladders, from 1. `look_at` is when the clock next has something to do.
     Identifiers are as the report gives them until it is matched.
     """
 

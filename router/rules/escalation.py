@@ -1,4 +1,4 @@
-"""What an alert's ladder asks for at an instant: (alert, steps, notifications, now) → steps to begin, phone list or not.
+"""What an alert's ladder asks for: (alert, steps, notifications, now) → steps to begin, phone list or not.
 
 The times of all steps are fixed when the ladder is begun and lie in the database: whoever looks later, after whatever
 pause, sees the same. All times are aware UTC, so a change of the clocks moves nothing (HAZARDS 19).

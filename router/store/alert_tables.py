@@ -37,7 +37,7 @@ alert = Table(
     Column("held_because", Text, comment="why the report waits; then the trust is the reading site"),
     Column("category", Text),
     Column("urgency", String(12)),
-    Column("round", Integer, nullable=False, comment="how many ladders were begun"),
+    Column("round", Integer, nullable=False, comment="which ladder, from 1"),
     Column("started_at", UtcDateTime, comment="of the present ladder's time"),
     Column("level", Integer, nullable=False),
     Column("deadline_at", UtcDateTime),

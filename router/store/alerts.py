@@ -117,7 +117,10 @@ class SqlAlerts:
         self, notification_id: str, state: NotificationState, at: datetime, reason: str | None, reference: str | None
     ) -> bool:
         n = t.alert_notification
-        this = (n.c.id == notification_id, n.c.state == NotificationState.QUEUED)
+        open_states = [NotificationState.QUEUED]
+        if state is NotificationState.SENT:  # it went out after all: told as it was
+            open_states += [NotificationState.UNNEEDED, NotificationState.FAILED]
+        this = (n.c.id == notification_id, n.c.state.in_(open_states))
         values = {"state": state, "updated_at": at, "reason": reason, "reference": reference}
         return self._connection.execute(update(n).where(*this).values(**values)).rowcount == 1
 

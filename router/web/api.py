@@ -6,7 +6,21 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from router.web import aid, exams, failed_facts, inspection, network, node_exchange, readers, reads, rota, rule_sets
+from router.web import (
+    aid,
+    alert_page,
+    alerts,
+    exams,
+    failed_facts,
+    inspection,
+    metrics,
+    network,
+    node_exchange,
+    readers,
+    reads,
+    rota,
+    rule_sets,
+)
 from router.web.documentation import add_documentation
 from router.web.errors import FailureBoundary, install_error_handlers
 from router.web.security import roles_of
@@ -29,6 +43,7 @@ _TAGS = [
     {"name": "reading", "description": "What a reader does with a read"},
     {"name": "coordination", "description": "What a coordinator does with a read"},
     {"name": "reports", "description": "Reports and their way home"},
+    {"name": "alerts", "description": "Critical findings, until a named person answers"},
     {"name": "human queue", "description": "What machines cannot settle"},
     {"name": "ledger", "description": "Append-only: everything that happened to a study"},
     {"name": "readers", "description": "Readers and their credentials"},
@@ -57,7 +72,21 @@ def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCon
     )
     app.state.services = services
     install_error_handlers(app)
-    for part in (reads, inspection, failed_facts, readers, rota, aid, exams, network, rule_sets, node_exchange):
+    for part in (
+        reads,
+        alerts,
+        metrics,
+        alert_page,
+        inspection,
+        failed_facts,
+        readers,
+        rota,
+        aid,
+        exams,
+        network,
+        rule_sets,
+        node_exchange,
+    ):
         for route in part.router.routes:
             if isinstance(route, APIRoute) and (roles := roles_of(route)):
                 route.openapi_extra = {"x-roles": list(roles)}

@@ -70,7 +70,7 @@ def _alert() -> None:
         ),
         sa.Column("category", sa.Text(), nullable=True),
         sa.Column("urgency", sa.String(length=12), nullable=True),
-        sa.Column("round", sa.Integer(), nullable=False, comment="how many ladders were begun"),
+        sa.Column("round", sa.Integer(), nullable=False, comment="which ladder, from 1"),
         sa.Column("started_at", UtcDateTime(), nullable=True, comment="of the present ladder's time"),
         sa.Column("level", sa.Integer(), nullable=False),
         sa.Column("deadline_at", UtcDateTime(), nullable=True),
