@@ -4,15 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from router.web.messages import Request
-
-
-class AlertCodeBody(Request):
-    """A code by which a reader asks for an alert."""
-
-    value: str = Field(min_length=1, max_length=200, examples=["CRITICAL"])
-    scheme: str = Field(min_length=1, max_length=200, examples=["99ALERT"])
-    text: str | None = Field(default=None, max_length=2000)
+from router.web.messages import AlertCodeBody, Request
 
 
 class RaiseBody(Request):

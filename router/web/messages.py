@@ -210,11 +210,22 @@ class RouteBody(Request):
     minimum_level: LevelName = "general"
 
 
+class AlertCodeBody(Request):
+    """A code by which a reader asks for an alert."""
+
+    value: str = Field(min_length=1, max_length=200, examples=["CRITICAL"])
+    scheme: str = Field(min_length=1, max_length=200, examples=["99ALERT"])
+    text: str | None = Field(default=None, max_length=2000)
+
+
 class ReportBody(ClaimToken):
     status: Literal["P", "F"] = Field(description="HL7 table 0085: preliminary or final")
     text: str = Field(min_length=1, max_length=1_000_000)
     report_id: str | None = Field(
         default=None, min_length=8, max_length=64, description="Your own id; sending it twice files one report"
+    )
+    alert_codes: list[AlertCodeBody] = Field(
+        default=[], max_length=20, description="Each raises an alert, whatever becomes of the report"
     )
 
 

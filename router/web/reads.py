@@ -12,7 +12,7 @@ from router.flows.take_report import decide
 from router.model.errors import NotAllowed, NotFound, ReportHeld
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
-from router.model.report import Disposition, Report
+from router.model.report import AlertCode, Disposition, Report
 from router.rules.planning import ListLengths
 from router.rules.planning.telling import tell_choice, tell_waiting
 from router.rules.read_states import Event
@@ -281,6 +281,7 @@ def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, 
         authored_at=now,
         received_at=now,
         transaction_uid=body.transaction_uid,
+        alert_codes=tuple(AlertCode(code.value, code.scheme, code.text) for code in body.alert_codes),
     )
     if tx.reports.add(report):
         return decide(tx, report, study, ("filed under the read's fencing token",), now)
@@ -290,6 +291,6 @@ def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, 
     return known
 
 
-def _gist(report: Report) -> tuple[str | None, ...]:
+def _gist(report: Report) -> tuple[object, ...]:
     """What two filings under one report id must have in common."""
-    return report.study_instance_uid, report.text, report.status, report.registration
+    return report.study_instance_uid, report.text, report.status, report.registration, report.alert_codes
