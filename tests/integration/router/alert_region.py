@@ -27,7 +27,7 @@ SECRET = "a shared secret of the paging hub, 32+"
 ALERTS = """
 public_url = "http://127.0.0.1:8400"
 first_retry_s = 1.0
-attempts = 3
+attempts = 10
 
 [channels.mail]
 kind = "email"
