@@ -1,5 +1,6 @@
 """The router's API as the command and the demonstration use it: typed answers, refusals in words."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -8,11 +9,14 @@ import httpx2
 from pydantic import BaseModel, TypeAdapter
 
 from readacross.refusals import RouterSaidNo
+from router.web.alert_messages import AlertDetailView, AlertView
 from router.web.exams import CodesImportBody, CodesImportView, CoverageView
 from router.web.messages import ClaimView, NodeView, QueueItemView, ReadView, ReportView, StudyTrace, WhyView
 from router.web.rota_messages import RotaImportBody, RotaImportView
 
 TIMEOUT_S = 15.0
+OPEN_ALERTS = ("RAISED", "NOTIFIED", "ESCALATED", "ACKNOWLEDGED")
+_ID_LENGTH = 36
 ViewT = TypeVar("ViewT", bound=BaseModel)
 
 
@@ -72,6 +76,28 @@ class RouterClient:
         """`action` is `resolve` or `resend`."""
         answer = self._call("POST", f"/human-queue/{item_id}/{action}", json={"note": note})
         return QueueItemView.model_validate(answer)
+
+    def alerts(self, states: Sequence[str], trust: str | None = None) -> list[AlertView]:
+        params: dict[str, Any] = {"state": list(states), "limit": 1000} | ({} if trust is None else {"trust": trust})
+        return self._list(AlertView, "GET", "/alerts", params=params)
+
+    def alert(self, alert_id: str) -> AlertDetailView:
+        return AlertDetailView.model_validate(self._call("GET", f"/alerts/{quote(alert_id, safe='')}"))
+
+    def whole_alert_id(self, start: str) -> str:
+        """The id of the open alert that begins so. Raises RouterSaidNo where none does, or several do."""
+        if len(start) == _ID_LENGTH:
+            return start
+        found = [one.id for one in self.alerts(OPEN_ALERTS) if one.id.startswith(start)]
+        if len(found) != 1:
+            raise RouterSaidNo(f"{len(found) or 'no'} open alerts have an id that begins with {start!r}")
+        return found[0]
+
+    def answer_alert(self, alert_id: str, action: str, person: str, reason: str) -> AlertDetailView:
+        """`action` is `acknowledge` or `close`."""
+        body = {"person": person, "reason": reason}
+        answer = self._call("POST", f"/alerts/{quote(alert_id, safe='')}/{action}", json=body)
+        return AlertDetailView.model_validate(answer)
 
     def import_rota(self, body: RotaImportBody) -> RotaImportView:
         answer = self._call("POST", "/rota/import", json=body.model_dump())
