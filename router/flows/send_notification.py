@@ -124,5 +124,6 @@ def _message(told: Notification, alert: Alert, link: str) -> AlertMessage:
         raised_at=alert.raised_at,
         deadline_at=alert.deadline_at or alert.raised_at,
         link=link,
+        accession_issuer=alert.accession_issuer,
         held_because=alert.held_because,
     )

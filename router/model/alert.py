@@ -156,4 +156,5 @@ class AlertMessage:
     raised_at: datetime
     deadline_at: datetime
     link: str
+    accession_issuer: str | None = None
     held_because: str | None = None

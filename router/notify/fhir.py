@@ -66,5 +66,8 @@ def communication(message: AlertMessage) -> dict[str, object]:
 
 def _accession(message: AlertMessage) -> dict[str, object]:
     kind = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "ACSN"}]}
-    ods = {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": message.trust}
-    return {"type": kind, "value": message.accession_number, "assigner": {"identifier": ods}}
+    identifier: dict[str, object] = {"type": kind, "value": message.accession_number}
+    if message.accession_issuer is not None:
+        ods = {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": message.accession_issuer}
+        identifier["assigner"] = {"identifier": ods}
+    return identifier

@@ -50,6 +50,7 @@ def _body(message: AlertMessage) -> dict[str, object]:
         "recipient": message.recipient.address or message.recipient.name,
         "trust": message.trust,
         "accession_number": message.accession_number,
+        "accession_issuer": message.accession_issuer,
         "code": message.code,
         "code_text": message.code_text,
         "category": message.category,

@@ -24,11 +24,12 @@ def text(message: AlertMessage) -> str:
         f"A report of an imaging study needs action: {message.category}.",
         "",
         f"Trust:      {message.trust}",
-        f"Accession:  {message.accession_number or 'not known: see below'}",
+        f"Accession:  {accession(message.accession_number, message.accession_issuer)}",
         f"Code:       {named}",
         f"Urgency:    {message.urgency.value}",
         f"Raised:     {moment(message.raised_at)}",
         f"Answer by:  {moment(message.deadline_at)}",
+        f"Alert:      {message.alert_id[:8]} (say this on the telephone)",
         "",
     ]
     if message.held_because is not None:
@@ -45,6 +46,13 @@ def text(message: AlertMessage) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def accession(number: str | None, issuer: str | None) -> str:
+    """With whose number it is: two trusts may use the same one."""
+    if number is None:
+        return "not known"
+    return f"{number} of {issuer}" if issuer else f"{number}, the report does not say whose"
 
 
 def moment(at: datetime) -> str:

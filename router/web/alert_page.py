@@ -14,12 +14,14 @@ from starlette.concurrency import run_in_threadpool
 from router.flows.answer_alert import acknowledge_by_link, find_link
 from router.model.alert import Alert
 from router.model.errors import Conflict, NotFound
-from router.notify.wording import moment
+from router.notify.wording import accession, moment
 from router.web.services import Services, WithServices
 
 router = APIRouter(prefix="/alert", include_in_schema=False)
 
 _LONGEST_FORM = 4096
+_DUTY = "I have read the report in my own system and take responsibility for acting on it."
+_DUTY_OF_A_HELD_ONE = "I take responsibility for finding out whose report this is, and for telling that patient's team."
 _SHORTEST_NAME, _LONGEST_NAME = 3, 200
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -93,19 +95,20 @@ def _problem(name: str, confirmed: bool) -> str:
 
 def _alert(alert: Alert, recipient: str, problem: str) -> str:
     rows = {
-        "Finding": alert.category or "unknown code",
         "Code": f"{alert.code_text} ({alert.code})" if alert.code_text else alert.code,
         "Urgency": alert.urgency.value if alert.urgency else "critical",
         "Trust": alert.trust,
-        "Accession": alert.accession_number or "not known",
+        "Accession": accession(alert.accession_number, alert.accession_issuer),
         "Raised": moment(alert.raised_at),
         "Answer by": moment(alert.deadline_at) if alert.deadline_at else "now",
         "Sent to": recipient,
+        "Alert": f"{alert.id[:8]} (say this on the telephone)",
     }
     if alert.held_because is not None:
         rows["Not matched"] = f"{alert.held_because}. The patient's team has not been told"
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
-    return f"<h1>{escape(rows['Finding'])}</h1><dl>{listed}</dl>{_answer(alert, problem)}"
+    finding = alert.category or "unknown code"
+    return f"<h1>{escape(finding[:1].upper() + finding[1:])}</h1><dl>{listed}</dl>{_answer(alert, problem)}"
 
 
 def _answer(alert: Alert, problem: str) -> str:
@@ -117,7 +120,7 @@ def _answer(alert: Alert, problem: str) -> str:
         f"<form method='post'>{bad}<label for='person'>Your full name and role</label>"
         "<input type='text' id='person' name='person' maxlength='200' required autocomplete='name'>"
         "<label class='tick'><input type='checkbox' name='confirmed' value='yes' required>"
-        "I have read the report in my own system and take responsibility for acting on it.</label>"
+        f"{_DUTY if alert.held_because is None else _DUTY_OF_A_HELD_ONE}</label>"
         "<button>Acknowledge this alert</button></form>"
         "<p>Opening this page has not acknowledged anything.</p>"
     )
