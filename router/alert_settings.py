@@ -117,8 +117,8 @@ class TrustAlerts(Settings):
 class AlertsFile(Settings):
     """Without this file alerts are raised all the same, and go to the phone list at once."""
 
-    public_url: SecureUrl = Field(
-        default="http://127.0.0.1:8400", description="what the one-time links begin with, as recipients reach it"
+    public_url: SecureUrl | None = Field(
+        default=None, description="what the one-time links begin with, as recipients reach the router"
     )
     link_hours: float = Field(default=24.0, gt=0, le=168)
     unknown_code_minutes: float = Field(default=30.0, gt=0, description="deadline of a code that is not listed")
@@ -137,6 +137,8 @@ class AlertsFile(Settings):
 
 def alert_problems(file: AlertsFile, trusts: set[str], network: str) -> Iterator[tuple[str, str]]:
     """What in the file contradicts itself or the network, as (key, reason)."""
+    if file.channels and file.public_url is None:
+        yield "public_url", "is missing: every message carries a link that begins with it"
     seen: set[str] = set()
     for number, trust in enumerate(file.trusts):
         key = f"trusts[{number}]"

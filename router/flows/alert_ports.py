@@ -33,6 +33,9 @@ class Alerts(Protocol):
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         """Ids of alerts for which the clock has something to do, longest due first."""
 
+    def oldest_due(self) -> datetime | None:
+        """When the clock next has, or longest had, something to do."""
+
     def look_at(self, alert_id: str, at: datetime) -> None: ...
 
     def listing(
@@ -92,7 +95,9 @@ class Jobs(Protocol):
 class JobDesk(Protocol):
     """Leased jobs, each call a commit of its own."""
 
-    def lease(self, kinds: Collection[str], lease_s: float, now: datetime) -> Job | None: ...
+    def lease(
+        self, kinds: Collection[str], lease_s: float, limit_per_destination: int, now: datetime
+    ) -> Job | None: ...
 
     def heartbeat(self, job: Job, lease_s: float) -> None: ...
 

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
+from dicom_nodes import contract
 from dicom_nodes.contract import ReportReceived
 from router.flows.account_for_reads import account_for_read
 from router.flows.human_queue import About, ask_a_person
@@ -52,8 +53,13 @@ def report_of(node: str, received: ReportReceived, occurred_at: datetime, now: d
         received_at=now,
         original_reference=received.original_reference,
         original_digest=received.original_digest,
-        alert_codes=tuple(AlertCode(code.value, code.scheme, code.text) for code in received.alert_codes),
+        alert_codes=tuple(_alert_code(code) for code in received.alert_codes),
     )
+
+
+def _alert_code(code: contract.AlertCode) -> AlertCode:
+    text = None if code.text is None else code.text.replace("\x00", _REPLACED)
+    return AlertCode(code.value.replace("\x00", _REPLACED), code.scheme.replace("\x00", _REPLACED), text)
 
 
 def take_report(tx: Transaction, report: Report, now: datetime) -> Report:

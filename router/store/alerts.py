@@ -53,6 +53,10 @@ class SqlAlerts:
         query = select(t.alert.c.id).where(t.alert.c.look_at <= now).order_by(t.alert.c.look_at, t.alert.c.id)
         return [row.id for row in self._connection.execute(query.limit(limit))]
 
+    def oldest_due(self) -> datetime | None:
+        oldest: datetime | None = self._connection.execute(select(func.min(t.alert.c.look_at))).scalar_one()
+        return oldest
+
     def look_at(self, alert_id: str, at: datetime) -> None:
         self._connection.execute(update(t.alert).where(t.alert.c.id == alert_id).values(look_at=at))
 

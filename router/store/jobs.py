@@ -32,7 +32,7 @@ class SqlJobDesk:
     def __init__(self, database: Database, queue: JobQueue) -> None:
         self._database, self._queue = database, queue
 
-    def lease(self, kinds: Collection[str], lease_s: float, now: datetime) -> Job | None:
+    def lease(self, kinds: Collection[str], lease_s: float, limit_per_destination: int, now: datetime) -> Job | None:
         """Looks without a lock first, so that a router with nothing to do never waits for its database's writer."""
         j = t.job.c
         due = or_(
@@ -41,7 +41,7 @@ class SqlJobDesk:
         with self._database.read() as connection:
             if not connection.execute(select(exists().where(due, j.kind.in_(list(kinds))))).scalar_one():
                 return None
-        return self._queue.lease(kinds, lease_s=lease_s)
+        return self._queue.lease(kinds, lease_s=lease_s, limit_per_destination=limit_per_destination)
 
     def heartbeat(self, job: Job, lease_s: float) -> None:
         self._queue.heartbeat(job, lease_s=lease_s)

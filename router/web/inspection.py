@@ -166,11 +166,13 @@ def get_read_states(_caller: StaffOrReader) -> LifeView:
     responses={503: {"model": ErrorBody, "description": "The database does not answer"}},
 )
 def get_health(services: WithServices) -> HealthView:
-    """200 when a query of the database just succeeded; needs no token. `degraded` says that no reads are given out."""
+    """200 when a query of the database just succeeded; needs no token. `degraded` says that no reads are given out, or
+    that nobody climbs the ladders of alerts."""
     with services.store.read() as tx:
         log_id = tx.orders.log_id()
         planned_at = planner_rounds.last(tx.connection)
-    reasons = _why_degraded(services, planned_at)
+        alert_due = tx.alerts.oldest_due()
+    reasons = _why_degraded(services, planned_at) + _why_alerts_wait(services, alert_due)
     return HealthView(
         state="degraded" if reasons else "ok",
         reasons=reasons,
@@ -187,3 +189,11 @@ def _why_degraded(services: Services, planned_at: datetime | None) -> list[str]:
     if (services.now() - since).total_seconds() <= max(_MISSED_ROUNDS * every_s, _LONGEST_ROUND_S):
         return []
     return [f"no planner has finished a round since {since:%Y-%m-%d %H:%M:%S} UTC; one is due every {every_s:g} s"]
+
+
+def _why_alerts_wait(services: Services, due: datetime | None) -> list[str]:
+    """Proved by the work itself: an alert that is due and not looked at, by whichever replica."""
+    since = services.now() if due is None else max(services.started_at, due)
+    if (services.now() - since).total_seconds() <= _LONGEST_ROUND_S:
+        return []
+    return [f"an alert is due since {since:%Y-%m-%d %H:%M:%S} UTC and no replica has looked at it: telephone"]

@@ -54,6 +54,15 @@ def test_when_every_channel_fails_the_alert_is_on_the_phone_list_at_once(region:
     assert {told["state"] for told in alert["notifications"]} == {"FAILED"}
 
 
+def test_health_says_when_nobody_looks_at_an_alert_that_is_due(region: AlertRegion) -> None:
+    region.rxl.say(received(uid="1.2.9.9", alert_codes=(CRITICAL,)))
+    region.clock.pass_s(61)
+    reasons = region.client.get("/health").json()["reasons"]
+    assert any("an alert is due since 2026-11-02 09:00:00 UTC" in reason for reason in reasons)
+    region.work()
+    assert not any("alert" in reason for reason in region.client.get("/health").json()["reasons"])
+
+
 def test_without_any_configuration_the_alert_is_on_the_phone_list_at_once(tmp_path: Path) -> None:
     with running_region(tmp_path / "region", f"sqlite:///{tmp_path}/router.sqlite") as region:
         region.rxl.say(received(alert_codes=(CRITICAL,)))

@@ -23,6 +23,7 @@ def write(folder: Path, before: str = "", after: str = "") -> Path:
 @pytest.mark.parametrize(
     ("before", "after", "problem"),
     [
+        ('public_url = "http://127.0.0.1:8400"', "", "public_url: is missing: every message carries a link"),
         ('ods_code = "RXN"', 'ods_code = "RXX"', "trusts[0].ods_code: expected a trust of network.toml, got 'RXX'"),
         ('ods_code = "RXL"', 'ods_code = "RXN"', "trusts[1].ods_code: 'RXN' is used twice"),
         ('code = "SOON"', 'code = "CRITICAL"', "trusts[0].codes[1]: 'CRITICAL' of '99ALERT' is listed twice"),
