@@ -33,6 +33,7 @@ SecureUrl = Annotated[str, AfterValidator(_secure_url)]
 
 class _Channel(Settings):
     timeout_s: float = Field(default=10.0, gt=0, le=20, description="for each answer of the channel")
+    trusted: LocalPath | None = Field(default=None, description="PEM file of authorities; none: the system's")
 
 
 class EmailChannel(_Channel):
@@ -70,7 +71,7 @@ class FhirChannel(_Channel):
     token_file: LocalPath | None = None
 
 
-class RisChannel(_Channel):
+class RisChannel(Settings):
     """The trust's own RIS, told by its node with an HL7 v2 message; the RIS knows who asked for the examination."""
 
     kind: Literal["ris"]

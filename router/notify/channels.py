@@ -1,5 +1,6 @@
 """Makes the channels of alerts.toml, with their secrets; what is missing stops the router's start."""
 
+import ssl
 from pathlib import Path
 
 import httpx2
@@ -26,20 +27,21 @@ class Channels:
             secrets = _Secrets(file, f"channels.{name}")
             if isinstance(channel, EmailChannel):
                 password = secrets.optional("password_file", channel.password_file)
-                self.by_name[name] = SmtpChannel(channel, password, clock)
+                self.by_name[name] = SmtpChannel(channel, password, secrets.trust(channel.trusted), clock)
             elif isinstance(channel, WebhookChannel):
                 secret = secrets.read("secret_file", channel.secret_file, _SHORTEST_SECRET).encode()
-                self.by_name[name] = SignedWebhook(channel, secret, self._client(channel.timeout_s), clock)
+                self.by_name[name] = SignedWebhook(channel, secret, self._client(channel, secrets), clock)
             elif isinstance(channel, FhirChannel):
                 token = secrets.optional("token_file", channel.token_file)
-                self.by_name[name] = FhirCommunication(channel, token, self._client(channel.timeout_s))
+                self.by_name[name] = FhirCommunication(channel, token, self._client(channel, secrets))
 
     def close(self) -> None:
         for client in self._clients:
             client.close()
 
-    def _client(self, timeout_s: float) -> httpx2.Client:
-        client = httpx2.Client(timeout=timeout_s, trust_env=False)
+    def _client(self, channel: WebhookChannel | FhirChannel, secrets: "_Secrets") -> httpx2.Client:
+        context = secrets.trust(channel.trusted)
+        client = httpx2.Client(timeout=channel.timeout_s, verify=context, trust_env=False)
         self._clients.append(client)
         return client
 
@@ -49,6 +51,14 @@ class _Secrets:
 
     def __init__(self, file: Path, key: str) -> None:
         self._file, self._key = file, key
+
+    def trust(self, authorities: Path | None) -> ssl.SSLContext:
+        """Who is believed to be the other side; TLS 1.2 at least."""
+        try:
+            return ssl.create_default_context(cafile=authorities)
+        except OSError as error:  # SSLError too
+            reason = f"{authorities} cannot be used: {error.strerror or type(error).__name__}"
+            raise self._problem("trusted", reason) from None
 
     def optional(self, name: str, path: Path | None) -> str | None:
         return None if path is None else self.read(name, path, 1)

@@ -16,8 +16,8 @@ from router.notify.wording import subject, text
 class SmtpChannel:
     """One connection a message, so that a relay which hangs up harms one attempt only."""
 
-    def __init__(self, settings: EmailChannel, password: str | None, clock: Clock) -> None:
-        self._settings, self._password, self._clock = settings, password, clock
+    def __init__(self, settings: EmailChannel, password: str | None, context: ssl.SSLContext, clock: Clock) -> None:
+        self._settings, self._password, self._context, self._clock = settings, password, context, clock
 
     def send(self, message: AlertMessage) -> str:
         """Returns the Message-ID, which every attempt at one notification shares.
@@ -54,14 +54,13 @@ class SmtpChannel:
 
     def _connect(self) -> smtplib.SMTP:
         host, port = split_host_port(self._settings.server)
-        context = ssl.create_default_context()
         if self._settings.tls == "tls":
-            relay: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=self._settings.timeout_s, context=context)
+            relay: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=self._settings.timeout_s, context=self._context)
         else:
             relay = smtplib.SMTP(host, port, timeout=self._settings.timeout_s)
         try:
             if self._settings.tls == "starttls":
-                relay.starttls(context=context)
+                relay.starttls(context=self._context)
             if self._settings.username is not None and self._password is not None:
                 relay.login(self._settings.username, self._password)
         except BaseException:
