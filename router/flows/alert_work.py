@@ -17,6 +17,7 @@ from router.flows.ports import Store
 from router.flows.send_notification import SendNotification
 
 _SENDERS = 6
+_AFTER_FAILURE_S = 5.0
 _A_CHANNEL = 2
 """Senders that one channel may keep busy, over all replicas: a slow one delays only itself."""
 
@@ -36,9 +37,9 @@ class AlertWork:
         self._send = SendNotification(store, channels, settings, clock, checkpoint)
         self._stopping = threading.Event()
         self._taking = threading.Lock()
-        self._threads = [threading.Thread(target=self._repeat, args=(self._look,), name="alerts", daemon=True)]
+        self._threads = [threading.Thread(target=self._repeat, args=(self._look_or_wait,), name="alerts", daemon=True)]
         self._threads += [
-            threading.Thread(target=self._repeat, args=(self._work,), name=f"alerts-send-{n}", daemon=True)
+            threading.Thread(target=self._repeat, args=(self._work_or_wait,), name=f"alerts-send-{n}", daemon=True)
             for n in range(_SENDERS)
         ]
 
@@ -58,23 +59,39 @@ class AlertWork:
         while self._look() or self._work():
             pass
 
-    def _repeat(self, part: Callable[[], bool]) -> None:
+    def _repeat(self, part: Callable[[], None]) -> None:
         while not self._stopping.is_set():
             try:
-                if part():
-                    continue
+                part()
             except Exception as error:  # noqa: BLE001 - a worker's boundary: the lease or the next look goes on
                 event_log().error("alerts.failed", exc_info=error)
+                self._stopping.wait(_AFTER_FAILURE_S)
+
+    def _look_or_wait(self) -> None:
+        if not self._look():
             self._stopping.wait(self._settings.look_every_s)
+
+    def _work_or_wait(self) -> None:
+        with self._taking:  # one sender watches for work, the others wait for their turn to watch
+            job = self._lease()
+            if job is None:
+                self._stopping.wait(self._settings.look_every_s)
+        if job is not None:
+            self._do(job)
 
     def _look(self) -> bool:
         return look_at_alerts(self._store, self._settings, self._clock(), _log_failure, self._checkpoint) > 0
 
+    def _lease(self) -> Job | None:
+        return self._store.job_desk.lease((NOTIFY_JOB,), self._settings.lease_s, _A_CHANNEL, self._clock())
+
     def _work(self) -> bool:
-        with self._taking:  # one of the senders asks the database, the others wait their turn
-            job = self._store.job_desk.lease((NOTIFY_JOB,), self._settings.lease_s, _A_CHANNEL, self._clock())
-        if job is None:
-            return False
+        job = self._lease()
+        if job is not None:
+            self._do(job)
+        return job is not None
+
+    def _do(self, job: Job) -> None:
         done = threading.Event()
         pulse = threading.Thread(target=self._keep_alive, args=(job, done), name="alerts-lease", daemon=True)
         pulse.start()
@@ -85,7 +102,6 @@ class AlertWork:
         finally:
             done.set()
             pulse.join()
-        return True
 
     def _keep_alive(self, job: Job, done: threading.Event) -> None:
         while not done.wait(self._settings.lease_s / 3):

@@ -10,6 +10,7 @@ from router.flows.accept_report import accept_held_report
 from router.flows.resend_work import resend
 from router.model.errors import Invalid, NotFound
 from router.model.report import Disposition
+from router.rules.alert_states import ALERT_STATES, ALERT_TRANSITIONS
 from router.rules.read_states import STATES, TRANSITIONS
 from router.store import planner_rounds
 from router.web.errors import ErrorBody, responses
@@ -155,6 +156,34 @@ def get_read_states(_caller: StaffOrReader) -> LifeView:
                 records=row.records,
             )
             for row in TRANSITIONS
+        ],
+    )
+
+
+@router.get("/alert-states", tags=["alerts"], summary="The life of an alert", responses=responses())
+def get_alert_states(_caller: StaffOrReader) -> LifeView:
+    """The table the alerts go by: states with owner and timeout, and the transitions between them."""
+    return LifeView(
+        states=[
+            StateView(
+                state=state,
+                means=policy.means,
+                owner=policy.owner,
+                timeout=policy.timeout,
+                on_timeout=policy.on_timeout or ("human queue" if policy.timeout else None),
+            )
+            for state, policy in ALERT_STATES.items()
+        ],
+        transitions=[
+            TransitionView(
+                event=row.event,
+                sources=sorted(row.sources),
+                target=row.target,
+                who=[row.who],
+                guard=row.guard,
+                records=row.records,
+            )
+            for row in ALERT_TRANSITIONS
         ],
     )
 

@@ -365,12 +365,12 @@ class NewTokenView(TokenView):
 
 
 class StateView(BaseModel):
-    """One state of a read's life."""
+    """One state of a read's or an alert's life."""
 
     state: str
     means: str
     owner: str
-    timeout: str | None = Field(description="Name of the router's setting")
+    timeout: str | None = Field(description="Name of the router's setting, or what ends the wait")
     on_timeout: str | None
 
 
