@@ -116,12 +116,15 @@ class TrustAlerts(Settings):
 
 
 class AlertsFile(Settings):
-    """Without this file alerts are raised all the same, and go to the phone list at once."""
+    """Without this file a code of the scheme 99ALERT raises an alert all the same, on the phone list at once."""
 
     public_url: SecureUrl | None = Field(
         default=None, description="what the one-time links begin with, as recipients reach the router"
     )
     link_hours: float = Field(default=24.0, gt=0, le=168)
+    schemes: tuple[str, ...] = Field(
+        default=("99ALERT",), description="every code of these is an alert, also one that no trust lists"
+    )
     unknown_code_minutes: float = Field(default=30.0, gt=0, description="deadline of a code that is not listed")
     phone_again_minutes: float = Field(default=30.0, gt=0, description="unanswered on the phone list: asked again")
     close_within_minutes: float = Field(default=1440.0, gt=0, description="ACKNOWLEDGED and not closed: asked again")
@@ -131,6 +134,16 @@ class AlertsFile(Settings):
     lease_s: float = Field(default=30.0, gt=0, description="a killed replica's work is taken over after so long")
     channels: dict[ChannelName, Channel] = Field(default={})
     trusts: tuple[TrustAlerts, ...] = ()
+
+    @property
+    def listed(self) -> frozenset[tuple[str, str]]:
+        """(scheme, code) of every trust."""
+        return frozenset((code.scheme, code.code) for trust in self.trusts for code in trust.codes)
+
+    def strictest(self, code: str, scheme: str) -> CodeSettings | None:
+        """As whichever trust lists the code with the shortest deadline."""
+        known = [found for trust in self.trusts if (found := trust.code(code, scheme)) is not None]
+        return min(known, key=lambda found: found.deadline_minutes, default=None)
 
     def trust(self, ods_code: str) -> TrustAlerts | None:
         return next((trust for trust in self.trusts if trust.ods_code == ods_code), None)

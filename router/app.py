@@ -25,6 +25,7 @@ from router.flows.assign_reads import assign_ready_reads
 from router.flows.learn_times import learn_reading_times
 from router.flows.look_ahead import look_ahead
 from router.notify.channels import Channels
+from router.rules.alert_codes import AlertCodes
 from router.rules.planning import Ahead, ListLengths
 from router.store import planner_rounds
 from router.store.rule_seeding import load_rule_seed
@@ -119,7 +120,8 @@ def open_store(settings: RouterSettings, bell: OrderBell | None = None, clock: C
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.router.database_url)
     migrate(database)
-    store = SqlStore(database, (bell or OrderBell()).ring, clock)
+    alert_codes = AlertCodes(settings.alerts.listed, frozenset(settings.alerts.schemes))
+    store = SqlStore(database, (bell or OrderBell()).ring, clock, alert_codes)
     load_seeds(store, settings)
     load_rule_seed(store, settings, utc_now())
     return store

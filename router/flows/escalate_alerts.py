@@ -69,11 +69,12 @@ def _look(tx: Transaction, alert_id: str, settings: AlertsFile, now: datetime) -
 def _lay(tx: Transaction, alert: Alert, settings: AlertsFile, now: datetime) -> Alert:
     """Fix the steps and their times, counted from when the alert was raised (or redirected), not from now."""
     trust = settings.trust(alert.trust)
-    code = trust.code(alert.code, alert.scheme) if trust is not None else None
+    own = trust.code(alert.code, alert.scheme) if trust is not None else None
+    code = own or settings.strictest(alert.code, alert.scheme)
     started_at = alert.started_at or alert.raised_at
     minutes = code.deadline_minutes if code is not None else settings.unknown_code_minutes
     deadline_at = started_at + timedelta(minutes=minutes)
-    rungs = _rungs(trust, only_duty_manager=code is None or alert.held_because is not None)
+    rungs = _rungs(trust, only_duty_manager=own is None or alert.held_because is not None)
     ladder = lay_ladder(alert.id, alert.round, rungs, started_at, deadline_at)
     tx.alerts.add_steps(ladder.steps)
     laid = replace(
@@ -84,7 +85,7 @@ def _lay(tx: Transaction, alert: Alert, settings: AlertsFile, now: datetime) -> 
         phone_at=ladder.phone_at,
     )
     tx.alerts.put(laid)
-    if code is None:
+    if own is None:
         log_alert(tx, "alert.unknown_code", laid, now, "router", {"code": alert.code, "scheme": alert.scheme})
     return laid
 

@@ -20,6 +20,7 @@ from router.model.routing_rule import RuleSet, RuleSetEntry
 from router.model.session import Leave, Session
 from router.model.study import Study, StudyRevision
 from router.model.trust import Node, Trust
+from router.rules.alert_codes import AlertCodes
 
 
 class Network(Protocol):
@@ -401,6 +402,10 @@ class Transaction(Protocol):
     def rule_sets(self) -> RuleSets: ...
     @property
     def alerts(self) -> Alerts: ...
+    @property
+    def alert_codes(self) -> AlertCodes:
+        """Which codes of a report are alerts."""
+
     @property
     def jobs(self) -> Jobs: ...
 

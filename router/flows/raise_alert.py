@@ -23,10 +23,15 @@ NO_TRUST = ""
 def raise_for_report(tx: Transaction, report: Report, read: Read | None, now: datetime) -> None:
     """Raise what the report's codes ask for: at the origin when it was accepted, else at the site that reads.
 
+    A report names many codes; which of them are alerts the list says (`AlertCodes`). A reader who files through the API
+    names none but alerts.
+
     `read` is the read that the report was matched to for sure. A failure here never keeps a report back: a person is
     told instead.
     """
     for code in report.alert_codes:
+        if report.channel != "api" and not tx.alert_codes.ask(code):
+            continue
         failure = tx.attempt(partial(_raise_or_redirect, tx, report, code, read, now))
         if failure is not None:
             reason = f"an alert of this report could not be raised ({type(failure).__name__}): read it and telephone"

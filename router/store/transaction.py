@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from dicom_nodes.foundation.clock import Clock, utc_now
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import JobQueue
+from router.rules.alert_codes import AlertCodes
 from router.store import alert_tables
 from router.store.aid import SqlAid
 from router.store.alerts import SqlAlerts
@@ -30,7 +31,7 @@ _PLANNER_LOCK = 0x52656164
 
 
 class SqlTransaction:
-    def __init__(self, connection: Connection, jobs: JobQueue) -> None:
+    def __init__(self, connection: Connection, jobs: JobQueue, alert_codes: AlertCodes) -> None:
         self.connection = connection
         self.network = SqlNetwork(connection)
         self.readers = SqlReaders(connection)
@@ -46,6 +47,7 @@ class SqlTransaction:
         self.queue = SqlHumanQueue(connection)
         self.rule_sets = SqlRuleSets(connection)
         self.alerts = SqlAlerts(connection)
+        self.alert_codes = alert_codes
         self.jobs = SqlJobs(connection, jobs)
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
@@ -64,8 +66,15 @@ class SqlTransaction:
 class SqlStore:
     """Opens transactions; `on_orders` is told, after the commit, which nodes got new orders; jobs go by `clock`."""
 
-    def __init__(self, database: Database, on_orders: Callable[[set[str]], None], clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        on_orders: Callable[[set[str]], None],
+        clock: Clock = utc_now,
+        alert_codes: AlertCodes = AlertCodes(),
+    ) -> None:
         self.database = database
+        self._alert_codes = alert_codes
         self._jobs = JobQueue(database, alert_tables.job, clock)
         self.job_desk = SqlJobDesk(database, self._jobs)
         self._on_orders = on_orders
@@ -74,7 +83,7 @@ class SqlStore:
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
         with self.database.write() as connection:
-            transaction = SqlTransaction(connection, self._jobs)
+            transaction = SqlTransaction(connection, self._jobs, self._alert_codes)
             yield transaction
         if transaction.orders.issued_to:
             self._on_orders(transaction.orders.issued_to)
@@ -82,7 +91,7 @@ class SqlStore:
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
         with self.database.read() as connection:
-            yield SqlTransaction(connection, self._jobs)
+            yield SqlTransaction(connection, self._jobs, self._alert_codes)
 
     @contextmanager
     def planner_lock(self) -> Iterator[bool]:

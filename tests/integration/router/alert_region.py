@@ -26,6 +26,7 @@ SECRET = "a shared secret of the paging hub, 32+"
 
 ALERTS = """
 public_url = "http://127.0.0.1:8400"
+schemes = ["99ALERT", "LOCAL"]
 first_retry_s = 1.0
 attempts = 10
 

@@ -98,7 +98,8 @@ def test_the_ladder_is_climbed_until_a_named_person_answers(both: AlertRegion) -
 
 def test_an_alert_is_raised_once_for_a_report_and_code_and_an_unlisted_code_as_it_is(both: AlertRegion) -> None:
     both.claim(both.offer())
-    fact = received(alert_codes=(CRITICAL, CRITICAL, UNLISTED))
+    ordinary = AlertCode(value="18748-4", scheme="LN", text="Diagnostic imaging report")
+    fact = received(alert_codes=(ordinary, CRITICAL, CRITICAL, UNLISTED))
     both.rxl.say(fact)
     both.rxl.outbox_id, both.rxl.seq = "another", 0
     both.rxl.say(fact)
