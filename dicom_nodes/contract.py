@@ -74,6 +74,22 @@ class ReportAuthor(Message):
 
     registration: str | None
     name: str | None = None
+    role: Literal["author", "verifier", "assistant"] = "author"
+
+
+class ReportSection(Message):
+    """A part of a report's text under its heading; sections are a view, `text` is the whole report."""
+
+    title: str
+    text: str
+
+
+class AlertCode(Message):
+    """A coded value of a report that may mean an alert; whether it does, the router's list of codes says."""
+
+    value: str
+    scheme: str
+    text: str | None = None
 
 
 ReportStatus = Literal["P", "F", "C", "X"]
@@ -124,7 +140,7 @@ class ReportReceived(Message):
 
     kind: Literal["report.received"] = "report.received"
     report_id: str
-    channel: Literal["hl7_oru", "dicom_sr"]
+    channel: Literal["hl7_oru", "dicom_sr", "encapsulated_pdf", "fhir", "api"]
     study_instance_uid: str | None
     accession_number: str | None
     accession_issuer: str | None
@@ -134,6 +150,22 @@ class ReportReceived(Message):
     author: ReportAuthor
     authored_at: AwareDatetime | None
     original_reference: str
+    original_digest: str
+    sections: tuple[ReportSection, ...] = ()
+    authors: tuple[ReportAuthor, ...] = ()
+    addendum: bool = False
+    """The text is an addition to an earlier verified report, not a replacement."""
+    alert_codes: tuple[AlertCode, ...] = ()
+
+
+class ReportRefused(Message):
+    """A report could not be read; its original is kept at the node, its sender was told, and a person must look."""
+
+    kind: Literal["report.refused"] = "report.refused"
+    refusal_id: str
+    channel: Literal["hl7_oru", "dicom_sr", "encapsulated_pdf", "fhir", "api"]
+    answer: str
+    reason: str
     original_digest: str
 
 
@@ -207,6 +239,7 @@ FactBody = Annotated[
     | StudyArchived
     | InstanceQuarantined
     | ReportReceived
+    | ReportRefused
     | OrderCompleted
     | OrderParked
     | ReportAcknowledged
@@ -298,6 +331,9 @@ class ReturnReport(Message):
     authored_at: AwareDatetime
     verified_at: AwareDatetime
     exam_code: ExamCode | None = None
+    sections: tuple[ReportSection, ...] = ()
+    authors: tuple[ReportAuthor, ...] = ()
+    addendum: bool = False
 
 
 class ResendJob(Message):

@@ -3,11 +3,44 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Literal
 
 
 class ReportChannel(StrEnum):
     HL7_ORU = "hl7_oru"
     DICOM_SR = "dicom_sr"
+    ENCAPSULATED_PDF = "encapsulated_pdf"
+    FHIR = "fhir"
+    API = "api"
+
+
+AuthorRole = Literal["author", "verifier", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSection:
+    """A part of the text under its heading; sections are a view, the report's `text` is the whole."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAuthor:
+    """`registration` is a professional one such as GMC `C1234567`; `name` is DICOM PN with carets."""
+
+    registration: str | None
+    name: str | None = None
+    role: AuthorRole = "author"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCode:
+    """A coded value of a report that may mean an alert; whether it does, the router's list of codes says."""
+
+    value: str
+    scheme: str
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +49,7 @@ class IncomingReport:
 
     `patient_id` counts only with its `patient_id_issuer`, `accession_number` only with its `accession_issuer`.
     `status` is HL7 table 0085's P, F, C or X. `original_reference` is the message control id or SOP Instance UID.
+    `author_…` is who signs; `authors` are all who are named. `part` counts the reports of one original from 1.
     """
 
     channel: ReportChannel
@@ -33,6 +67,11 @@ class IncomingReport:
     authored_at: datetime | None
     original_reference: str
     original: bytes
+    sections: tuple[ReportSection, ...] = ()
+    authors: tuple[ReportAuthor, ...] = ()
+    addendum: bool = False
+    alert_codes: tuple[AlertCode, ...] = ()
+    part: int = 1
 
 
 @dataclass(frozen=True, slots=True)
