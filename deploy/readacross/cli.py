@@ -19,6 +19,7 @@ _SUBCOMMANDS = {
     "trace": "trace:trace",
     "why": "why:why",
     "parked": "parked:parked",
+    "refused": "refused:refused",
     "export": "export:export",
     "queue": "human_queue:queue",
     "rules": "rules_command:rules",

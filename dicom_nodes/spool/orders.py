@@ -1,10 +1,11 @@
 """Orders from the router, how far each has come, reports taken in, and work that was parked."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from dicom_nodes.contract import (
     DeliverStudy,
@@ -20,6 +21,7 @@ from dicom_nodes.contract import (
     ReportAcknowledged,
     ReportAuthor,
     ReportReceived,
+    ReportRefused,
     ResendJob,
     ReturnReport,
 )
@@ -27,7 +29,7 @@ from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.errors import CrashConsistency
-from dicom_nodes.model.report import IncomingReport, ReportChannel
+from dicom_nodes.model.report import IncomingReport, KeptRefusal, RefusedReport, ReportChannel
 from dicom_nodes.rules.report_order import Filed
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.outbox import SqlOutbox
@@ -135,23 +137,59 @@ class SqlOrders:
             self._outbox.append(connection, fact)
 
     def take(self, report_id: str, report: IncomingReport) -> None:
+        self.take_all([(report_id, report)])
+
+    def take_all(self, reports: Sequence[tuple[str, IncomingReport]]) -> None:
+        with self._database.write() as connection:
+            for report_id, report in reports:
+                self._take(connection, report_id, report)
+
+    def _take(self, connection: Connection, report_id: str, report: IncomingReport) -> None:
         digest = hashlib.sha256(report.original).hexdigest()
         taken = tables.received_report
+        known = connection.execute(select(taken.c.report_id).where(taken.c.report_id == report_id)).first()
+        if known is not None:
+            return
+        connection.execute(
+            insert(taken).values(
+                report_id=report_id,
+                channel=report.channel.value,
+                original_reference=report.original_reference,
+                original_digest=digest,
+                original=report.original,
+                received_at=self._clock(),
+            )
+        )
+        self._outbox.append(connection, _received(report_id, report, digest))
+
+    def refuse(self, refusal_id: str, refused: RefusedReport) -> None:
+        digest = hashlib.sha256(refused.original).hexdigest()
+        table = tables.refused_report
+        values = {"channel": refused.channel.value, "answer": refused.answer, "reason": refused.reason}
         with self._database.write() as connection:
-            known = connection.execute(select(taken.c.report_id).where(taken.c.report_id == report_id)).first()
+            known = connection.execute(select(table.c.refusal_id).where(table.c.refusal_id == refusal_id)).first()
             if known is not None:
                 return
-            connection.execute(
-                insert(taken).values(
-                    report_id=report_id,
-                    channel=report.channel.value,
-                    original_reference=report.original_reference,
-                    original_digest=digest,
-                    original=report.original,
-                    received_at=self._clock(),
-                )
-            )
-            self._outbox.append(connection, _received(report_id, report, digest))
+            kept = {"original_digest": digest, "original": refused.original, "received_at": self._clock()}
+            connection.execute(insert(table).values(refusal_id=refusal_id, **values, **kept))
+            fact = {"refusal_id": refusal_id, "original_digest": digest, **values}
+            self._outbox.append(connection, ReportRefused.model_validate(fact))
+
+    def refused_reports(self) -> tuple[KeptRefusal, ...]:
+        """What could not be read, oldest first."""
+        column = tables.refused_report.c
+        wanted = select(
+            column.refusal_id, column.channel, column.answer, column.reason, column.received_at,
+            func.length(column.original).label("size_bytes"),
+        ).order_by(column.received_at)  # fmt: skip
+        with self._database.read() as connection:
+            return tuple(KeptRefusal(**row._mapping) for row in connection.execute(wanted))
+
+    def refused_original(self, refusal_id: str) -> bytes | None:
+        column = tables.refused_report.c
+        with self._database.read() as connection:
+            found = connection.execute(select(column.original).where(column.refusal_id == refusal_id))
+            return found.scalar_one_or_none()
 
     def digests(self, channel: ReportChannel, original_reference: str) -> frozenset[str]:
         taken = tables.received_report.c

@@ -21,6 +21,7 @@ from dicom_nodes.contract import (
     ProcedureStepChanged,
     ReportAcknowledged,
     ReportReceived,
+    ReportRefused,
     StudyArchived,
     StudyIncomplete,
     StudySettled,
@@ -32,7 +33,7 @@ from router.flows.order_outcomes import own_order, take_completed, take_parked, 
 from router.flows.ports import Store, Transaction
 from router.flows.return_report import take_acknowledgement
 from router.flows.route_study import take_archived_study, take_settled_study
-from router.flows.take_report import report_of, take_report
+from router.flows.take_report import report_of, take_refused, take_report
 from router.model.errors import Conflict, FactGap, NotFound, OutboxForked
 from router.model.fact import KeptFact
 from router.model.record import Entry
@@ -152,6 +153,8 @@ def apply_fact(
             _take_quarantined(tx, node, body, now)
         case ReportReceived():
             take_report(tx, report_of(node, body, occurred_at, now), now)
+        case ReportRefused():
+            take_refused(tx, node, body, now)
         case OrderCompleted():
             take_completed(tx, node, body, key, occurred_at, now, settings.router.claim_timeout_s)
         case OrderParked():

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
-from dicom_nodes.contract import ReportReceived
+from dicom_nodes.contract import ReportReceived, ReportRefused
 from router.flows.account_for_reads import account_for_read
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
@@ -85,6 +85,18 @@ def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
     if isinstance(match, Matched):
         return decide(tx, report, match.study, match.reasons, now)
     return hold(tx, report, type(match).__name__.lower(), match.reasons, _hint(match), None, now)
+
+
+def take_refused(tx: Transaction, node: str, refused: ReportRefused, now: datetime) -> None:
+    """A report that the node could not read: its original is there, and a person must look at it."""
+    detail = {"channel": refused.channel, "answer": refused.answer, "reason": refused.reason}
+    detail |= {"refusal_id": refused.refusal_id, "original_sha256": refused.original_digest}
+    tx.ledger.append(Entry("report.refused", now, f"node {node}", node=node, detail=detail))
+    reason = (
+        f"node {node} could not read a report ({refused.channel}) and answered {refused.answer}: {refused.reason}. "
+        f"The original is kept there: readacross refused, id {refused.refusal_id}"
+    )
+    ask_a_person(tx, "report_refused", reason, f"{node}:{refused.refusal_id}", now, About(node=node))
 
 
 def _watch_clock(tx: Transaction, report: Report, now: datetime) -> None:

@@ -11,6 +11,7 @@ from dicom_nodes.contract import (
     PatientIdentity,
     ReportAcknowledged,
     ReportReceived,
+    ReportRefused,
     ResendJob,
     ReturnReport,
 )
@@ -196,3 +197,18 @@ def test_the_same_acknowledgement_twice_is_one(region: Region) -> None:
     for _ in range(2):
         region.rxn.say(ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="1"))
     assert region.events().count("report.acknowledged") == 1
+
+
+def test_a_report_that_a_node_could_not_read_is_in_the_human_queue_once(region: Region) -> None:
+    refused = ReportRefused(
+        refusal_id="r1",
+        channel="hl7_oru",
+        answer="AE",
+        reason="PID-3: NHS number does not pass its check digit (modulus 11)",
+        original_digest="0" * 64,
+    )
+    region.rxl.say(refused, refused)
+    (item,) = region.queue("report_refused")
+    assert item["node"] == "RXL"
+    assert "answered AE: PID-3: NHS number does not pass" in item["reason"]
+    assert "readacross refused, id r1" in item["reason"]
