@@ -21,6 +21,7 @@ _SUBCOMMANDS = {
     "parked": "parked:parked",
     "export": "export:export",
     "queue": "human_queue:queue",
+    "deliveries": "deliveries:deliveries",
     "rules": "rules_command:rules",
     "spool": "spool:spool",
     "rota": "rota:rota",
