@@ -187,14 +187,22 @@ class OrderParked(Message):
     attempts: int
 
 
+ReturnChannel = Literal["ris", "archive", "pdf", "fhir"]
+"""How a report goes back: ORU^R01 to the RIS, SR and Encapsulated PDF to the archive, FHIR to an endpoint."""
+
+
 class ReportAcknowledged(Message):
-    """One channel of a report's return was accepted: `AA` from the RIS, or `0000` from the archive."""
+    """One channel of a report's return answered: `AA` of the RIS, `0000` of the archive, `201` of FHIR; or no.
+
+    `words` are the destination's own with a refusal, where they name no patient.
+    """
 
     kind: Literal["report.acknowledged"] = "report.acknowledged"
     order_id: str
-    channel: Literal["ris", "archive"]
+    channel: ReturnChannel
     code: str
     reference: str
+    words: str | None = None
 
 
 class StudyIncomplete(Message):
@@ -334,6 +342,19 @@ class ReturnReport(Message):
     sections: tuple[ReportSection, ...] = ()
     authors: tuple[ReportAuthor, ...] = ()
     addendum: bool = False
+    standing_text: str | None = None
+    """Of an addendum: the whole report that it is added to, for a RIS that replaces what it has by what it gets."""
+    channels: tuple[ReturnChannel, ...] = ()
+    """Only by these; empty: by all that the trust's file asks for."""
+
+
+class RecallReport(Message):
+    """Do not send an earlier return by these channels any more; what was acknowledged stays so. Done at once."""
+
+    kind: Literal["recall"] = "recall"
+    read_id: str
+    order_id: str
+    channels: tuple[ReturnChannel, ...]
 
 
 class ResendJob(Message):
@@ -344,7 +365,7 @@ class ResendJob(Message):
     job_key: str
 
 
-OrderBody = Annotated[FetchStudy | DeliverStudy | ReturnReport | ResendJob, Field(discriminator="kind")]
+OrderBody = Annotated[FetchStudy | DeliverStudy | ReturnReport | RecallReport | ResendJob, Field(discriminator="kind")]
 
 
 class Order(Message):

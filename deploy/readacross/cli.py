@@ -22,6 +22,7 @@ _SUBCOMMANDS = {
     "refused": "refused:refused",
     "export": "export:export",
     "queue": "human_queue:queue",
+    "deliveries": "deliveries:deliveries",
     "rules": "rules_command:rules",
     "spool": "spool:spool",
     "rota": "rota:rota",

@@ -18,6 +18,7 @@ from dicom_nodes.contract import (
     OrderCompleted,
     OrderParked,
     PatientIdentity,
+    RecallReport,
     ReportAcknowledged,
     ReportAuthor,
     ReportReceived,
@@ -35,6 +36,8 @@ from dicom_nodes.spool import tables
 from dicom_nodes.spool.outbox import SqlOutbox
 
 ORDER_KINDS = ("fetch", "deliver", "return")
+_RECALLED = "OFF"
+"""In place of a channel's answer: it is not to be sent any more."""
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 
 
@@ -92,14 +95,16 @@ class SqlOrders:
             known = connection.execute(
                 select(returned.c.code).where(returned.c.order_id == order_id, returned.c.channel == channel)
             ).first()
+            if known is not None and known.code != _RECALLED:
+                return
+            values = {"code": code, "reference": reference, "at": self._clock()}
             if known is None:
-                connection.execute(
-                    insert(returned).values(
-                        order_id=order_id, channel=channel, code=code, reference=reference, at=self._clock()
-                    )
-                )
-                self._file(connection, order_id, channel)
-                self._outbox.append(connection, fact)
+                connection.execute(insert(returned).values(order_id=order_id, channel=channel, **values))
+            else:  # it was on its way when it was recalled, and arrived all the same
+                here = (returned.c.order_id == order_id) & (returned.c.channel == channel)
+                connection.execute(update(returned).where(here).values(**values))
+            self._file(connection, order_id, channel)
+            self._outbox.append(connection, fact)
 
     def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
         with self._database.read() as connection:
@@ -222,14 +227,30 @@ class SqlOrders:
                 seq=order.seq,
                 issued_at=order.issued_at,
                 received_at=self._clock(),
-                study_instance_uid=None if isinstance(order.body, ResendJob) else order.body.study.study_instance_uid,
+                study_instance_uid=_study_of(order.body),
                 body=order.body.model_dump(mode="json"),
             )
         )
         if isinstance(order.body, ResendJob):
             self._outbox.append(connection, self._resend(connection, order.order_id, order.body))
             return
+        if isinstance(order.body, RecallReport):
+            self._recall(connection, order.body)
+            self._outbox.append(connection, OrderCompleted(order_id=order.order_id))
+            return
         self._jobs.enqueue(connection, kind=order.body.kind, key=order.order_id, destination=_destination(order.body))
+
+    def _recall(self, connection: Connection, recall: RecallReport) -> None:
+        """Count what is not acknowledged as done, so that it is sent no more; a parked job ends by itself then."""
+        known = connection.execute(select(tables.order.c.order_id).where(tables.order.c.order_id == recall.order_id))
+        if known.first() is None:
+            return
+        returned = tables.returned_report
+        of_order = select(returned.c.channel).where(returned.c.order_id == recall.order_id)
+        for channel in set(recall.channels) - set(connection.execute(of_order).scalars()):
+            values = {"order_id": recall.order_id, "channel": channel, "code": _RECALLED, "reference": ""}
+            connection.execute(insert(returned).values(**values, at=self._clock()))
+        self._jobs.resend(connection, kind="return", key=recall.order_id)
 
     def _resend(self, connection: Connection, order_id: str, body: ResendJob) -> FactBody:
         """Queue the parked job again, and say truly whether there was one."""
@@ -257,6 +278,10 @@ def _of(study_instance_uid: str, channel: str) -> ColumnElement[bool]:
 def _filed(connection: Connection, study_instance_uid: str, channel: str) -> Filed | None:
     row = connection.execute(select(tables.filed_report).where(_of(study_instance_uid, channel))).one_or_none()
     return None if row is None else Filed(row.version, row.status)
+
+
+def _study_of(body: OrderBody) -> str | None:
+    return None if isinstance(body, ResendJob | RecallReport) else body.study.study_instance_uid
 
 
 def _destination(body: FetchStudy | DeliverStudy | ReturnReport) -> str:

@@ -27,11 +27,11 @@ from dicom_nodes.contract import (
     StudySettled,
 )
 from router.config import RouterSettings
+from router.flows.delivery_answers import take_acknowledgement
 from router.flows.fact_batch import ReceivedBatch, ReceivedFact, about_fact, facts_of, kind_of, read_body
 from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.order_outcomes import own_order, take_completed, take_parked, take_parked_job
 from router.flows.ports import Store, Transaction
-from router.flows.return_report import take_acknowledgement
 from router.flows.route_study import take_archived_study, take_settled_study
 from router.flows.take_report import report_of, take_refused, take_report
 from router.model.errors import Conflict, FactGap, NotFound, OutboxForked
@@ -162,7 +162,7 @@ def apply_fact(
         case ReportAcknowledged():
             issued = own_order(tx, node, body.order_id, now)
             if issued is not None:
-                take_acknowledgement(tx, issued, body, now)
+                take_acknowledgement(tx, issued, body, key, now)
         case JobParked():
             take_parked_job(tx, node, body, key, now)
         case StudyIncomplete():

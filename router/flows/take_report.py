@@ -20,6 +20,7 @@ from router.model.study import PatientKey, Study
 from router.rules.read_states import Actor, Event
 from router.rules.report_acceptance import Accept, Hold, accept_report
 from router.rules.report_matching import Ambiguous, Matched, ReportIdentity, Unmatched, match_report
+from router.rules.report_versions import Drop, read_meant
 
 _REPLACED = "\ufffd"
 _NUL = "the text held NUL characters, shown as \ufffd; compare it with the original at the node"
@@ -121,30 +122,56 @@ def candidates(tx: Transaction, report: Report) -> list[Study]:
 
 
 def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...], now: datetime) -> Report:
-    """Let a report of a known study go on, or hold it for a person."""
+    """Let a report of a known study go on, drop what needs no version of its own, or hold it for a person."""
     uid = study.study_instance_uid
-    reads = tx.reads.of_study(uid, lock=True)
-    read = reads[-1] if reads else None
+    of_study = [one for one in tx.reports.of_study(uid) if one.disposition is Disposition.ACCEPTED]
+    accepted = sorted(of_study, key=lambda one: one.version or 0)
+    read = read_meant(report, tx.reads.of_study(uid, lock=True), [one.read_id for one in accepted])
     author = tx.readers.by_registration(report.registration) if report.registration else None
-    accepted = [other for other in tx.reports.of_study(uid) if other.disposition is Disposition.ACCEPTED]
     of_read = [other for other in accepted if read is not None and other.read_id == read.id]
     verdict = accept_report(report, read, author, of_read, now)
     if isinstance(verdict, Accept) and tx.queue.is_open("study_conflict", uid, study.origin):
         verdict = Hold("a revision contradicts what is known of the study, and nobody has settled that yet")
+    if isinstance(verdict, Drop) and read is not None:
+        return _drop(tx, report, verdict.reason, uid, read, now)
     if not isinstance(verdict, Accept) or read is None or author is None:
         reason = "the study has no read" if isinstance(verdict, Accept) else verdict.reason
         return hold(tx, report, "report_not_accepted", (reason,), uid, read, now)
     version = max((other.version or 0 for other in accepted), default=0) + 1
     taken = replace(report, disposition=Disposition.ACCEPTED, read_id=read.id, version=version, reasons=proofs)
-    tx.reports.settle(replace(taken, study_instance_uid=uid))
-    detail = {"reader": author.id, "version": version, "match": list(proofs)}
+    taken = replace(taken, study_instance_uid=uid)
+    tx.reports.settle(taken)
+    detail = {"reader": author.id, "version": version, "status": report.status, "match": list(proofs)}
+    if report.addendum:
+        detail["addendum"] = True
     signed = change_read(
         tx, read, verdict.event, Actor.READER, now, by=f"reader {author.id}", detail=detail, report_id=report.id
     )
     if verdict.event is Event.VERIFY:
         account_for_read(tx, signed, author, now)
-        return_report(tx, taken, signed, study, now)
+    return_report(tx, taken, signed, study, now)
+    if report.status == "X" and verdict.event is Event.AMEND:
+        ask_about_cancelled(tx, taken, signed, now)
     return taken
+
+
+def ask_about_cancelled(tx: Transaction, report: Report, read: Read, now: datetime) -> None:
+    """A study whose report was cancelled has none: somebody has to see to it that it is read again."""
+    reason = f"version {report.version} cancels the report; the origin is told, and nobody reads it again unasked"
+    about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, report_id=report.id, node=read.origin)
+    ask_a_person(tx, "report_cancelled", reason, report.id, now, about)
+
+
+def _drop(tx: Transaction, report: Report, reason: str, uid: str, read: Read, now: datetime) -> Report:
+    """Keep the report, send it nowhere, and say so."""
+    dropped = replace(
+        report, disposition=Disposition.DROPPED, study_instance_uid=uid, read_id=read.id, reasons=(reason,)
+    )
+    tx.reports.settle(dropped)
+    detail = {"status": report.status, "reason": reason}
+    entry = Entry("report.dropped", now, "router", uid, read.id, report.id, node=report.node, detail=detail)
+    tx.ledger.append(entry)
+    return dropped
 
 
 def hold(
