@@ -19,7 +19,7 @@ from router.model.report import AlertCode, Disposition, Report, ReportAuthor, Re
 from router.model.study import PatientKey, Study
 from router.rules.read_states import Actor, Event
 from router.rules.report_acceptance import Accept, Hold, accept_report
-from router.rules.report_matching import Ambiguous, Matched, ReportIdentity, Unmatched, match_report
+from router.rules.report_matching import Ambiguous, Matched, ReportIdentity, Unmatched, as_known_to, match_report
 from router.rules.report_versions import Drop, read_meant
 
 _REPLACED = "\ufffd"
@@ -111,13 +111,14 @@ def _watch_clock(tx: Transaction, report: Report, now: datetime) -> None:
 def candidates(tx: Transaction, report: Report) -> list[Study]:
     """Studies with the report's Study Instance UID, or with its accession number of its issuer."""
     found: dict[str, Study] = {}
+    identity = identity_in(report)
     if report.study_instance_uid:
         study = tx.studies.get(report.study_instance_uid)
         if study is not None:
-            found[study.study_instance_uid] = study
+            found[study.study_instance_uid] = as_known_to(identity, study)
     if report.accession_number and report.accession_issuer:
         for study in tx.studies.by_accession(report.accession_number, report.accession_issuer):
-            found[study.study_instance_uid] = study
+            found[study.study_instance_uid] = as_known_to(identity, study)
     return list(found.values())
 
 
