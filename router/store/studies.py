@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from dicom_nodes.contract import Manifest, StudySettled
+from dicom_nodes.foundation.nhs_number import is_nhs_number
 from router.model.errors import NotFound
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
@@ -27,6 +28,17 @@ class SqlStudies:
             query = query.where(t.study.c.accession_issuer == issuer)
         rows = self._connection.execute(query.order_by(t.study.c.origin, t.study.c.study_instance_uid))
         return [_study(row) for row in rows]
+
+    def of_patient(self, patient: PatientKey, limit: int) -> Sequence[Study]:
+        c, theirs = t.study.c, []
+        if patient.nhs_number and is_nhs_number(patient.nhs_number):
+            theirs.append(c.nhs_number == patient.nhs_number)
+        if patient.issuer and patient.patient_id:
+            theirs.append(and_(c.patient_id == patient.patient_id, c.patient_issuer == patient.issuer))
+        if not theirs:
+            return []
+        query = select(t.study).where(or_(*theirs)).order_by(c.study_time.desc(), c.study_instance_uid).limit(limit)
+        return [_study(row) for row in self._connection.execute(query)]
 
     def add(self, study: Study) -> None:
         values = {"study_instance_uid": study.study_instance_uid, "origin": study.origin, **_identity(study)}
