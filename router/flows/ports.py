@@ -158,7 +158,7 @@ class Studies(Protocol):
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]: ...
 
-    def of_patient(self, patient: PatientKey, limit: int) -> Sequence[Study]:
+    def possibly_of(self, patient: PatientKey, limit: int) -> Sequence[Study]:
         """Studies with this valid NHS number or this patient id of this issuer, the newest examination first."""
 
     def add(self, study: Study) -> None:

@@ -29,7 +29,7 @@ class SqlStudies:
         rows = self._connection.execute(query.order_by(t.study.c.origin, t.study.c.study_instance_uid))
         return [_study(row) for row in rows]
 
-    def of_patient(self, patient: PatientKey, limit: int) -> Sequence[Study]:
+    def possibly_of(self, patient: PatientKey, limit: int) -> Sequence[Study]:
         c, theirs = t.study.c, []
         if patient.nhs_number and is_nhs_number(patient.nhs_number):
             theirs.append(c.nhs_number == patient.nhs_number)

@@ -93,7 +93,7 @@ def post_reject(report_id: ReportId, body: ReasonBody, services: WithServices, c
 
 def _studies(tx: SqlTransaction, report: Report) -> list[Study]:
     found = {study.study_instance_uid: study for study in candidates(tx, report)}
-    for study in tx.studies.of_patient(report.patient, _MOST_CANDIDATES):
+    for study in tx.studies.possibly_of(report.patient, _MOST_CANDIDATES):
         found.setdefault(study.study_instance_uid, study)
     if (match := tx.hand_matches.get(report.id)) is not None and (read := tx.reads.get(match.read_id)) is not None:
         proposed = tx.studies.get(read.study_instance_uid)
