@@ -10,6 +10,7 @@ from router.model.aid import AidBalance, AidBook, AidEntry, AidLimits
 from router.model.delivery import Delivery, DeliveryState, ListedDelivery
 from router.model.exam import Coverage, Exam, GroupTime, ReadingTime, TimeSums
 from router.model.fact import KeptFact
+from router.model.imaging_order import ImagingOrder
 from router.model.pathway import Pathway
 from router.model.read import Assignment, Read, ReadState, Visibility
 from router.model.reader import Credential, Reader, ReaderOnDuty
@@ -161,6 +162,9 @@ class Studies(Protocol):
     def possibly_of(self, patient: PatientKey, limit: int) -> Sequence[Study]:
         """Studies with this valid NHS number or this patient id of this issuer, the newest examination first."""
 
+    def of_patient(self, origin: str, issuer: str, patient_id: str) -> Sequence[Study]:
+        """The trust's studies of this patient, as known now; locked."""
+
     def add(self, study: Study) -> None:
         """Keep a study that was not known; its origin stays as it is from now on."""
 
@@ -291,6 +295,23 @@ class Deliveries(Protocol):
 
     def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
         """The node has fetched these orders."""
+
+
+class Patients(Protocol):
+    """Numbers that a trust's ADT merged."""
+
+    def record_merge(self, origin: str, issuer: str, prior_id: str, present_id: str, at: datetime) -> None: ...
+
+    def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
+        """The number that stands for this one now; itself where it was never merged."""
+
+
+class ImagingOrders(Protocol):
+    """What trusts ordered, by (issuer, accession number)."""
+
+    def get(self, issuer: str, number: str) -> ImagingOrder | None: ...
+
+    def put(self, order: ImagingOrder) -> None: ...
 
 
 class Facts(Protocol):
@@ -440,6 +461,10 @@ class Transaction(Protocol):
     def hand_matches(self) -> HandMatches: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def patients(self) -> Patients: ...
+    @property
+    def imaging_orders(self) -> ImagingOrders: ...
     @property
     def facts(self) -> Facts: ...
     @property

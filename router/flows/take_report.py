@@ -25,6 +25,7 @@ from router.rules.report_matching import (
     Matched,
     ReportIdentity,
     Unmatched,
+    as_known_to,
     contradictions,
     match_report,
 )
@@ -131,13 +132,14 @@ def _watch_clock(tx: Transaction, report: Report, now: datetime) -> None:
 def candidates(tx: Transaction, report: Report) -> list[Study]:
     """Studies with the report's Study Instance UID, or with its accession number of its issuer."""
     found: dict[str, Study] = {}
+    identity = identity_in(report)
     if report.study_instance_uid:
         study = tx.studies.get(report.study_instance_uid)
         if study is not None:
-            found[study.study_instance_uid] = study
+            found[study.study_instance_uid] = as_known_to(identity, study)
     if report.accession_number and report.accession_issuer:
         for study in tx.studies.by_accession(report.accession_number, report.accession_issuer):
-            found[study.study_instance_uid] = study
+            found[study.study_instance_uid] = as_known_to(identity, study)
     return list(found.values())
 
 

@@ -13,6 +13,7 @@ from router.store.exams import SqlExams
 from router.store.exchange import SqlFacts, SqlOrders
 from router.store.failures import is_of_the_database
 from router.store.network import SqlNetwork
+from router.store.patients import SqlImagingOrders, SqlPatients
 from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
 from router.store.records import SqlHumanQueue, SqlLedger
@@ -40,6 +41,8 @@ class SqlTransaction:
         self.originals = SqlOriginals(connection)
         self.hand_matches = SqlHandMatches(connection)
         self.deliveries = SqlDeliveries(connection)
+        self.patients = SqlPatients(connection)
+        self.imaging_orders = SqlImagingOrders(connection)
         self.facts = SqlFacts(connection)
         self.orders = SqlOrders(connection)
         self.ledger = SqlLedger(connection)

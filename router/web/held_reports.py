@@ -9,7 +9,7 @@ from router.flows.take_report import candidates, identity_in
 from router.model.errors import NotFound
 from router.model.report import HandMatch, Report
 from router.model.study import Study
-from router.rules.report_matching import contradictions
+from router.rules.report_matching import as_known_to, contradictions
 from router.rules.report_sides import compare
 from router.store.transaction import SqlTransaction
 from router.web.errors import responses
@@ -116,7 +116,7 @@ def _side(tx: SqlTransaction, report: Report, study: Study) -> SideView:
         holder=None if read is None or read.lease is None else read.lease.reader_id,
         compared=[
             ComparedView(what=one.what, report=one.report, read=one.read, verdict=one.verdict)
-            for one in compare(identity, study)
+            for one in compare(identity, as_known_to(identity, study))
         ],
         contradictions=list(contradictions(identity, study)),
     )
