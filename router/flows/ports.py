@@ -15,11 +15,11 @@ from router.model.pathway import Pathway
 from router.model.read import Assignment, Read, ReadState, Visibility
 from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
-from router.model.report import Disposition, Report
+from router.model.report import Disposition, HandMatch, Original, Report
 from router.model.rota import Pattern
 from router.model.routing_rule import RuleSet, RuleSetEntry
 from router.model.session import Leave, Session
-from router.model.study import Study, StudyRevision
+from router.model.study import PatientKey, Study, StudyRevision
 from router.model.trust import Node, Trust
 
 
@@ -159,6 +159,9 @@ class Studies(Protocol):
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]: ...
 
+    def possibly_of(self, patient: PatientKey, limit: int) -> Sequence[Study]:
+        """Studies with this valid NHS number or this patient id of this issuer, the newest examination first."""
+
     def of_patient(self, origin: str, issuer: str, patient_id: str) -> Sequence[Study]:
         """The trust's studies of this patient, as known now; locked."""
 
@@ -184,6 +187,9 @@ class Reads(Protocol):
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
         """Oldest first; the last one is the current one."""
+
+    def with_token(self, transaction_uid: str) -> Read | None:
+        """The read whose last lease has this fencing token."""
 
     def add(self, read: Read) -> None: ...
 
@@ -245,6 +251,25 @@ class Reports(Protocol):
 
     def listing(self, disposition: Disposition | None, after: str | None, limit: int) -> Sequence[Report]:
         """In the order they came in; `after` is the id of the last one of the page before."""
+
+
+class Originals(Protocol):
+    """Reports as they came to the router itself; what came by a node is kept there."""
+
+    def add(self, original: Original) -> None:
+        """Once per report id."""
+
+    def get(self, report_id: str) -> Original | None: ...
+
+
+class HandMatches(Protocol):
+    """Matches by hand that a second person must check."""
+
+    def put(self, match: HandMatch) -> None: ...
+
+    def get(self, report_id: str) -> HandMatch | None: ...
+
+    def remove(self, report_id: str) -> None: ...
 
 
 class Deliveries(Protocol):
@@ -430,6 +455,10 @@ class Transaction(Protocol):
     def reads(self) -> Reads: ...
     @property
     def reports(self) -> Reports: ...
+    @property
+    def originals(self) -> Originals: ...
+    @property
+    def hand_matches(self) -> HandMatches: ...
     @property
     def deliveries(self) -> Deliveries: ...
     @property

@@ -69,7 +69,7 @@ def match_report(report: ReportIdentity, candidates: Sequence[Study]) -> Match:
 
 def contradictions(report: ReportIdentity, study: Study) -> tuple[str, ...]:
     """What the report says of itself that this study denies; a person may not overrule it."""
-    return tuple(_conflicts(report, study))
+    return tuple(_conflicts(report, as_known_to(report, study)))
 
 
 def as_known_to(report: ReportIdentity, study: Study) -> Study:

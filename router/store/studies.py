@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from dicom_nodes.contract import Manifest, StudySettled
+from dicom_nodes.foundation.nhs_number import is_nhs_number
 from router.model.errors import NotFound
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
@@ -44,6 +45,18 @@ class SqlStudies:
             return study
         order = SqlImagingOrders(self._connection).get(row.accession_issuer, row.accession_number)
         return replace(study, order=order)
+
+    def possibly_of(self, patient: PatientKey, limit: int) -> Sequence[Study]:
+        c, theirs = t.study.c, []
+        if patient.nhs_number and is_nhs_number(patient.nhs_number):
+            theirs.append(c.nhs_number == patient.nhs_number)
+        if patient.issuer and patient.patient_id:
+            theirs.append(and_(c.patient_id == patient.patient_id, c.patient_issuer == patient.issuer))
+            theirs.append(and_(c.present_patient_id == patient.patient_id, c.present_issuer == patient.issuer))
+        if not theirs:
+            return []
+        query = select(t.study).where(or_(*theirs)).order_by(c.study_time.desc(), c.study_instance_uid).limit(limit)
+        return [self._study(row) for row in self._connection.execute(query).all()]
 
     def add(self, study: Study) -> None:
         values = {"study_instance_uid": study.study_instance_uid, "origin": study.origin, **_identity(study)}

@@ -17,6 +17,7 @@ from router.store.patients import SqlImagingOrders, SqlPatients
 from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
 from router.store.records import SqlHumanQueue, SqlLedger
+from router.store.report_files import SqlHandMatches, SqlOriginals
 from router.store.reports import SqlReports
 from router.store.rota import SqlRota
 from router.store.rule_sets import SqlRuleSets
@@ -37,6 +38,8 @@ class SqlTransaction:
         self.studies = SqlStudies(connection)
         self.reads = SqlReads(connection)
         self.reports = SqlReports(connection)
+        self.originals = SqlOriginals(connection)
+        self.hand_matches = SqlHandMatches(connection)
         self.deliveries = SqlDeliveries(connection)
         self.patients = SqlPatients(connection)
         self.imaging_orders = SqlImagingOrders(connection)
