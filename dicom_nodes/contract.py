@@ -74,10 +74,20 @@ class ReportAuthor(Message):
 
     registration: str | None
     name: str | None = None
+    role: Literal["author", "verifier", "assistant"] = "author"
+
+
+class ReportSection(Message):
+    """A part of a report's text under its heading; sections are a view, `text` is the whole report."""
+
+    title: str
+    text: str
 
 
 ReportStatus = Literal["P", "F", "C", "X"]
 """HL7 table 0085: preliminary, final, corrected, cancelled."""
+ReturnChannel = Literal["ris", "archive", "pdf", "fhir"]
+"""How a report goes home: ORU^R01, structured report, Encapsulated PDF, DiagnosticReport."""
 
 
 # -- facts ---------------------------------------------------------------------------------------------------------
@@ -144,6 +154,8 @@ class OrderCompleted(Message):
     order_id: str
     instance_count: int | None = None
     manifest_digest: str | None = None
+    channels: tuple[ReturnChannel, ...] = ()
+    """Of a report's return: the channels that this trust wants, each of which has acknowledged."""
 
 
 class OrderParked(Message):
@@ -153,16 +165,25 @@ class OrderParked(Message):
     order_id: str
     reason: str
     attempts: int
+    channel: ReturnChannel | None = None
+    """Of a report's return: the channel that waits; the others go on without it."""
 
 
 class ReportAcknowledged(Message):
-    """One channel of a report's return was accepted: `AA` from the RIS, or `0000` from the archive."""
+    """One channel of a report's return was accepted: `AA` from the RIS, `0000` from the archive, 2xx by FHIR.
+
+    `losses` are sentences for a person, without patient data: what the channel could not carry, though nothing that
+    changes the meaning.
+    """
 
     kind: Literal["report.acknowledged"] = "report.acknowledged"
     order_id: str
-    channel: Literal["ris", "archive"]
+    channel: ReturnChannel
     code: str
     reference: str
+    losses: tuple[str, ...] = ()
+    closes: bool = False
+    """Whether the trust holds this channel's acknowledgement for the one that closes the read."""
 
 
 class StudyIncomplete(Message):
@@ -298,6 +319,9 @@ class ReturnReport(Message):
     authored_at: AwareDatetime
     verified_at: AwareDatetime
     exam_code: ExamCode | None = None
+    sections: tuple[ReportSection, ...] = ()
+    authors: tuple[ReportAuthor, ...] = ()
+    addendum: bool = False
 
 
 class ResendJob(Message):
