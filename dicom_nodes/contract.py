@@ -84,10 +84,18 @@ class ReportSection(Message):
     text: str
 
 
+class AlertCode(Message):
+    """A coded value of a report that may mean an alert; whether it does, the router's list of codes says."""
+
+    value: str
+    scheme: str
+    text: str | None = None
+
+
 ReportStatus = Literal["P", "F", "C", "X"]
 """HL7 table 0085: preliminary, final, corrected, cancelled."""
 ReturnChannel = Literal["ris", "archive", "pdf", "fhir"]
-"""How a report goes home: ORU^R01, structured report, Encapsulated PDF, DiagnosticReport."""
+"""How a report goes back: ORU^R01 to the RIS, SR and Encapsulated PDF to the archive, FHIR to an endpoint."""
 
 
 # -- facts ---------------------------------------------------------------------------------------------------------
@@ -134,7 +142,7 @@ class ReportReceived(Message):
 
     kind: Literal["report.received"] = "report.received"
     report_id: str
-    channel: Literal["hl7_oru", "dicom_sr"]
+    channel: Literal["hl7_oru", "dicom_sr", "encapsulated_pdf", "fhir", "api"]
     study_instance_uid: str | None
     accession_number: str | None
     accession_issuer: str | None
@@ -144,6 +152,22 @@ class ReportReceived(Message):
     author: ReportAuthor
     authored_at: AwareDatetime | None
     original_reference: str
+    original_digest: str
+    sections: tuple[ReportSection, ...] = ()
+    authors: tuple[ReportAuthor, ...] = ()
+    addendum: bool = False
+    """The text is an addition to an earlier verified report, not a replacement."""
+    alert_codes: tuple[AlertCode, ...] = ()
+
+
+class ReportRefused(Message):
+    """A report could not be read; its original is kept at the node, its sender was told, and a person must look."""
+
+    kind: Literal["report.refused"] = "report.refused"
+    refusal_id: str
+    channel: Literal["hl7_oru", "dicom_sr", "encapsulated_pdf", "fhir", "api"]
+    answer: str
+    reason: str
     original_digest: str
 
 
@@ -228,6 +252,7 @@ FactBody = Annotated[
     | StudyArchived
     | InstanceQuarantined
     | ReportReceived
+    | ReportRefused
     | OrderCompleted
     | OrderParked
     | ReportAcknowledged
@@ -322,6 +347,10 @@ class ReturnReport(Message):
     sections: tuple[ReportSection, ...] = ()
     authors: tuple[ReportAuthor, ...] = ()
     addendum: bool = False
+    standing_text: str | None = None
+    """Of an addendum: the whole report that it is added to, for a RIS that replaces what it has by what it gets."""
+    channels: tuple[ReturnChannel, ...] = ()
+    """Only by these; empty: by all that the trust's file asks for."""
 
 
 class ResendJob(Message):

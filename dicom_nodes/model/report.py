@@ -11,6 +11,9 @@ from dicom_nodes.model.loss import Loss
 class ReportChannel(StrEnum):
     HL7_ORU = "hl7_oru"
     DICOM_SR = "dicom_sr"
+    ENCAPSULATED_PDF = "encapsulated_pdf"
+    FHIR = "fhir"
+    API = "api"
 
 
 AuthorRole = Literal["author", "verifier", "assistant"]
@@ -34,11 +37,21 @@ class ReportAuthor:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertCode:
+    """A coded value of a report that may mean an alert; whether it does, the router's list of codes says."""
+
+    value: str
+    scheme: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IncomingReport:
     """What a message or document says; `None` means it does not say. Times are aware UTC.
 
     `patient_id` counts only with its `patient_id_issuer`, `accession_number` only with its `accession_issuer`.
     `status` is HL7 table 0085's P, F, C or X. `original_reference` is the message control id or SOP Instance UID.
+    `author_…` is who signs; `authors` are all who are named. `part` counts the reports of one original from 1.
     """
 
     channel: ReportChannel
@@ -56,6 +69,11 @@ class IncomingReport:
     authored_at: datetime | None
     original_reference: str
     original: bytes
+    sections: tuple[ReportSection, ...] = ()
+    authors: tuple[ReportAuthor, ...] = ()
+    addendum: bool = False
+    alert_codes: tuple[AlertCode, ...] = ()
+    part: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Orders from the router, how far each has come, reports taken in, and work that was parked."""
 
 import hashlib
+from dataclasses import asdict
 
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, insert, select, update
@@ -251,5 +252,9 @@ def _received(report_id: str, report: IncomingReport, digest: str) -> ReportRece
             "authored_at": report.authored_at,
             "original_reference": report.original_reference,
             "original_digest": digest,
+            "sections": tuple(asdict(section) for section in report.sections),
+            "authors": tuple(asdict(author) for author in report.authors),
+            "addendum": report.addendum,
+            "alert_codes": tuple(asdict(code) for code in report.alert_codes),
         }
     )

@@ -15,7 +15,7 @@ from router.flows.read_life import change_read
 from router.flows.return_report import return_report
 from router.model.read import Read
 from router.model.record import Entry
-from router.model.report import Disposition, Report
+from router.model.report import AlertCode, Disposition, Report, ReportAuthor, ReportSection
 from router.model.study import PatientKey, Study
 from router.rules.read_states import Actor, Event
 from router.rules.report_acceptance import Accept, Hold, accept_report
@@ -43,15 +43,28 @@ def report_of(node: str, received: ReportReceived, occurred_at: datetime, now: d
         accession_issuer=received.accession_issuer,
         patient=PatientKey(patient.issuer, patient.patient_id, patient.nhs_number, patient.birth_date),
         status=received.status,
-        text=received.text.replace("\x00", _REPLACED),
+        text=_kept(received.text),
         registration=received.author.registration,
-        author_name=received.author.name and received.author.name.replace("\x00", _REPLACED),
+        author_name=received.author.name and _kept(received.author.name),
         reasons=(_NUL,) if "\x00" in received.text else (),
         authored_at=received.authored_at or occurred_at,
         received_at=now,
         original_reference=received.original_reference,
         original_digest=received.original_digest,
+        sections=tuple(ReportSection(_kept(one.title), _kept(one.text)) for one in received.sections),
+        authors=tuple(
+            ReportAuthor(one.registration, one.name and _kept(one.name), one.role) for one in received.authors
+        ),
+        addendum=received.addendum,
+        alert_codes=tuple(
+            AlertCode(one.value, one.scheme, one.text and _kept(one.text)) for one in received.alert_codes
+        ),
     )
+
+
+def _kept(text: str) -> str:
+    """Text as a database keeps it."""
+    return text.replace("\x00", _REPLACED)
 
 
 def take_report(tx: Transaction, report: Report, now: datetime) -> Report:

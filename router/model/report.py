@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from router.model.study import PatientKey
 
@@ -26,8 +27,36 @@ class DeliveryState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ReportSection:
+    """A part of the text under its heading; sections are a view, the report's `text` is the whole."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAuthor:
+    registration: str | None
+    name: str | None = None
+    role: Literal["author", "verifier", "assistant"] = "author"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCode:
+    """A coded value of a report that may mean an alert."""
+
+    value: str
+    scheme: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """`transaction_uid` is set only where the reader's system presented its fencing token."""
+    """`transaction_uid` is set only where the reader's system presented its fencing token.
+
+    `registration` and `author_name` are those who sign; `authors` are all who are named. An `addendum` is an addition
+    to an earlier verified report, not a replacement.
+    """
 
     id: str
     node: str | None
@@ -49,6 +78,10 @@ class Report:
     read_id: str | None = None
     version: int | None = None
     reasons: tuple[str, ...] = ()
+    sections: tuple[ReportSection, ...] = ()
+    authors: tuple[ReportAuthor, ...] = ()
+    addendum: bool = False
+    alert_codes: tuple[AlertCode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

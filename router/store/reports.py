@@ -1,12 +1,13 @@
 """Reports and their deliveries in the database; a report's text is never changed."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, or_, select, update
 
-from router.model.report import Delivery, DeliveryState, Disposition, Report
+from router.model.report import AlertCode, Delivery, DeliveryState, Disposition, Report, ReportAuthor, ReportSection
 from router.model.study import PatientKey
 from router.store import tables as t
 from router.store.statements import insert_if_new, upsert
@@ -47,6 +48,10 @@ class SqlReports:
             "read_id": report.read_id,
             "version": report.version,
             "reasons": list(report.reasons),
+            "sections": [asdict(section) for section in report.sections],
+            "authors": [asdict(author) for author in report.authors],
+            "addendum": report.addendum,
+            "alert_codes": [asdict(code) for code in report.alert_codes],
         }
         return insert_if_new(self._connection, t.report, values)
 
@@ -128,4 +133,8 @@ def _report(row: Row[Any]) -> Report:
         read_id=row.read_id,
         version=row.version,
         reasons=tuple(row.reasons),
+        sections=tuple(ReportSection(**section) for section in row.sections),
+        authors=tuple(ReportAuthor(**author) for author in row.authors),
+        addendum=row.addendum,
+        alert_codes=tuple(AlertCode(**code) for code in row.alert_codes),
     )

@@ -13,11 +13,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from dicom_nodes.foundation.database import UtcDateTime
@@ -308,6 +310,31 @@ report = Table(
     Column("read_id", _ID, ForeignKey("read.id")),
     Column("version", Integer),
     Column("reasons", JSON, nullable=False),
+    Column("sections", JSON, nullable=False, server_default="[]"),
+    Column("authors", JSON, nullable=False, server_default="[]"),
+    Column("addendum", Boolean, nullable=False, server_default=false()),
+    Column("alert_codes", JSON, nullable=False, server_default="[]"),
+)
+
+report_original = Table(
+    "report_original",
+    metadata,
+    Column("report_id", _ID, primary_key=True, comment="of a report, or of a refusal"),
+    Column("media_type", String(100), nullable=False),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of the bytes"),
+    Column("original", LargeBinary, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+)
+
+report_match = Table(
+    "report_match",
+    metadata,
+    Column("report_id", _ID, ForeignKey("report.id"), primary_key=True),
+    Column("read_id", _ID, ForeignKey("read.id"), nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("proposed_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("contradictions", JSON, nullable=False, comment="what the second person looks at"),
 )
 
 delivery = Table(
