@@ -39,7 +39,7 @@ def losses_of_page(came: str, arrived: str, substitutions: Mapping[str, str] | N
     """
     replaced = substitutions or {}
     losses = list(_of_substitutions(came, replaced))
-    expected, read = (_visible(text) for text in (with_stand_ins(came, replaced), arrived))
+    expected, read = (visible(text) for text in (with_stand_ins(came, replaced), arrived))
     same = expected == read
     if not same and is_right_to_left(expected):
         same = Counter(expected) == Counter(read)
@@ -97,10 +97,10 @@ def _of_substitutions(came: str, substitutions: Mapping[str, str]) -> Iterable[L
     used = set(came).intersection(substitutions)
     same = {character for character in used if substitutions[character] == stand_in(character)}
     if same:
-        words = f"{kinds_of(same)} are written in plain characters ({_count(came, same)} places)"
+        words = f"{kinds_of(same)} in {_count(came, same)} places, written in plain characters"
         yield Loss(LossKind.CHARACTERS, words, changes_meaning=False)
     if used - same:
-        words = f"{kinds_of(used - same)} cannot be written ({_count(came, used - same)} places)"
+        words = f"{kinds_of(used - same)} in {_count(came, used - same)} places, which cannot be written"
         yield Loss(LossKind.CHARACTERS, words, changes_meaning=True)
 
 
@@ -118,11 +118,12 @@ def _one_line_end(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Letters as a page has them: ligatures and presentation forms taken apart, no blanks, nothing invisible."""
     plain = unicodedata.normalize("NFKC", text)
-    return "".join(character for character in plain if not character.isspace() and not _is_format(character))
+    return "".join(character for character in plain if not character.isspace() and not is_invisible(character))
 
 
-def _is_format(character: str) -> bool:
+def is_invisible(character: str) -> bool:
+    """Whether nothing is to be seen of it: marks of direction, joiners, control codes."""
     return unicodedata.category(character) in {"Cf", "Cc"} or character in _INVISIBLE
