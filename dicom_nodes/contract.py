@@ -194,10 +194,10 @@ class OrderParked(Message):
 
 
 class ReportAcknowledged(Message):
-    """One channel of a report's return was accepted: `AA` from the RIS, `0000` from the archive, 2xx by FHIR.
+    """One channel of a report's return answered: `AA` of the RIS, `0000` of the archive, `201` of FHIR; or no.
 
-    `losses` are sentences for a person, without patient data: what the channel could not carry, though nothing that
-    changes the meaning.
+    `words` are the destination's own with a refusal, where they name no patient. `losses` are sentences for a person,
+    without patient data: what the channel could not carry, though nothing that changes the meaning.
     """
 
     kind: Literal["report.acknowledged"] = "report.acknowledged"
@@ -205,9 +205,8 @@ class ReportAcknowledged(Message):
     channel: ReturnChannel
     code: str
     reference: str
+    words: str | None = None
     losses: tuple[str, ...] = ()
-    closes: bool = False
-    """Whether the trust holds this channel's acknowledgement for the one that closes the read."""
 
 
 class StudyIncomplete(Message):
@@ -353,6 +352,15 @@ class ReturnReport(Message):
     """Only by these; empty: by all that the trust's file asks for."""
 
 
+class RecallReport(Message):
+    """Do not send an earlier return by these channels any more; what was acknowledged stays so. Done at once."""
+
+    kind: Literal["recall"] = "recall"
+    read_id: str
+    order_id: str
+    channels: tuple[ReturnChannel, ...]
+
+
 class ResendJob(Message):
     """A person wants parked work tried again: an earlier order (`job_key` = its id) or the node's own job."""
 
@@ -361,7 +369,7 @@ class ResendJob(Message):
     job_key: str
 
 
-OrderBody = Annotated[FetchStudy | DeliverStudy | ReturnReport | ResendJob, Field(discriminator="kind")]
+OrderBody = Annotated[FetchStudy | DeliverStudy | ReturnReport | RecallReport | ResendJob, Field(discriminator="kind")]
 
 
 class Order(Message):

@@ -22,7 +22,7 @@ from dicom_nodes.model.instance import (
     SpooledInstance,
     StoredObject,
 )
-from dicom_nodes.model.report import Acknowledgement, IncomingReport, OutgoingReport, ReportChannel
+from dicom_nodes.model.report import Acknowledgement, IncomingReport, OutgoingReport, RefusedReport, ReportChannel
 from dicom_nodes.model.study import GrowingStudy, StudyOwner, StudyRecord
 from dicom_nodes.rules.report_order import Filed
 
@@ -183,6 +183,12 @@ class ReportStore(Protocol):
 
     def take(self, report_id: str, report: IncomingReport) -> None:
         """Keep the original and put `ReportReceived` into the outbox, durable on return; idempotent by id."""
+
+    def take_all(self, reports: Sequence[tuple[str, IncomingReport]]) -> None:
+        """As `take`, all in one transaction."""
+
+    def refuse(self, refusal_id: str, refused: RefusedReport) -> None:
+        """Keep what could not be read and put `ReportRefused` into the outbox, durable on return; idempotent by id."""
 
     def digests(self, channel: ReportChannel, original_reference: str) -> frozenset[str]:
         """SHA-256 (hex) of every original taken under this message control id or SOP Instance UID."""

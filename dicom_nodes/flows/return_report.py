@@ -71,8 +71,9 @@ class ReturnReport:
         done = self._orders.returned(job.key)
         failures: list[PeerFailed] = []
         channels: dict[str, Callable[[str, OutgoingReport], None]] = {"ris": self._to_ris, "archive": self._to_archive}
+        wanted = self._wanted(job.key) or channels
         for channel, send in channels.items():
-            if channel not in done:
+            if channel in wanted and channel not in done:
                 try:
                     self._require_newest(report, channel)
                     send(job.key, report)
@@ -82,6 +83,11 @@ class ReturnReport:
             raise min(failures, key=lambda failure: failure.retryable)
         self._orders.complete(job, OrderCompleted(order_id=job.key))
         self._checkpoint("return.completed")
+
+    def _wanted(self, order_id: str) -> frozenset[str]:
+        """The channels that the order names; empty: all."""
+        order = self._orders.order(order_id).body
+        return frozenset(order.channels) if isinstance(order, contract.ReturnReport) else frozenset()
 
     def _require_newest(self, report: OutgoingReport, channel: str) -> None:
         why = goes_backwards(report.version, report.status, self._orders.filed(report.study_instance_uid, channel))

@@ -77,6 +77,28 @@ class IncomingReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedReport:
+    """What came as a report and cannot be read. `answer` is what its sender was told, `reason` quotes nothing of it."""
+
+    channel: ReportChannel
+    answer: str
+    reason: str
+    original: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRefusal:
+    """A refused report in a list."""
+
+    refusal_id: str
+    channel: str
+    answer: str
+    reason: str
+    received_at: datetime
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class OutgoingReport:
     """A report for the origin, under the origin's own identifiers. Times are aware UTC.
 

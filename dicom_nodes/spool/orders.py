@@ -1,10 +1,11 @@
 """Orders from the router, how far each has come, reports taken in, and work that was parked."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from dicom_nodes.contract import (
     DeliverStudy,
@@ -17,9 +18,11 @@ from dicom_nodes.contract import (
     OrderCompleted,
     OrderParked,
     PatientIdentity,
+    RecallReport,
     ReportAcknowledged,
     ReportAuthor,
     ReportReceived,
+    ReportRefused,
     ResendJob,
     ReturnReport,
 )
@@ -27,12 +30,14 @@ from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.errors import CrashConsistency
-from dicom_nodes.model.report import IncomingReport, ReportChannel
+from dicom_nodes.model.report import IncomingReport, KeptRefusal, RefusedReport, ReportChannel
 from dicom_nodes.rules.report_order import Filed
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.outbox import SqlOutbox
 
 ORDER_KINDS = ("fetch", "deliver", "return")
+_RECALLED = "OFF"
+"""In place of a channel's answer: it is not to be sent any more."""
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 
 
@@ -90,14 +95,16 @@ class SqlOrders:
             known = connection.execute(
                 select(returned.c.code).where(returned.c.order_id == order_id, returned.c.channel == channel)
             ).first()
+            if known is not None and known.code != _RECALLED:
+                return
+            values = {"code": code, "reference": reference, "at": self._clock()}
             if known is None:
-                connection.execute(
-                    insert(returned).values(
-                        order_id=order_id, channel=channel, code=code, reference=reference, at=self._clock()
-                    )
-                )
-                self._file(connection, order_id, channel)
-                self._outbox.append(connection, fact)
+                connection.execute(insert(returned).values(order_id=order_id, channel=channel, **values))
+            else:  # it was on its way when it was recalled, and arrived all the same
+                here = (returned.c.order_id == order_id) & (returned.c.channel == channel)
+                connection.execute(update(returned).where(here).values(**values))
+            self._file(connection, order_id, channel)
+            self._outbox.append(connection, fact)
 
     def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
         with self._database.read() as connection:
@@ -135,23 +142,59 @@ class SqlOrders:
             self._outbox.append(connection, fact)
 
     def take(self, report_id: str, report: IncomingReport) -> None:
+        self.take_all([(report_id, report)])
+
+    def take_all(self, reports: Sequence[tuple[str, IncomingReport]]) -> None:
+        with self._database.write() as connection:
+            for report_id, report in reports:
+                self._take(connection, report_id, report)
+
+    def _take(self, connection: Connection, report_id: str, report: IncomingReport) -> None:
         digest = hashlib.sha256(report.original).hexdigest()
         taken = tables.received_report
+        known = connection.execute(select(taken.c.report_id).where(taken.c.report_id == report_id)).first()
+        if known is not None:
+            return
+        connection.execute(
+            insert(taken).values(
+                report_id=report_id,
+                channel=report.channel.value,
+                original_reference=report.original_reference,
+                original_digest=digest,
+                original=report.original,
+                received_at=self._clock(),
+            )
+        )
+        self._outbox.append(connection, _received(report_id, report, digest))
+
+    def refuse(self, refusal_id: str, refused: RefusedReport) -> None:
+        digest = hashlib.sha256(refused.original).hexdigest()
+        table = tables.refused_report
+        values = {"channel": refused.channel.value, "answer": refused.answer, "reason": refused.reason}
         with self._database.write() as connection:
-            known = connection.execute(select(taken.c.report_id).where(taken.c.report_id == report_id)).first()
+            known = connection.execute(select(table.c.refusal_id).where(table.c.refusal_id == refusal_id)).first()
             if known is not None:
                 return
-            connection.execute(
-                insert(taken).values(
-                    report_id=report_id,
-                    channel=report.channel.value,
-                    original_reference=report.original_reference,
-                    original_digest=digest,
-                    original=report.original,
-                    received_at=self._clock(),
-                )
-            )
-            self._outbox.append(connection, _received(report_id, report, digest))
+            kept = {"original_digest": digest, "original": refused.original, "received_at": self._clock()}
+            connection.execute(insert(table).values(refusal_id=refusal_id, **values, **kept))
+            fact = {"refusal_id": refusal_id, "original_digest": digest, **values}
+            self._outbox.append(connection, ReportRefused.model_validate(fact))
+
+    def refused_reports(self) -> tuple[KeptRefusal, ...]:
+        """What could not be read, oldest first."""
+        column = tables.refused_report.c
+        wanted = select(
+            column.refusal_id, column.channel, column.answer, column.reason, column.received_at,
+            func.length(column.original).label("size_bytes"),
+        ).order_by(column.received_at)  # fmt: skip
+        with self._database.read() as connection:
+            return tuple(KeptRefusal(**row._mapping) for row in connection.execute(wanted))
+
+    def refused_original(self, refusal_id: str) -> bytes | None:
+        column = tables.refused_report.c
+        with self._database.read() as connection:
+            found = connection.execute(select(column.original).where(column.refusal_id == refusal_id))
+            return found.scalar_one_or_none()
 
     def digests(self, channel: ReportChannel, original_reference: str) -> frozenset[str]:
         taken = tables.received_report.c
@@ -184,14 +227,30 @@ class SqlOrders:
                 seq=order.seq,
                 issued_at=order.issued_at,
                 received_at=self._clock(),
-                study_instance_uid=None if isinstance(order.body, ResendJob) else order.body.study.study_instance_uid,
+                study_instance_uid=_study_of(order.body),
                 body=order.body.model_dump(mode="json"),
             )
         )
         if isinstance(order.body, ResendJob):
             self._outbox.append(connection, self._resend(connection, order.order_id, order.body))
             return
+        if isinstance(order.body, RecallReport):
+            self._recall(connection, order.body)
+            self._outbox.append(connection, OrderCompleted(order_id=order.order_id))
+            return
         self._jobs.enqueue(connection, kind=order.body.kind, key=order.order_id, destination=_destination(order.body))
+
+    def _recall(self, connection: Connection, recall: RecallReport) -> None:
+        """Count what is not acknowledged as done, so that it is sent no more; a parked job ends by itself then."""
+        known = connection.execute(select(tables.order.c.order_id).where(tables.order.c.order_id == recall.order_id))
+        if known.first() is None:
+            return
+        returned = tables.returned_report
+        of_order = select(returned.c.channel).where(returned.c.order_id == recall.order_id)
+        for channel in set(recall.channels) - set(connection.execute(of_order).scalars()):
+            values = {"order_id": recall.order_id, "channel": channel, "code": _RECALLED, "reference": ""}
+            connection.execute(insert(returned).values(**values, at=self._clock()))
+        self._jobs.resend(connection, kind="return", key=recall.order_id)
 
     def _resend(self, connection: Connection, order_id: str, body: ResendJob) -> FactBody:
         """Queue the parked job again, and say truly whether there was one."""
@@ -219,6 +278,10 @@ def _of(study_instance_uid: str, channel: str) -> ColumnElement[bool]:
 def _filed(connection: Connection, study_instance_uid: str, channel: str) -> Filed | None:
     row = connection.execute(select(tables.filed_report).where(_of(study_instance_uid, channel))).one_or_none()
     return None if row is None else Filed(row.version, row.status)
+
+
+def _study_of(body: OrderBody) -> str | None:
+    return None if isinstance(body, ResendJob | RecallReport) else body.study.study_instance_uid
 
 
 def _destination(body: FetchStudy | DeliverStudy | ReturnReport) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select, text
 
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
 from dicom_nodes.foundation.clock import Clock
@@ -63,6 +63,7 @@ def open_store(
             connection.execute(insert(tables.schema).values(version=tables.SCHEMA_VERSION))
         elif version != tables.SCHEMA_VERSION:
             raise CrashConsistency(f"database schema is version {version}, this software needs {tables.SCHEMA_VERSION}")
+        _widen_channel(connection)
     jobs = JobQueue(database, tables.job, clock)
     outbox = SqlOutbox(database, clock)
     return NodeStore(
@@ -80,3 +81,15 @@ def open_store(
         eviction=SqlEviction(database, clock),
         scrubbing=SqlScrubbing(database, clock),
     )
+
+
+def _widen_channel(connection: Connection) -> None:
+    """A PostgreSQL database of before has room for ten letters; SQLite does not count them."""
+    if connection.dialect.name != "postgresql":
+        return
+    asked = (
+        "SELECT character_maximum_length FROM information_schema.columns "
+        "WHERE table_name = 'received_report' AND column_name = 'channel' AND table_schema = current_schema()"
+    )
+    if (connection.execute(text(asked)).scalar_one() or 0) < 20:
+        connection.execute(text("ALTER TABLE received_report ALTER COLUMN channel TYPE VARCHAR(20)"))

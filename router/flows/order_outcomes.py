@@ -12,11 +12,11 @@ from dicom_nodes.contract import (
     ResendJob,
     ReturnReport,
 )
+from router.flows.delivery_answers import park_return, take_return_completed
 from router.flows.hold_lease import withdraw
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import deliver_images
 from router.flows.ports import IssuedOrder, Transaction
-from router.flows.return_report import park_return, take_return_completed
 from router.model.read import LEASED, Read, ReadState
 from router.model.record import Entry
 from router.rules.eligibility import entitlement_problems
@@ -48,7 +48,7 @@ def take_completed(
     `key` names this occurrence.
     """
     issued = own_order(tx, node, completed.order_id, now)
-    if issued is None or issued.outcome == "COMPLETED":
+    if issued is None or issued.outcome in {"COMPLETED", "RECALLED"}:
         return
     body = issued.order.body
     if isinstance(body, FetchStudy | DeliverStudy):
@@ -68,16 +68,17 @@ def take_completed(
 def take_parked(tx: Transaction, node: str, parked: OrderParked, key: str, now: datetime) -> None:
     """An order ran out of attempts: a person sees it and can send it again. `key` names this occurrence."""
     issued = own_order(tx, node, parked.order_id, now)
-    if issued is None or issued.outcome == "COMPLETED":
+    if issued is None or issued.outcome in {"COMPLETED", "RECALLED"}:
         return
     tx.orders.conclude(parked.order_id, "PARKED", now, parked.reason)
     if isinstance(issued.order.body, ResendJob):
         _resend_failed(tx, issued, issued.order.body, parked, key, now)
         return
-    if isinstance(issued.order.body, ReturnReport):
-        park_return(tx, issued, now)
+    asks = not isinstance(issued.order.body, ReturnReport) or park_return(tx, issued, parked, now)
     detail = {"kind": issued.order.body.kind, "reason": parked.reason, "attempts": parked.attempts}
     _log(tx, "order.parked", issued, now, detail)
+    if not asks:
+        return
     reason = f"{issued.order.body.kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
     _ask(tx, "order", reason, key, issued, now)
 

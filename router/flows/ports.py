@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 from dicom_nodes.contract import Manifest, NodeHealth, Order, OrderBody, StudySettled
 from router.model.aid import AidBalance, AidBook, AidEntry, AidLimits
+from router.model.delivery import Delivery, DeliveryState, ListedDelivery
 from router.model.exam import Coverage, Exam, GroupTime, ReadingTime, TimeSums
 from router.model.fact import KeptFact
 from router.model.pathway import Pathway
 from router.model.read import Assignment, Read, ReadState, Visibility
 from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
-from router.model.report import Delivery, DeliveryState, Disposition, Report
+from router.model.report import Disposition, Report
 from router.model.rota import Pattern
 from router.model.routing_rule import RuleSet, RuleSetEntry
 from router.model.session import Leave, Session
@@ -25,6 +26,8 @@ class Network(Protocol):
     """Trusts and their nodes."""
 
     def trusts(self) -> Sequence[Trust]: ...
+
+    def trust(self, ods_code: str) -> Trust | None: ...
 
     def nodes(self) -> Sequence[Node]: ...
 
@@ -239,12 +242,30 @@ class Reports(Protocol):
     def listing(self, disposition: Disposition | None, after: str | None, limit: int) -> Sequence[Report]:
         """In the order they came in; `after` is the id of the last one of the page before."""
 
-    def put_delivery(self, delivery: Delivery) -> None: ...
 
-    def deliveries(self, report_id: str) -> Sequence[Delivery]: ...
+class Deliveries(Protocol):
+    """The way home of every version, by every channel."""
 
-    def mark_deliveries(self, order_id: str, states: Collection[DeliveryState], to: DeliveryState, at: datetime) -> int:
-        """Move the order's deliveries that are in one of `states`; returns how many."""
+    def put(self, delivery: Delivery) -> None: ...
+
+    def of_report(self, report_id: str) -> Sequence[Delivery]: ...
+
+    def of_study(self, study_instance_uid: str) -> Sequence[ListedDelivery]:
+        """The lowest version first."""
+
+    def listing(
+        self, states: Collection[DeliveryState] = (), trust: str | None = None, limit: int | None = None
+    ) -> Sequence[ListedDelivery]:
+        """Of every study, or of this trust's, the oldest first."""
+
+    def overdue(self, states: Collection[DeliveryState], trust: str, at: datetime) -> Sequence[ListedDelivery]:
+        """Deliveries to this trust in one of these states, which it has been owed since then or longer.
+
+        Those are left out whose report has an open item of the phone list, or one that was resolved after that time.
+        """
+
+    def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
+        """The node has fetched these orders."""
 
 
 class Facts(Protocol):
@@ -279,7 +300,7 @@ class IssuedOrder(Protocol):
     def epoch(self) -> int | None: ...
     @property
     def outcome(self) -> str | None:
-        """None while open, then COMPLETED, PARKED, or LOST where the node says it has no such job parked."""
+        """None while open, then COMPLETED, PARKED, RECALLED, or LOST where the node has no such job parked."""
 
 
 class Orders(Protocol):
@@ -388,6 +409,8 @@ class Transaction(Protocol):
     def reads(self) -> Reads: ...
     @property
     def reports(self) -> Reports: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
     @property
     def facts(self) -> Facts: ...
     @property

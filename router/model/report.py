@@ -9,21 +9,11 @@ from router.model.study import PatientKey
 
 
 class Disposition(enum.StrEnum):
-    """ACCEPTED goes on; WAITING lies in a human queue."""
+    """ACCEPTED goes on; WAITING lies in a human queue; DROPPED says nothing that a later or equal version does not."""
 
     ACCEPTED = "ACCEPTED"
     WAITING = "WAITING"
-
-
-class DeliveryState(enum.StrEnum):
-    """One channel of a report's return to its origin."""
-
-    QUEUED = "QUEUED"
-    SENT = "SENT"
-    ACKED = "ACKED"
-    FILED = "FILED"
-    REJECTED = "REJECTED"
-    PARKED = "PARKED"
+    DROPPED = "DROPPED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +72,3 @@ class Report:
     authors: tuple[ReportAuthor, ...] = ()
     addendum: bool = False
     alert_codes: tuple[AlertCode, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    report_id: str
-    channel: str
-    order_id: str
-    state: DeliveryState
-    updated_at: datetime
-    code: str | None = None
-    reference: str | None = None

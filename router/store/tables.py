@@ -37,7 +37,13 @@ _ODS = String(6)
 _ID = String(64)
 _JSON_OR_NULL = JSON(none_as_null=True)
 
-trust = Table("trust", metadata, Column("ods_code", _ODS, primary_key=True), Column("name", Text, nullable=False))
+trust = Table(
+    "trust",
+    metadata,
+    Column("ods_code", _ODS, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("returns", _JSON_OR_NULL, doc="as router.model.delivery.ReturnPolicy; null: its defaults"),
+)
 
 node = Table(
     "node",
@@ -342,11 +348,14 @@ delivery = Table(
     metadata,
     Column("report_id", _ID, ForeignKey("report.id"), primary_key=True),
     Column("channel", String(10), primary_key=True),
-    Column("order_id", _ID, nullable=False, index=True),
-    Column("state", String(10), nullable=False),
+    Column("order_id", _ID, index=True, doc="null while it waits for an earlier version"),
+    Column("state", String(10), nullable=False, index=True),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("code", String(10)),
     Column("reference", Text),
+    Column("queued_at", UtcDateTime, doc="since when the origin has to get it"),
+    Column("words", Text, doc="the destination's own"),
+    Column("note", Text, doc="why it was held, dropped or called off, and by whom"),
 )
 
 planner_round = Table(
@@ -439,7 +448,7 @@ human_queue = Table(
     Column("opened_at", UtcDateTime, nullable=False),
     Column("study_instance_uid", _UID),
     Column("read_id", _ID, index=True),
-    Column("report_id", _ID),
+    Column("report_id", _ID, index=True),
     Column("order_id", _ID),
     Column("node", _ODS),
     Column("resend_kind", String(40)),

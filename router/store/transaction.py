@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from dicom_nodes.foundation.database import Database
 from router.store.aid import SqlAid
+from router.store.deliveries import SqlDeliveries
 from router.store.exams import SqlExams
 from router.store.exchange import SqlFacts, SqlOrders
 from router.store.failures import is_of_the_database
@@ -35,6 +36,7 @@ class SqlTransaction:
         self.studies = SqlStudies(connection)
         self.reads = SqlReads(connection)
         self.reports = SqlReports(connection)
+        self.deliveries = SqlDeliveries(connection)
         self.facts = SqlFacts(connection)
         self.orders = SqlOrders(connection)
         self.ledger = SqlLedger(connection)

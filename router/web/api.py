@@ -6,7 +6,19 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from router.web import aid, exams, failed_facts, inspection, network, node_exchange, readers, reads, rota, rule_sets
+from router.web import (
+    aid,
+    deliveries,
+    exams,
+    failed_facts,
+    inspection,
+    network,
+    node_exchange,
+    readers,
+    reads,
+    rota,
+    rule_sets,
+)
 from router.web.documentation import add_documentation
 from router.web.errors import FailureBoundary, install_error_handlers
 from router.web.security import roles_of
@@ -57,7 +69,10 @@ def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCon
     )
     app.state.services = services
     install_error_handlers(app)
-    for part in (reads, inspection, failed_facts, readers, rota, aid, exams, network, rule_sets, node_exchange):
+    parts = (
+        reads, inspection, deliveries, failed_facts, readers, rota, aid, exams, network, rule_sets, node_exchange,
+    )  # fmt: skip
+    for part in parts:
         for route in part.router.routes:
             if isinstance(route, APIRoute) and (roles := roles_of(route)):
                 route.openapi_extra = {"x-roles": list(roles)}

@@ -9,7 +9,14 @@ from dicom_nodes.contract import FactBody, Order, OrderBatch, ReturnReport
 from dicom_nodes.foundation.jobs import Job, JobState
 from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
 from dicom_nodes.model.errors import PeerFailed
-from dicom_nodes.model.report import AckCode, Acknowledgement, IncomingReport, OutgoingReport, ReportChannel
+from dicom_nodes.model.report import (
+    AckCode,
+    Acknowledgement,
+    IncomingReport,
+    OutgoingReport,
+    RefusedReport,
+    ReportChannel,
+)
 from dicom_nodes.model.study import StudyRecord
 from dicom_nodes.rules.report_order import Filed
 
@@ -21,6 +28,7 @@ class MemoryReportStore:
     failure: Exception | None = None
     taken: dict[str, IncomingReport] = field(default_factory=dict)
     facts: list[str] = field(default_factory=list)
+    refused: dict[str, RefusedReport] = field(default_factory=dict)
 
     def take(self, report_id: str, report: IncomingReport) -> None:
         if self.failure is not None:
@@ -28,6 +36,15 @@ class MemoryReportStore:
         if report_id not in self.taken:
             self.taken[report_id] = report
             self.facts.append(report_id)
+
+    def take_all(self, reports: Sequence[tuple[str, IncomingReport]]) -> None:
+        for report_id, report in reports:
+            self.take(report_id, report)
+
+    def refuse(self, refusal_id: str, refused: RefusedReport) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.refused.setdefault(refusal_id, refused)
 
     def digests(self, channel: ReportChannel, original_reference: str) -> frozenset[str]:
         return frozenset(
