@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from dicom_nodes.foundation.settings_file import LocalPath, Settings
 
 Channel = Literal["ris", "archive_sr", "archive_pdf", "fhir"]
+_KNOWN_AS: dict[Channel, str] = {"ris": "ris", "archive_sr": "archive", "archive_pdf": "pdf", "fhir": "fhir"}
 _LONGEST_ST = 199
 """HL7 v2.5.1 ch. 2.A.74: a string holds no more."""
 
@@ -37,6 +38,8 @@ class OruHabits(Settings):
     """Longer lines are broken at blanks."""
     longest_value: int | None = Field(default=None, ge=1000)
     """How many bytes an OBX-5 may have; a report that needs more is not sent."""
+    addendum: Literal["whole", "alone"] = "whole"
+    """Whether an addendum is sent behind the report it is added to, or alone to a RIS that keeps both."""
     plain_typography: bool = False
     """Whether curly quotation marks, dashes and the like may be written in plain characters where the RIS's character
     set lacks them."""
@@ -93,6 +96,11 @@ class Reports(Settings):
         if "fhir" in self.channels and self.fhir is None:
             raise ValueError("reports.fhir: is missing, but reports.channels lists 'fhir'")
         return self
+
+    @property
+    def return_channels(self) -> tuple[str, ...]:
+        """The channels by the names that the router knows them by."""
+        return tuple(_KNOWN_AS[channel] for channel in self.channels)
 
     @property
     def files(self) -> dict[str, LocalPath | None]:

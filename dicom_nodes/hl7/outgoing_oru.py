@@ -7,7 +7,7 @@ may leave: what the message cannot carry is a loss, and one that changes the mea
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_nodes.config import Ris
 from dicom_nodes.hl7.charset import codec_of, kinds_not_in
@@ -57,6 +57,8 @@ def write_oru(report: OutgoingReport, ris: Ris, ods_code: str, habits: OruHabits
     Raises:
         PeerRefused: it would not arrive as it is, in its text or in whom and what it is about; the loss report.
     """
+    if habits.addendum == "alone" and report.addition is not None:
+        report = replace(report, text=report.addition)
     substitutions = _substitutions(report.text, ris, habits)
     lines = lines_of(with_stand_ins(report.text, substitutions), habits)
     values = values_of(lines, habits)

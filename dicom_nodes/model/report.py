@@ -130,6 +130,8 @@ class OutgoingReport:
     sections: tuple[ReportSection, ...] = ()
     authors: tuple[ReportAuthor, ...] = ()
     addendum: bool = False
+    addition: str | None = None
+    """Of an addendum: what was added, alone."""
 
     @property
     def assistants(self) -> tuple[ReportAuthor, ...]:
