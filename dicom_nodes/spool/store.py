@@ -1,5 +1,6 @@
 """Open a node's database with everything that lives in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -51,8 +52,11 @@ def open_store(
     checkpoint: Checkpoint = no_checkpoint,
     follow_ups: FollowUps = FollowUps(),
     worklist_keep: timedelta = timedelta(days=30),
+    return_channels: Sequence[str] = ("ris", "archive"),
 ) -> NodeStore:
     """Open (and on first use create) the database at `url`; `archive` names the PACS in facts.
+
+    `return_channels` are those by which a report goes home whose order names none.
 
     Raises:
         CrashConsistency: the database was made by another version of this software.
@@ -74,7 +78,7 @@ def open_store(
         outbox=outbox,
         catalogue=SqlCatalogue(database, jobs, outbox, clock, checkpoint),
         studies=SqlStudies(database, jobs, outbox, clock, archive, follow_ups),
-        orders=SqlOrders(database, jobs, outbox, clock),
+        orders=SqlOrders(database, jobs, outbox, clock, return_channels),
         commitment_requests=SqlCommitmentRequests(database, jobs, clock),
         archive_commitments=SqlArchiveCommitments(database, jobs, clock, ARCHIVE_JOB),
         announcements=SqlAnnouncements(database, jobs, outbox, clock),
