@@ -24,6 +24,7 @@ from router.flows.alert_work import AlertWork
 from router.flows.assign_reads import assign_ready_reads
 from router.flows.learn_times import learn_reading_times
 from router.flows.look_ahead import look_ahead
+from router.flows.watch_deliveries import watch_deliveries
 from router.notify.channels import Channels
 from router.rules.alert_codes import AlertCodes
 from router.rules.planning import Ahead, ListLengths
@@ -85,6 +86,7 @@ class Planner:
                 timeout_s = self._settings.claim_timeout_s
                 assign_ready_reads(self._store, now, timeout_s, _log_failure, self._lists, self._ahead)
                 overdue.tick(self._store, self._settings, now, _log_failure)
+                watch_deliveries(self._store, now)
                 learn_reading_times(self._store, self._exam_table, now)
                 with self._store.write() as tx:
                     planner_rounds.record(tx.connection, self._clock())

@@ -84,9 +84,34 @@ class RouterFile(Settings):
     router: Router
 
 
+ReturnChannelName = Literal["ris", "archive", "pdf", "fhir"]
+ANSWERING_CHANNELS = frozenset({"ris", "fhir"})
+"""Channels whose answer is an application's; the others only say that a document is kept."""
+
+
+class ReturnsSeed(Settings):
+    """How a trust wants its reports back: the channels of its node's own file, and which of them close a read."""
+
+    channels: tuple[ReturnChannelName, ...] = ("ris", "archive")
+    closed_by: tuple[ReturnChannelName, ...] = ("ris", "archive")
+    preliminary: bool = Field(default=False, description="send preliminary reports at once, not only final ones")
+    phone_after_s: float = Field(default=7200.0, gt=0, description="not filed by then: somebody rings the trust up")
+
+    @model_validator(mode="after")
+    def _can_close_a_read(self) -> "ReturnsSeed":
+        if len(set(self.channels)) != len(self.channels) or not self.channels:
+            raise ValueError("channels: expected each channel once, and one at least")
+        if not set(self.closed_by) <= set(self.channels):
+            raise ValueError(f"closed_by: expected only channels that are used ({', '.join(self.channels)})")
+        if not set(self.closed_by) & ANSWERING_CHANNELS:
+            raise ValueError("closed_by: expected ris or fhir among them: an archive's receipt is no answer")
+        return self
+
+
 class TrustSeed(Settings):
     ods_code: OdsCode
     name: str = Field(min_length=1)
+    returns: ReturnsSeed = ReturnsSeed()
 
 
 class NodeSeed(Settings):
@@ -211,6 +236,12 @@ class RoutingFile(Settings):
     unknown_code: Literal["human_queue", "by_modality"] = "human_queue"
     priorities: dict[str, float] = Field(description="hours from the examination to the verified report")
     exams: tuple[ExamRule, ...]
+    urgencies: dict[Literal["stat", "urgent", "soon", "routine"], str] = Field(
+        default={}, description="priority by the urgency of an order, where that is shorter than the exam's"
+    )
+    suspected_cancer_priority: str | None = Field(
+        default=None, description="priority of a read whose order says suspected cancer; none: a person is asked"
+    )
 
 
 class PathwaySeed(Settings):
@@ -392,6 +423,12 @@ def _overlapping_sessions(key: str, reader: ReaderSeed) -> Iterator[tuple[str, s
 
 
 def _routing_problems(routing: RoutingFile) -> Iterator[tuple[str, str]]:
+    asked = {f"urgencies.{urgency}": name for urgency, name in routing.urgencies.items()}
+    if routing.suspected_cancer_priority is not None:
+        asked["suspected_cancer_priority"] = routing.suspected_cancer_priority
+    for place, priority in asked.items():
+        if priority not in routing.priorities:
+            yield place, f"expected one of {sorted(routing.priorities)}, got {priority!r}"
     seen: set[tuple[object, ...]] = set()
     for number, rule in enumerate(routing.exams):
         key = f"exams[{number}]"

@@ -11,7 +11,16 @@ from pydantic import BaseModel, TypeAdapter
 from readacross.refusals import RouterSaidNo
 from router.web.alert_messages import AlertDetailView, AlertView
 from router.web.exams import CodesImportBody, CodesImportView, CoverageView
-from router.web.messages import ClaimView, NodeView, QueueItemView, ReadView, ReportView, StudyTrace, WhyView
+from router.web.messages import (
+    ClaimView,
+    ListedDeliveryView,
+    NodeView,
+    QueueItemView,
+    ReadView,
+    ReportView,
+    StudyTrace,
+    WhyView,
+)
 from router.web.rota_messages import RotaImportBody, RotaImportView
 
 TIMEOUT_S = 15.0
@@ -76,6 +85,15 @@ class RouterClient:
         """`action` is `resolve` or `resend`."""
         answer = self._call("POST", f"/human-queue/{item_id}/{action}", json={"note": note})
         return QueueItemView.model_validate(answer)
+
+    def deliveries(self, states: list[str], trust: str | None) -> list[ListedDeliveryView]:
+        params: dict[str, Any] = {"state": states, "limit": 1000} | ({} if trust is None else {"trust": trust})
+        return self._list(ListedDeliveryView, "GET", "/deliveries", params=params)
+
+    def settle_delivery(self, report_id: str, channel: str, action: str, reason: str) -> ListedDeliveryView:
+        """`action` is `resend` or `cancel`."""
+        path = f"/reports/{quote(report_id, safe='')}/deliveries/{quote(channel, safe='')}/{action}"
+        return ListedDeliveryView.model_validate(self._call("POST", path, json={"reason": reason}))
 
     def alerts(self, states: Sequence[str], trust: str | None = None) -> list[AlertView]:
         params: dict[str, Any] = {"state": list(states), "limit": 1000} | ({} if trust is None else {"trust": trust})

@@ -13,11 +13,11 @@ from dicom_nodes.contract import (
     ReturnReport,
     TellRis,
 )
+from router.flows.delivery_answers import park_return, take_return_completed
 from router.flows.hold_lease import withdraw
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import deliver_images
 from router.flows.ports import IssuedOrder, Transaction
-from router.flows.return_report import park_return, take_return_completed
 from router.flows.tell_ris import take_not_told, take_told
 from router.model.read import LEASED, Read, ReadState
 from router.model.record import Entry
@@ -50,7 +50,7 @@ def take_completed(
     `key` names this occurrence.
     """
     issued = own_order(tx, node, completed.order_id, now)
-    if issued is None or issued.outcome == "COMPLETED":
+    if issued is None or issued.outcome in {"COMPLETED", "RECALLED"}:
         return
     body = issued.order.body
     if isinstance(body, FetchStudy | DeliverStudy):
@@ -72,18 +72,19 @@ def take_completed(
 def take_parked(tx: Transaction, node: str, parked: OrderParked, key: str, now: datetime) -> None:
     """An order ran out of attempts: a person sees it and can send it again. `key` names this occurrence."""
     issued = own_order(tx, node, parked.order_id, now)
-    if issued is None or issued.outcome == "COMPLETED":
+    if issued is None or issued.outcome in {"COMPLETED", "RECALLED"}:
         return
     tx.orders.conclude(parked.order_id, "PARKED", now, parked.reason)
     if isinstance(issued.order.body, ResendJob):
         _resend_failed(tx, issued, issued.order.body, parked, key, now)
         return
-    if isinstance(issued.order.body, ReturnReport):
-        park_return(tx, issued, now)
-    elif isinstance(issued.order.body, TellRis):
+    if isinstance(issued.order.body, TellRis):
         take_not_told(tx, issued.order.body, parked.reason, now)
+    asks = not isinstance(issued.order.body, ReturnReport) or park_return(tx, issued, parked, now)
     detail = {"kind": issued.order.body.kind, "reason": parked.reason, "attempts": parked.attempts}
     _log(tx, "order.parked", issued, now, detail)
+    if not asks:
+        return
     reason = f"{issued.order.body.kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
     _ask(tx, "order", reason, key, issued, now)
 

@@ -8,17 +8,19 @@ from typing import Any, Protocol
 from dicom_nodes.contract import Manifest, NodeHealth, Order, OrderBody, StudySettled
 from router.flows.alert_ports import Alerts, JobDesk, Jobs
 from router.model.aid import AidBalance, AidBook, AidEntry, AidLimits
+from router.model.delivery import Delivery, DeliveryState, ListedDelivery
 from router.model.exam import Coverage, Exam, GroupTime, ReadingTime, TimeSums
 from router.model.fact import KeptFact
+from router.model.imaging_order import ImagingOrder
 from router.model.pathway import Pathway
 from router.model.read import Assignment, Read, ReadState, Visibility
 from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
-from router.model.report import Delivery, DeliveryState, Disposition, Report
+from router.model.report import Disposition, HandMatch, Original, Report
 from router.model.rota import Pattern
 from router.model.routing_rule import RuleSet, RuleSetEntry
 from router.model.session import Leave, Session
-from router.model.study import Study, StudyRevision
+from router.model.study import PatientKey, Study, StudyRevision
 from router.model.trust import Node, Trust
 from router.rules.alert_codes import AlertCodes
 
@@ -27,6 +29,8 @@ class Network(Protocol):
     """Trusts and their nodes."""
 
     def trusts(self) -> Sequence[Trust]: ...
+
+    def trust(self, ods_code: str) -> Trust | None: ...
 
     def nodes(self) -> Sequence[Node]: ...
 
@@ -157,6 +161,12 @@ class Studies(Protocol):
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]: ...
 
+    def possibly_of(self, patient: PatientKey, limit: int) -> Sequence[Study]:
+        """Studies with this valid NHS number or this patient id of this issuer, the newest examination first."""
+
+    def of_patient(self, origin: str, issuer: str, patient_id: str) -> Sequence[Study]:
+        """The trust's studies of this patient, as known now; locked."""
+
     def add(self, study: Study) -> None:
         """Keep a study that was not known; its origin stays as it is from now on."""
 
@@ -179,6 +189,9 @@ class Reads(Protocol):
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
         """Oldest first; the last one is the current one."""
+
+    def with_token(self, transaction_uid: str) -> Read | None:
+        """The read whose last lease has this fencing token."""
 
     def add(self, read: Read) -> None: ...
 
@@ -241,12 +254,66 @@ class Reports(Protocol):
     def listing(self, disposition: Disposition | None, after: str | None, limit: int) -> Sequence[Report]:
         """In the order they came in; `after` is the id of the last one of the page before."""
 
-    def put_delivery(self, delivery: Delivery) -> None: ...
 
-    def deliveries(self, report_id: str) -> Sequence[Delivery]: ...
+class Originals(Protocol):
+    """Reports as they came to the router itself; what came by a node is kept there."""
 
-    def mark_deliveries(self, order_id: str, states: Collection[DeliveryState], to: DeliveryState, at: datetime) -> int:
-        """Move the order's deliveries that are in one of `states`; returns how many."""
+    def add(self, original: Original) -> None:
+        """Once per report id."""
+
+    def get(self, report_id: str) -> Original | None: ...
+
+
+class HandMatches(Protocol):
+    """Matches by hand that a second person must check."""
+
+    def put(self, match: HandMatch) -> None: ...
+
+    def get(self, report_id: str) -> HandMatch | None: ...
+
+    def remove(self, report_id: str) -> None: ...
+
+
+class Deliveries(Protocol):
+    """The way home of every version, by every channel."""
+
+    def put(self, delivery: Delivery) -> None: ...
+
+    def of_report(self, report_id: str) -> Sequence[Delivery]: ...
+
+    def of_study(self, study_instance_uid: str) -> Sequence[ListedDelivery]:
+        """The lowest version first."""
+
+    def listing(
+        self, states: Collection[DeliveryState] = (), trust: str | None = None, limit: int | None = None
+    ) -> Sequence[ListedDelivery]:
+        """Of every study, or of this trust's, the oldest first."""
+
+    def overdue(self, states: Collection[DeliveryState], trust: str, at: datetime) -> Sequence[ListedDelivery]:
+        """Deliveries to this trust in one of these states, which it has been owed since then or longer.
+
+        Those are left out whose report has an open item of the phone list, or one that was resolved after that time.
+        """
+
+    def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
+        """The node has fetched these orders."""
+
+
+class Patients(Protocol):
+    """Numbers that a trust's ADT merged."""
+
+    def record_merge(self, origin: str, issuer: str, prior_id: str, present_id: str, at: datetime) -> None: ...
+
+    def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
+        """The number that stands for this one now; itself where it was never merged."""
+
+
+class ImagingOrders(Protocol):
+    """What trusts ordered, by (issuer, accession number)."""
+
+    def get(self, issuer: str, number: str) -> ImagingOrder | None: ...
+
+    def put(self, order: ImagingOrder) -> None: ...
 
 
 class Facts(Protocol):
@@ -281,7 +348,7 @@ class IssuedOrder(Protocol):
     def epoch(self) -> int | None: ...
     @property
     def outcome(self) -> str | None:
-        """None while open, then COMPLETED, PARKED, or LOST where the node says it has no such job parked."""
+        """None while open, then COMPLETED, PARKED, RECALLED, or LOST where the node has no such job parked."""
 
 
 class Orders(Protocol):
@@ -390,6 +457,16 @@ class Transaction(Protocol):
     def reads(self) -> Reads: ...
     @property
     def reports(self) -> Reports: ...
+    @property
+    def originals(self) -> Originals: ...
+    @property
+    def hand_matches(self) -> HandMatches: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def patients(self) -> Patients: ...
+    @property
+    def imaging_orders(self) -> ImagingOrders: ...
     @property
     def facts(self) -> Facts: ...
     @property

@@ -10,8 +10,10 @@ from router.web import (
     aid,
     alert_page,
     alerts,
+    deliveries,
     exams,
     failed_facts,
+    held_reports,
     inspection,
     metrics,
     network,
@@ -23,6 +25,7 @@ from router.web import (
 )
 from router.web.documentation import add_documentation
 from router.web.errors import FailureBoundary, install_error_handlers
+from router.web.fhir import routes as fhir
 from router.web.security import roles_of
 from router.web.services import Services
 
@@ -43,6 +46,7 @@ _TAGS = [
     {"name": "reading", "description": "What a reader does with a read"},
     {"name": "coordination", "description": "What a coordinator does with a read"},
     {"name": "reports", "description": "Reports and their way home"},
+    {"name": "fhir", "description": "Reports in FHIR R4"},
     {"name": "alerts", "description": "Critical findings, until a named person answers"},
     {"name": "human queue", "description": "What machines cannot settle"},
     {"name": "ledger", "description": "Append-only: everything that happened to a study"},
@@ -72,24 +76,14 @@ def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCon
     )
     app.state.services = services
     install_error_handlers(app)
-    for part in (
-        reads,
-        alerts,
-        metrics,
-        alert_page,
-        inspection,
-        failed_facts,
-        readers,
-        rota,
-        aid,
-        exams,
-        network,
-        rule_sets,
-        node_exchange,
-    ):
+    parts = (
+        reads, alerts, alert_page, metrics, inspection, held_reports, deliveries, fhir, failed_facts, readers, rota,
+        aid, exams, network, rule_sets, node_exchange,
+    )  # fmt: skip
+    for part in parts:
         for route in part.router.routes:
             if isinstance(route, APIRoute) and (roles := roles_of(route)):
-                route.openapi_extra = {"x-roles": list(roles)}
+                route.openapi_extra = {**(route.openapi_extra or {}), "x-roles": list(roles)}
         app.include_router(part.router)
     add_documentation(app)
     app.add_middleware(FailureBoundary)

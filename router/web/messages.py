@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from dicom_nodes.foundation.settings_file import AeTitle, OdsCode
 from router.code_map import ExamGroup, LevelName, Modality
-from router.config import ProfessionName, Registration, SessionKindName
+from router.config import ProfessionName, Registration, ReturnsSeed, SessionKindName
 
 ReaderId = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=["dr-ainsdale"])
 Reason = Field(min_length=1, max_length=2000)
@@ -22,6 +22,9 @@ class Request(BaseModel):
 class TrustBody(Request):
     ods_code: OdsCode = Field(examples=["RXL"])
     name: str = Field(min_length=1, examples=["Blackpool Teaching Hospitals"])
+    returns: ReturnsSeed | None = Field(
+        default=None, description="How it wants its reports back; left out: as it is, or by RIS and archive"
+    )
 
 
 class NodeBody(Request):
@@ -177,6 +180,23 @@ class ReadView(BaseModel):
     )
 
 
+class OrderView(BaseModel):
+    """What a trust ordered, as far as it concerns the reader."""
+
+    accession_number: str
+    accession_issuer: str
+    told_at: datetime
+    cancelled: bool
+    urgency: str | None
+    suspected_cancer: bool = Field(description="The referrer's suspicion; a finding is an alert")
+    pathway: str | None
+    clinical_question: str | None
+    referrer_name: str | None
+    referrer_registration: str | None
+    referrer_contact: str | None
+    critical_contact: str | None = Field(description="Whom to tell of a critical finding, as the order says")
+
+
 class ClaimView(BaseModel):
     read: ReadView
     transaction_uid: str = Field(description="Fencing token: present it with every further call and report")
@@ -237,11 +257,30 @@ class AcceptBody(Request):
 
 
 class DeliveryView(BaseModel):
+    """One channel of a version's way home."""
+
     channel: str
     state: str
     code: str | None
     reference: str | None
     updated_at: datetime
+    queued_at: datetime | None = Field(default=None, description="Since when the origin has to get it")
+    order_id: str | None = Field(default=None, description="None while it waits for an earlier version")
+    words: str | None = Field(default=None, description="What the destination said, in its own words")
+    note: str | None = Field(default=None, description="Why it was held, dropped or called off, and by whom")
+
+
+class ListedDeliveryView(DeliveryView):
+    """A delivery with the version it is of."""
+
+    report_id: str
+    version: int
+    status: str
+    addendum: bool
+    trust: str
+    study_instance_uid: str
+    read_id: str | None
+    age_s: float = Field(description="Seconds since the origin has to get it, or until it got it")
 
 
 class ReportView(BaseModel):

@@ -6,11 +6,13 @@ from urllib.parse import quote
 from router.flows.fact_batch import kind_of
 from router.flows.ports import Transaction
 from router.flows.take_report import text_digest
+from router.model.delivery import OWED, Delivery, ListedDelivery
 from router.model.fact import KeptFact
+from router.model.imaging_order import ImagingOrder
 from router.model.read import Read
 from router.model.reader import Credential, Reader
 from router.model.record import Entry, QueueItem
-from router.model.report import Delivery, Report
+from router.model.report import Report
 from router.model.session import Session
 from router.model.study import Study
 from router.model.trust import Node
@@ -22,7 +24,9 @@ from router.web.messages import (
     EntryView,
     FailedFactView,
     LeaseView,
+    ListedDeliveryView,
     NodeView,
+    OrderView,
     OutsourcerBody,
     QueueItemView,
     ReaderView,
@@ -140,6 +144,10 @@ def read_view(read: Read) -> ReadView:
     )
 
 
+def order_view(order: ImagingOrder) -> OrderView:
+    return OrderView(**{name: getattr(order, name) for name in OrderView.model_fields})
+
+
 def delivery_view(delivery: Delivery) -> DeliveryView:
     return DeliveryView(
         channel=delivery.channel,
@@ -147,6 +155,26 @@ def delivery_view(delivery: Delivery) -> DeliveryView:
         code=delivery.code,
         reference=delivery.reference,
         updated_at=delivery.updated_at,
+        queued_at=delivery.queued_at,
+        order_id=delivery.order_id,
+        words=delivery.words,
+        note=delivery.note,
+    )
+
+
+def listed_delivery_view(listed: ListedDelivery, now: datetime) -> ListedDeliveryView:
+    delivery = listed.delivery
+    until = delivery.updated_at if delivery.state not in OWED else now
+    return ListedDeliveryView(
+        **delivery_view(delivery).model_dump(),
+        report_id=delivery.report_id,
+        version=listed.version,
+        status=listed.status,
+        addendum=listed.addendum,
+        trust=listed.trust,
+        study_instance_uid=listed.study_instance_uid,
+        read_id=listed.read_id,
+        age_s=round((until - (delivery.queued_at or delivery.updated_at)).total_seconds(), 3),
     )
 
 
@@ -166,7 +194,7 @@ def report_view(tx: Transaction, report: Report) -> ReportView:
         received_at=report.received_at,
         text=report.text,
         text_sha256=text_digest(report.text),
-        deliveries=[delivery_view(delivery) for delivery in tx.reports.deliveries(report.id)],
+        deliveries=[delivery_view(delivery) for delivery in tx.deliveries.of_report(report.id)],
     )
 
 

@@ -1,4 +1,4 @@
-"""Alerts with their ladders, notifications and one-time links; leased jobs; alert codes of reports."""
+"""Alerts with their ladders, notifications and one-time links; leased jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,14 +6,13 @@ from alembic import op
 from dicom_nodes.foundation.database import UtcDateTime
 
 revision = "0040"
-down_revision = "0020"
+down_revision = "0036"
 
 _ID = sa.String(length=64)
 _ODS = sa.String(length=6)
 
 
 def upgrade() -> None:
-    op.add_column("report", sa.Column("alert_codes", sa.JSON(), nullable=True))
     _jobs()
     _alert()
     _told()
