@@ -238,8 +238,17 @@ class AlertCodeBody(Request):
     text: str | None = Field(default=None, max_length=2000)
 
 
+class SectionBody(Request):
+    """A part of the text under its heading."""
+
+    title: str = Field(max_length=200)
+    text: str = Field(max_length=1_000_000)
+
+
 class ReportBody(ClaimToken):
-    status: Literal["P", "F"] = Field(description="HL7 table 0085: preliminary or final")
+    status: Literal["P", "F", "C", "X"] = Field(
+        description="HL7 table 0085: preliminary, final; corrected or cancelled, where a final report stands"
+    )
     text: str = Field(min_length=1, max_length=1_000_000)
     report_id: str | None = Field(
         default=None, min_length=8, max_length=64, description="Your own id; sending it twice files one report"
@@ -247,6 +256,10 @@ class ReportBody(ClaimToken):
     alert_codes: list[AlertCodeBody] = Field(
         default=[], max_length=20, description="Each raises an alert, whatever becomes of the report"
     )
+    sections: list[SectionBody] = Field(
+        default=[], max_length=100, description="A view of the text, which is the whole; none: by its headings"
+    )
+    addendum: bool = Field(default=False, description="The text is added to the report that stands")
 
 
 class AcceptBody(Request):
@@ -298,6 +311,8 @@ class ReportView(BaseModel):
     received_at: datetime
     text: str
     text_sha256: str
+    addendum: bool = False
+    sections: list[SectionBody] = Field(default=[], description="A view of the text, which is the whole")
     deliveries: list[DeliveryView]
 
 
