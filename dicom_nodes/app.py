@@ -60,9 +60,11 @@ from dicom_nodes.foundation.event_log import UidHash, event_log
 from dicom_nodes.foundation.jobs import JobState
 from dicom_nodes.foundation.process_limits import prepare_for_many_connections
 from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.hl7.adt_intake import AdtIntake
 from dicom_nodes.hl7.imaging_order import OrderIssuers
 from dicom_nodes.hl7.intake import Hl7Intake
 from dicom_nodes.hl7.listener import MllpListener
+from dicom_nodes.hl7.order_details import OrderCodes
 from dicom_nodes.hl7.order_intake import OrderIntake
 from dicom_nodes.hl7.report_intake import OruIntake
 from dicom_nodes.hl7.sender import MllpRisSender
@@ -184,8 +186,11 @@ class NodeApp:
         self._hl7 = None
         if settings.hl7:
             issuers = OrderIssuers(trust.patient_id_issuer, trust.accession_issuer)
-            orders_in = OrderIntake(workflow.worklist.take, issuers, settings.hl7.stations)
-            self._hl7 = MllpListener(settings.hl7, Hl7Intake(OruIntake(take_report), orders_in))
+            codes = OrderCodes(settings.hl7.suspected_cancer_codes, settings.hl7.pathway_codes)
+            orders_in = OrderIntake(workflow.worklist.take, issuers, settings.hl7.stations, codes=codes)
+            patients_in = AdtIntake(self.store.patient_changes.take, trust.patient_id_issuer)
+            intake = Hl7Intake(OruIntake(take_report), orders_in, patients=patients_in)
+            self._hl7 = MllpListener(settings.hl7, intake)
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
         orders, catalogue = self.store.orders, self.store.catalogue
         self._workers = Workers(

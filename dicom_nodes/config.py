@@ -185,6 +185,10 @@ class Hl7Listener(Settings):
     idle_s: float = Field(default=300.0, gt=0)
     stations: dict[str, AeTitle] = Field(default={})
     """Modality → AE title that an order's step is scheduled for where the order does not say."""
+    suspected_cancer_codes: tuple[str, ...] = ()
+    """Codes of an order's priority or reason (TQ1-9, ORC-7.6, OBR-27.6, OBR-5, OBR-31) that mean suspected cancer."""
+    pathway_codes: dict[str, Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]] = Field(default={})
+    """Code of an order's priority or reason → pathway as the router's pathways.toml names it."""
 
 
 class Delivery(Settings):

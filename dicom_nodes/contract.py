@@ -209,6 +209,45 @@ class ReportAcknowledged(Message):
     losses: tuple[str, ...] = ()
 
 
+class PatientChanged(Message):
+    """The trust's ADT changed a patient: new data (A08, `prior` None), or `prior` was merged into `present` (A40)."""
+
+    kind: Literal["patient.changed"] = "patient.changed"
+    present: PatientIdentity
+    prior: PatientIdentity | None = None
+    reference: str
+    """Message control id (MSH-10)."""
+
+
+class Referrer(Message):
+    """Who asks for the imaging; `contact` is a telephone number or address as the order gives it."""
+
+    name: str | None = None
+    registration: str | None = None
+    contact: str | None = None
+
+
+class ImagingOrdered(Message):
+    """The trust ordered imaging, changed the order or cancelled it; a study joins it by (issuer, accession number).
+
+    `suspected_cancer` is what the referrer suspects; a finding of a report is an alert and is told by the report.
+    A cancellation says no more than which order it is of.
+    """
+
+    kind: Literal["imaging.ordered"] = "imaging.ordered"
+    accession_number: str = Field(min_length=1)
+    accession_issuer: str = Field(min_length=1)
+    patient: PatientIdentity
+    study_instance_uid: str | None = None
+    cancelled: bool = False
+    urgency: Literal["stat", "urgent", "soon", "routine"] | None = None
+    suspected_cancer: bool = False
+    pathway: str | None = None
+    clinical_question: str | None = None
+    referrer: Referrer | None = None
+    critical_contact: str | None = None
+
+
 class StudyIncomplete(Message):
     """A modality or an archive announced instances of a study that are still not here; `notice` is for a person."""
 
@@ -257,6 +296,8 @@ FactBody = Annotated[
     | ReportAcknowledged
     | JobParked
     | StudyIncomplete
+    | PatientChanged
+    | ImagingOrdered
     | ProcedureStepChanged,
     Field(discriminator="kind"),
 ]
@@ -346,6 +387,8 @@ class ReturnReport(Message):
     sections: tuple[ReportSection, ...] = ()
     authors: tuple[ReportAuthor, ...] = ()
     addendum: bool = False
+    present_patient: PatientIdentity | None = None
+    """Who the patient is now by this trust's ADT, where that changed since the images; `study` says what they say."""
     standing_text: str | None = None
     """Of an addendum: the whole report that it is added to, for a RIS that replaces what it has by what it gets."""
     channels: tuple[ReturnChannel, ...] = ()

@@ -234,6 +234,12 @@ class RoutingFile(Settings):
     unknown_code: Literal["human_queue", "by_modality"] = "human_queue"
     priorities: dict[str, float] = Field(description="hours from the examination to the verified report")
     exams: tuple[ExamRule, ...]
+    urgencies: dict[Literal["stat", "urgent", "soon", "routine"], str] = Field(
+        default={}, description="priority by the urgency of an order, where that is shorter than the exam's"
+    )
+    suspected_cancer_priority: str | None = Field(
+        default=None, description="priority of a read whose order says suspected cancer; none: a person is asked"
+    )
 
 
 class PathwaySeed(Settings):
@@ -411,6 +417,12 @@ def _overlapping_sessions(key: str, reader: ReaderSeed) -> Iterator[tuple[str, s
 
 
 def _routing_problems(routing: RoutingFile) -> Iterator[tuple[str, str]]:
+    asked = {f"urgencies.{urgency}": name for urgency, name in routing.urgencies.items()}
+    if routing.suspected_cancer_priority is not None:
+        asked["suspected_cancer_priority"] = routing.suspected_cancer_priority
+    for place, priority in asked.items():
+        if priority not in routing.priorities:
+            yield place, f"expected one of {sorted(routing.priorities)}, got {priority!r}"
     seen: set[tuple[object, ...]] = set()
     for number, rule in enumerate(routing.exams):
         key = f"exams[{number}]"

@@ -1,7 +1,7 @@
 """The content tree of a structured report as text: every word a reader wrote, in order (DICOM PS3.3 C.17.3).
 
 A document with one text gives exactly that text. Otherwise each item is headed by what it is called, and sections by
-their titles; laterality and other modifiers stay with their finding, and what an item points to is named (ADR 106).
+their titles; laterality and other modifiers stay with their finding, and what an item points to is named (ADR 103).
 """
 
 from collections.abc import Iterator, Sequence

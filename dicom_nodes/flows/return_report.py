@@ -117,9 +117,12 @@ def _differences(ordered: contract.StudyIdentity, held: InstanceHeader) -> str:
 
 
 def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingReport:
-    """The report under the identifiers of the origin's images; issuers that they leave out come from the order."""
+    """The report under the identifiers of the origin's images; issuers that they leave out come from the order.
+
+    Where the trust's ADT changed who the patient is, the order says so, and the report goes out under that.
+    """
     held = record.header
-    code = order.exam_code
+    code, now = order.exam_code, order.present_patient
     return OutgoingReport(
         report_id=order.report_id,
         version=order.version,
@@ -132,10 +135,10 @@ def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingRepo
         study_instance_uid=held.study_instance_uid,
         accession_number=held.accession_number,
         accession_issuer=held.accession_issuer or order.study.accession_issuer,
-        patient_id=held.patient_id,
-        patient_id_issuer=held.patient_id_issuer or order.study.patient.issuer,
-        nhs_number=held.nhs_number,
-        birth_date=held.birth_date,
+        patient_id=held.patient_id if now is None else now.patient_id,
+        patient_id_issuer=(held.patient_id_issuer or order.study.patient.issuer) if now is None else now.issuer,
+        nhs_number=held.nhs_number if now is None else now.nhs_number or held.nhs_number,
+        birth_date=held.birth_date if now is None else now.birth_date or held.birth_date,
         patient_name=held.attributes.get("PatientName"),
         patient_sex=held.attributes.get("PatientSex"),
         study_time=held.study_time,

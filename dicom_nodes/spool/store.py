@@ -18,6 +18,7 @@ from dicom_nodes.spool.commitments import SqlArchiveCommitments, SqlCommitmentRe
 from dicom_nodes.spool.eviction import SqlEviction
 from dicom_nodes.spool.orders import SqlOrders
 from dicom_nodes.spool.outbox import SqlOutbox
+from dicom_nodes.spool.patient_changes import SqlPatientChanges
 from dicom_nodes.spool.procedure_steps import SqlProcedureSteps
 from dicom_nodes.spool.scheduled_steps import SqlWorklist
 from dicom_nodes.spool.scrubbing import SqlScrubbing
@@ -39,6 +40,7 @@ class NodeStore:
     announcements: SqlAnnouncements
     procedure_steps: SqlProcedureSteps
     worklist: SqlWorklist
+    patient_changes: SqlPatientChanges
     eviction: SqlEviction
     scrubbing: SqlScrubbing
 
@@ -81,7 +83,8 @@ def open_store(
         archive_commitments=SqlArchiveCommitments(database, jobs, clock, ARCHIVE_JOB),
         announcements=SqlAnnouncements(database, jobs, outbox, clock),
         procedure_steps=SqlProcedureSteps(database, jobs, outbox, clock),
-        worklist=SqlWorklist(database, clock, worklist_keep),
+        worklist=SqlWorklist(database, clock, outbox, worklist_keep),
+        patient_changes=SqlPatientChanges(database, outbox),
         eviction=SqlEviction(database, clock),
         scrubbing=SqlScrubbing(database, clock),
     )

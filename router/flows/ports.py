@@ -10,15 +10,16 @@ from router.model.aid import AidBalance, AidBook, AidEntry, AidLimits
 from router.model.delivery import Delivery, DeliveryState, ListedDelivery
 from router.model.exam import Coverage, Exam, GroupTime, ReadingTime, TimeSums
 from router.model.fact import KeptFact
+from router.model.imaging_order import ImagingOrder
 from router.model.pathway import Pathway
 from router.model.read import Assignment, Read, ReadState, Visibility
 from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
-from router.model.report import Disposition, Report
+from router.model.report import Disposition, HandMatch, Original, Report
 from router.model.rota import Pattern
 from router.model.routing_rule import RuleSet, RuleSetEntry
 from router.model.session import Leave, Session
-from router.model.study import Study, StudyRevision
+from router.model.study import PatientKey, Study, StudyRevision
 from router.model.trust import Node, Trust
 
 
@@ -158,6 +159,12 @@ class Studies(Protocol):
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]: ...
 
+    def possibly_of(self, patient: PatientKey, limit: int) -> Sequence[Study]:
+        """Studies with this valid NHS number or this patient id of this issuer, the newest examination first."""
+
+    def of_patient(self, origin: str, issuer: str, patient_id: str) -> Sequence[Study]:
+        """The trust's studies of this patient, as known now; locked."""
+
     def add(self, study: Study) -> None:
         """Keep a study that was not known; its origin stays as it is from now on."""
 
@@ -180,6 +187,9 @@ class Reads(Protocol):
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
         """Oldest first; the last one is the current one."""
+
+    def with_token(self, transaction_uid: str) -> Read | None:
+        """The read whose last lease has this fencing token."""
 
     def add(self, read: Read) -> None: ...
 
@@ -243,6 +253,25 @@ class Reports(Protocol):
         """In the order they came in; `after` is the id of the last one of the page before."""
 
 
+class Originals(Protocol):
+    """Reports as they came to the router itself; what came by a node is kept there."""
+
+    def add(self, original: Original) -> None:
+        """Once per report id."""
+
+    def get(self, report_id: str) -> Original | None: ...
+
+
+class HandMatches(Protocol):
+    """Matches by hand that a second person must check."""
+
+    def put(self, match: HandMatch) -> None: ...
+
+    def get(self, report_id: str) -> HandMatch | None: ...
+
+    def remove(self, report_id: str) -> None: ...
+
+
 class Deliveries(Protocol):
     """The way home of every version, by every channel."""
 
@@ -266,6 +295,23 @@ class Deliveries(Protocol):
 
     def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
         """The node has fetched these orders."""
+
+
+class Patients(Protocol):
+    """Numbers that a trust's ADT merged."""
+
+    def record_merge(self, origin: str, issuer: str, prior_id: str, present_id: str, at: datetime) -> None: ...
+
+    def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
+        """The number that stands for this one now; itself where it was never merged."""
+
+
+class ImagingOrders(Protocol):
+    """What trusts ordered, by (issuer, accession number)."""
+
+    def get(self, issuer: str, number: str) -> ImagingOrder | None: ...
+
+    def put(self, order: ImagingOrder) -> None: ...
 
 
 class Facts(Protocol):
@@ -410,7 +456,15 @@ class Transaction(Protocol):
     @property
     def reports(self) -> Reports: ...
     @property
+    def originals(self) -> Originals: ...
+    @property
+    def hand_matches(self) -> HandMatches: ...
+    @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def patients(self) -> Patients: ...
+    @property
+    def imaging_orders(self) -> ImagingOrders: ...
     @property
     def facts(self) -> Facts: ...
     @property

@@ -10,8 +10,8 @@ from datetime import datetime
 from dicom_nodes import contract
 from dicom_nodes.contract import ExamCode, RecallReport, ReturnReport
 from router.flows.human_queue import About, ask_a_person
-from router.flows.images import identity_of
-from router.flows.ports import IssuedOrder, Transaction
+from router.flows.images import identity_of, patient_identity
+from router.flows.ports import Transaction
 from router.model.delivery import OWED, Delivery, DeliveryState, ListedDelivery, ReturnPolicy
 from router.model.errors import NotFound
 from router.model.read import Read
@@ -107,6 +107,7 @@ def _body(report: Report, read: Read, study: Study, before: Sequence[Report], ve
             contract.ReportAuthor(registration=one.registration, name=one.name, role=one.role) for one in report.authors
         ),
         addendum=report.addendum,
+        present_patient=None if study.present_patient is None else patient_identity(study.present_patient),
         standing_text=standing[-1].text if report.addendum and standing else None,
     )
 
@@ -118,21 +119,18 @@ def _earlier(tx: Transaction, report: Report, study_instance_uid: str) -> list[R
     return sorted((one for one in accepted if (one.version or 0) < mine), key=lambda one: one.version or 0)
 
 
-def return_again(tx: Transaction, before: IssuedOrder, body: ReturnReport, now: datetime) -> None:
+def return_again(tx: Transaction, body: ReturnReport, now: datetime) -> None:
     """The same report once more under an order of its own, by the channels that have not acknowledged it."""
     owed = [one for one in tx.deliveries.of_report(body.report_id) if one.state in OWED]
-    send_again(tx, before, body, owed, now)
+    send_again(tx, owed, body.study.study_instance_uid, now)
 
 
-def send_again(
-    tx: Transaction, before: IssuedOrder, body: ReturnReport, deliveries: Sequence[Delivery], now: datetime
-) -> None:
-    """Order these deliveries of one version afresh, whatever became of them before."""
-    again = body.model_copy(update={"channels": _only(tx, body.report_id, deliveries)})
-    order = tx.orders.issue(before.node, again, now, read_id=body.read_id, report_id=body.report_id, epoch=before.epoch)
+def send_again(tx: Transaction, deliveries: Sequence[Delivery], study_instance_uid: str, now: datetime) -> None:
+    """Order these deliveries afresh, under what is known of the patient now and in their turn."""
     for one in deliveries:
-        queued = Delivery(one.report_id, one.channel, order.order_id, DeliveryState.QUEUED, now)
+        queued = Delivery(one.report_id, one.channel, None, DeliveryState.QUEUED, now)
         tx.deliveries.put(replace(queued, queued_at=one.queued_at))
+    send_ready(tx, study_instance_uid, now)
 
 
 def _only(tx: Transaction, report_id: str, deliveries: Sequence[Delivery]) -> tuple[str, ...]:

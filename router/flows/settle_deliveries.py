@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
-from dicom_nodes.contract import ResendJob, ReturnReport
+from dicom_nodes.contract import ResendJob
 from router.flows.ports import Transaction
 from router.flows.return_report import send_again, send_ready, stop
-from router.model.delivery import DONE, UNDER_WAY, Delivery, DeliveryState, ListedDelivery
+from router.model.delivery import DONE, UNDER_WAY, DeliveryState, ListedDelivery
 from router.model.errors import Conflict, NotFound
 from router.model.record import Entry
 from router.rules.report_versions import must_wait, overtaken
@@ -31,17 +31,14 @@ def resend_delivery(
     if must_wait(one.version, one.addendum, channel, listed):
         raise Conflict("an earlier version has to reach the origin first")
     order = tx.orders.get(delivery.order_id or "")
-    if delivery.state in UNDER_WAY and order is not None and order.outcome is None:
+    if delivery.state in UNDER_WAY and order is not None and order.outcome not in {"COMPLETED", "LOST"}:
         raise Conflict("the origin's node still tries; it can be called off")
     if delivery.state is DeliveryState.PARKED and order is not None and order.outcome == "PARKED":
         again = ResendJob(job_kind="return", job_key=order.order.order_id)
         tx.orders.issue(order.node, again, now, read_id=one.read_id, report_id=report_id)
         tx.deliveries.put(replace(delivery, state=DeliveryState.SENT, updated_at=now, note=None))
-    elif order is not None and isinstance(order.order.body, ReturnReport):
-        send_again(tx, order, order.order.body, [delivery], now)
     else:
-        tx.deliveries.put(Delivery(report_id, channel, None, DeliveryState.QUEUED, now, queued_at=delivery.queued_at))
-        send_ready(tx, one.study_instance_uid, now)
+        send_again(tx, [delivery], one.study_instance_uid, now)
     _log(tx, "delivery.resent", one, by, reason, now)
     return _find(tx, report_id, channel)[0]
 

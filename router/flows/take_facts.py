@@ -14,10 +14,12 @@ from functools import partial
 from dicom_nodes.contract import (
     FactBody,
     FactReceipt,
+    ImagingOrdered,
     InstanceQuarantined,
     JobParked,
     OrderCompleted,
     OrderParked,
+    PatientChanged,
     ProcedureStepChanged,
     ReportAcknowledged,
     ReportReceived,
@@ -27,12 +29,14 @@ from dicom_nodes.contract import (
     StudySettled,
 )
 from router.config import RouterSettings
+from router.flows.change_patient import take_patient_change
 from router.flows.delivery_answers import take_acknowledgement
 from router.flows.fact_batch import ReceivedBatch, ReceivedFact, about_fact, facts_of, kind_of, read_body
 from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.order_outcomes import own_order, take_completed, take_parked, take_parked_job
 from router.flows.ports import Store, Transaction
 from router.flows.route_study import take_archived_study, take_settled_study
+from router.flows.take_imaging_order import take_imaging_order
 from router.flows.take_report import report_of, take_refused, take_report
 from router.model.errors import Conflict, FactGap, NotFound, OutboxForked
 from router.model.fact import KeptFact
@@ -167,6 +171,10 @@ def apply_fact(
             take_parked_job(tx, node, body, key, now)
         case StudyIncomplete():
             _take_incomplete(tx, node, body, now)
+        case PatientChanged():
+            take_patient_change(tx, node, body, key, now)
+        case ImagingOrdered():
+            take_imaging_order(tx, node, body, settings.routing, key, now)
         case ProcedureStepChanged():
             _take_procedure_step(tx, node, body, now)
 

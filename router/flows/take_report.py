@@ -19,7 +19,16 @@ from router.model.report import AlertCode, Disposition, Report, ReportAuthor, Re
 from router.model.study import PatientKey, Study
 from router.rules.read_states import Actor, Event
 from router.rules.report_acceptance import Accept, Hold, accept_report
-from router.rules.report_matching import Ambiguous, Matched, ReportIdentity, Unmatched, match_report
+from router.rules.report_matching import (
+    Ambiguous,
+    Match,
+    Matched,
+    ReportIdentity,
+    Unmatched,
+    as_known_to,
+    contradictions,
+    match_report,
+)
 from router.rules.report_versions import Drop, read_meant
 
 _REPLACED = "\ufffd"
@@ -75,7 +84,7 @@ def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
     _watch_clock(tx, report, now)
     by = f"node {report.node}" if report.node else f"reader with registration {report.registration}"
     detail = {"channel": report.channel, "status": report.status, "text_sha256": text_digest(report.text)}
-    match = match_report(identity_in(report), candidates(tx, report))
+    match = _match(tx, report)
     uid = match.study.study_instance_uid if isinstance(match, Matched) else None
     tx.ledger.append(
         Entry("report.received", now, by, study_instance_uid=uid, report_id=report.id, node=report.node, detail=detail)
@@ -86,6 +95,18 @@ def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
     if isinstance(match, Matched):
         return decide(tx, report, match.study, match.reasons, now)
     return hold(tx, report, type(match).__name__.lower(), match.reasons, _hint(match), None, now)
+
+
+def _match(tx: Transaction, report: Report) -> Match:
+    """By identity, or by a live fencing token whose study contradicts nothing that the report says."""
+    match = match_report(identity_in(report), candidates(tx, report))
+    if report.transaction_uid is None or isinstance(match, Matched):
+        return match
+    read = tx.reads.with_token(report.transaction_uid)
+    study = tx.studies.get(read.study_instance_uid) if read is not None else None
+    if study is None or contradictions(identity_in(report), study):
+        return match
+    return Matched(study, ("the fencing token names the read",))
 
 
 def take_refused(tx: Transaction, node: str, refused: ReportRefused, now: datetime) -> None:
@@ -111,13 +132,14 @@ def _watch_clock(tx: Transaction, report: Report, now: datetime) -> None:
 def candidates(tx: Transaction, report: Report) -> list[Study]:
     """Studies with the report's Study Instance UID, or with its accession number of its issuer."""
     found: dict[str, Study] = {}
+    identity = identity_in(report)
     if report.study_instance_uid:
         study = tx.studies.get(report.study_instance_uid)
         if study is not None:
-            found[study.study_instance_uid] = study
+            found[study.study_instance_uid] = as_known_to(identity, study)
     if report.accession_number and report.accession_issuer:
         for study in tx.studies.by_accession(report.accession_number, report.accession_issuer):
-            found[study.study_instance_uid] = study
+            found[study.study_instance_uid] = as_known_to(identity, study)
     return list(found.values())
 
 

@@ -72,3 +72,26 @@ class Report:
     authors: tuple[ReportAuthor, ...] = ()
     addendum: bool = False
     alert_codes: tuple[AlertCode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HandMatch:
+    """A person says that a report is of a read although identifiers contradict; a second person must check it."""
+
+    report_id: str
+    read_id: str
+    proposed_by: str
+    proposed_at: datetime
+    reason: str
+    contradictions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The bytes of a report, or of what could not be read as one, as they came to the router."""
+
+    report_id: str
+    media_type: str
+    digest: str
+    original: bytes
+    received_at: datetime

@@ -25,6 +25,13 @@ class SqlReads:
         query = select(t.read).where(t.read.c.study_instance_uid == study_instance_uid).order_by(t.read.c.ordinal)
         return [_read(row) for row in self._connection.execute(query.with_for_update() if lock else query)]
 
+    def with_token(self, transaction_uid: str) -> Read | None:
+        of_lease = select(t.assignment.c.read_id).where(t.assignment.c.transaction_uid == transaction_uid)
+        read_id = self._connection.execute(of_lease).scalar_one_or_none()
+        read = None if read_id is None else self.get(read_id)
+        held = read is not None and read.lease is not None and read.lease.transaction_uid == transaction_uid
+        return read if held else None
+
     def add(self, read: Read) -> None:
         self._connection.execute(insert(t.read).values(**_values(read)))
 

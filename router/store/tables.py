@@ -1,6 +1,7 @@
 """The router's tables. `ledger`, `fact` and `node_order` only grow: triggers in the database refuse anything else.
 
-`study.origin` never changes. Times are aware UTC. A change here needs a migration (a test compares the two).
+`study.origin` and `read.origin` never change: triggers again. Times are aware UTC. A change here needs a migration (a
+test compares the two).
 """
 
 from sqlalchemy import (
@@ -226,7 +227,47 @@ study = Table(
     Column("exam_code", JSON),
     Column("body_part", Text),
     Column("study_time", UtcDateTime),
+    Column("present_issuer", Text, doc="who the patient is now by the origin's ADT, where that changed"),
+    Column("present_patient_id", Text),
+    Column("present_nhs_number", Text),
+    Column("present_birth_date", Date),
+    Column("order_joined", Boolean, nullable=False, server_default=false(), doc="to the order of its accession"),
+    Index("ix_study_patient", "patient_id", "patient_issuer"),
+    Index("ix_study_present_patient", "present_patient_id", "present_issuer"),
     Index("ix_study_accession", "accession_number", "accession_issuer"),
+)
+
+imaging_order = Table(
+    "imaging_order",
+    metadata,
+    Column("accession_issuer", Text, primary_key=True),
+    Column("accession_number", Text, primary_key=True),
+    Column("origin", _ODS, nullable=False, comment="the trust whose node told it; it never changes"),
+    Column("study_instance_uid", _UID),
+    Column("patient_issuer", Text),
+    Column("patient_id", Text),
+    Column("nhs_number", Text),
+    Column("birth_date", Date),
+    Column("told_at", UtcDateTime, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+    Column("urgency", String(10)),
+    Column("suspected_cancer", Boolean, nullable=False),
+    Column("pathway", Text),
+    Column("clinical_question", Text),
+    Column("referrer_name", Text),
+    Column("referrer_registration", Text),
+    Column("referrer_contact", Text),
+    Column("critical_contact", Text),
+)
+
+patient_merge = Table(
+    "patient_merge",
+    metadata,
+    Column("origin", _ODS, primary_key=True, comment="the trust whose ADT said it"),
+    Column("issuer", Text, primary_key=True),
+    Column("prior_id", Text, primary_key=True),
+    Column("present_id", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 study_revision = Table(

@@ -13,9 +13,11 @@ from router.store.exams import SqlExams
 from router.store.exchange import SqlFacts, SqlOrders
 from router.store.failures import is_of_the_database
 from router.store.network import SqlNetwork
+from router.store.patients import SqlImagingOrders, SqlPatients
 from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
 from router.store.records import SqlHumanQueue, SqlLedger
+from router.store.report_files import SqlHandMatches, SqlOriginals
 from router.store.reports import SqlReports
 from router.store.rota import SqlRota
 from router.store.rule_sets import SqlRuleSets
@@ -36,7 +38,11 @@ class SqlTransaction:
         self.studies = SqlStudies(connection)
         self.reads = SqlReads(connection)
         self.reports = SqlReports(connection)
+        self.originals = SqlOriginals(connection)
+        self.hand_matches = SqlHandMatches(connection)
         self.deliveries = SqlDeliveries(connection)
+        self.patients = SqlPatients(connection)
+        self.imaging_orders = SqlImagingOrders(connection)
         self.facts = SqlFacts(connection)
         self.orders = SqlOrders(connection)
         self.ledger = SqlLedger(connection)

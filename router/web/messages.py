@@ -180,6 +180,23 @@ class ReadView(BaseModel):
     )
 
 
+class OrderView(BaseModel):
+    """What a trust ordered, as far as it concerns the reader."""
+
+    accession_number: str
+    accession_issuer: str
+    told_at: datetime
+    cancelled: bool
+    urgency: str | None
+    suspected_cancer: bool = Field(description="The referrer's suspicion; a finding is an alert")
+    pathway: str | None
+    clinical_question: str | None
+    referrer_name: str | None
+    referrer_registration: str | None
+    referrer_contact: str | None
+    critical_contact: str | None = Field(description="Whom to tell of a critical finding, as the order says")
+
+
 class ClaimView(BaseModel):
     read: ReadView
     transaction_uid: str = Field(description="Fencing token: present it with every further call and report")

@@ -25,6 +25,7 @@ from router.web.messages import (
     ClaimView,
     DeclineBody,
     HoldBody,
+    OrderView,
     ReadView,
     ReasonBody,
     ReportBody,
@@ -34,7 +35,7 @@ from router.web.messages import (
 )
 from router.web.security import ReaderCaller, Staff, StaffOrReader
 from router.web.services import Services, WithServices
-from router.web.views import read_view, report_view
+from router.web.views import order_view, read_view, report_view
 
 router = APIRouter(prefix="/reads")
 
@@ -61,6 +62,16 @@ def get_read(read_id: str, services: WithServices, caller: StaffOrReader) -> Rea
     """Where a read is now, who owns the next step, and until when."""
     with services.store.read() as tx:
         return read_view(_visible(tx, services, caller, read_id))
+
+
+@router.get("/{read_id}/order", tags=["reads"], summary="What was ordered", responses=responses(404))
+def get_order(read_id: str, services: WithServices, caller: StaffOrReader) -> OrderView:
+    """What the trust's order asks and who asked; 404 where no order was told for this study."""
+    with services.store.read() as tx:
+        study = tx.studies.get(_visible(tx, services, caller, read_id).study_instance_uid)
+        if study is None or study.order is None:
+            raise NotFound("no order was told for this study")
+        return order_view(study.order)
 
 
 @router.get("/{read_id}/why", tags=["reads"], summary="Why it was given to whom", responses=responses(404))

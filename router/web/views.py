@@ -8,6 +8,7 @@ from router.flows.ports import Transaction
 from router.flows.take_report import text_digest
 from router.model.delivery import OWED, Delivery, ListedDelivery
 from router.model.fact import KeptFact
+from router.model.imaging_order import ImagingOrder
 from router.model.read import Read
 from router.model.reader import Credential, Reader
 from router.model.record import Entry, QueueItem
@@ -25,6 +26,7 @@ from router.web.messages import (
     LeaseView,
     ListedDeliveryView,
     NodeView,
+    OrderView,
     OutsourcerBody,
     QueueItemView,
     ReaderView,
@@ -140,6 +142,10 @@ def read_view(read: Read) -> ReadView:
         pathway=read.pathway,
         directives=directives_to_json(read.directives),
     )
+
+
+def order_view(order: ImagingOrder) -> OrderView:
+    return OrderView(**{name: getattr(order, name) for name in OrderView.model_fields})
 
 
 def delivery_view(delivery: Delivery) -> DeliveryView:

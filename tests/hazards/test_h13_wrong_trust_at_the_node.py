@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_nodes.contract import OrderCompleted, OrderParked, ReportAcknowledged, ReturnReport
-from tests.integration.router.region import Region, received
+from dicom_nodes.contract import OrderCompleted, OrderParked, ReportAcknowledged
 from tests.peers.returning_trust import ReturningTrust, running_trust
 from tests.synthetic.studies import MadeStudy, make_study
 
@@ -49,14 +48,3 @@ def test_a_report_under_another_patients_numbers_returns_to_nobody(tmp_path: Pat
         assert reason.startswith("the report's patient id, NHS number")
         assert other.patient.nhs_number not in reason
         assert nothing_left(trust, study)
-
-
-def test_the_router_orders_a_report_home_from_the_origins_node_alone(sqlite_region: Region) -> None:
-    region = sqlite_region
-    region.offer()
-    region.rxl.new_orders()
-    region.rxl.say(received())
-    (order,) = region.rxn.new_orders()
-    assert isinstance(order.body, ReturnReport)
-    assert order.body.study.origin == "RXN"
-    assert "return" not in [other.body.kind for other in region.rxl.new_orders()]
