@@ -19,6 +19,7 @@ from dicom_nodes.model.errors import PeerRefused
 from dicom_nodes.model.loss import Loss, LossKind
 from dicom_nodes.model.report import OutgoingReport, ReportAuthor
 from dicom_nodes.model.report_text import control_character
+from dicom_nodes.rules.person_name import spoken
 from dicom_nodes.rules.report_losses import losses_of_text, why_not_sent
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
@@ -177,7 +178,7 @@ def _names(name: str | None) -> tuple[fhir.HumanName, ...] | None:
     """DICOM PN (family^given^middle^prefix^suffix) as HumanName."""
     parts = [part.strip() for part in (name or "").split("=")[0].split("^")]
     family, given, middle, prefix, suffix = [*parts, "", "", "", "", ""][:5]
-    whole = " ".join(part for part in (prefix, given, middle, family, suffix) if part)
+    whole = spoken(name)
     if not whole:
         return None
     return (

@@ -17,6 +17,7 @@ from dicom_nodes.model.report import ChannelAnswer, OutgoingReport, ReportAuthor
 from dicom_nodes.model.study import StudyRecord
 from dicom_nodes.rules.addendum import whole_text
 from dicom_nodes.rules.partner_words import may_name_patient
+from dicom_nodes.rules.person_name import spoken
 from dicom_nodes.rules.report_order import goes_backwards
 
 _NOT_IMAGING = {"SR", "PR", "KO", "DOC", "REG", "SEG"}
@@ -156,10 +157,8 @@ def _whole_text(order: contract.ReturnReport) -> str:
         return order.text
     if order.standing_text is None:
         raise PeerRefused("an addendum came without the report that it is added to; a person must look")
-    name = " ".join(part for part in (order.author.name or "").replace("^", " ").split() if part)
-    author = " ".join(
-        part for part in (name, f"({order.author.registration})" if order.author.registration else "") if part
-    )
+    number = f"({order.author.registration})" if order.author.registration else ""
+    author = f"{spoken(order.author.name)} {number}".strip()
     return whole_text(order.standing_text, order.text, author or None, order.verified_at)
 
 
