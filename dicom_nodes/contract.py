@@ -94,6 +94,8 @@ class AlertCode(Message):
 
 ReportStatus = Literal["P", "F", "C", "X"]
 """HL7 table 0085: preliminary, final, corrected, cancelled."""
+ReturnChannel = Literal["ris", "archive", "pdf", "fhir"]
+"""How a report goes back: ORU^R01 to the RIS, SR and Encapsulated PDF to the archive, FHIR to an endpoint."""
 
 
 # -- facts ---------------------------------------------------------------------------------------------------------
@@ -176,6 +178,8 @@ class OrderCompleted(Message):
     order_id: str
     instance_count: int | None = None
     manifest_digest: str | None = None
+    channels: tuple[ReturnChannel, ...] = ()
+    """Of a report's return: the channels that this trust wants, each of which has acknowledged."""
 
 
 class OrderParked(Message):
@@ -185,16 +189,15 @@ class OrderParked(Message):
     order_id: str
     reason: str
     attempts: int
-
-
-ReturnChannel = Literal["ris", "archive", "pdf", "fhir"]
-"""How a report goes back: ORU^R01 to the RIS, SR and Encapsulated PDF to the archive, FHIR to an endpoint."""
+    channel: ReturnChannel | None = None
+    """Of a report's return: the channel that waits; the others go on without it."""
 
 
 class ReportAcknowledged(Message):
     """One channel of a report's return answered: `AA` of the RIS, `0000` of the archive, `201` of FHIR; or no.
 
-    `words` are the destination's own with a refusal, where they name no patient.
+    `words` are the destination's own with a refusal, where they name no patient. `losses` are sentences for a person,
+    without patient data: what the channel could not carry, though nothing that changes the meaning.
     """
 
     kind: Literal["report.acknowledged"] = "report.acknowledged"
@@ -203,6 +206,7 @@ class ReportAcknowledged(Message):
     code: str
     reference: str
     words: str | None = None
+    losses: tuple[str, ...] = ()
 
 
 class PatientChanged(Message):

@@ -23,8 +23,14 @@ class ReportHandler(MessageHandler, Protocol):
 class Hl7Intake:
     """Handler of the MLLP listener."""
 
-    def __init__(self, reports: ReportHandler, orders: MessageHandler, clock: Clock = utc_now) -> None:
-        self._reports, self._orders = reports, orders
+    def __init__(
+        self,
+        reports: ReportHandler,
+        orders: MessageHandler,
+        clock: Clock = utc_now,
+        patients: MessageHandler | None = None,
+    ) -> None:
+        self._reports, self._orders, self._patients = reports, orders, patients
         self._clock = clock
 
     def __call__(self, raw: bytes) -> bytes:
@@ -43,4 +49,6 @@ class Hl7Intake:
             kind = read_header(raw).value(9)
         except Hl7Fault:
             return self._reports
+        if kind == "ADT" and self._patients is not None:
+            return self._patients
         return self._orders if kind in _ORDERS else self._reports

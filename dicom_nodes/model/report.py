@@ -5,6 +5,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
+from dicom_nodes.model.loss import Loss
+
 
 class ReportChannel(StrEnum):
     HL7_ORU = "hl7_oru"
@@ -101,6 +103,7 @@ class OutgoingReport:
     """A report for the origin, under the origin's own identifiers. Times are aware UTC.
 
     `patient_name` (DICOM PN with carets), `patient_sex` and the study's date come from the origin's own images.
+    Of an `addendum`, `text` is the whole report with what was added behind it, and `status` is C.
     """
 
     report_id: str
@@ -124,6 +127,17 @@ class OutgoingReport:
     study_description: str | None
     exam_code: tuple[str, str, str | None] | None
     modality: str | None
+    sections: tuple[ReportSection, ...] = ()
+    authors: tuple[ReportAuthor, ...] = ()
+    addendum: bool = False
+    addition: str | None = None
+    """Of an addendum: what was added, alone."""
+
+    @property
+    def assistants(self) -> tuple[ReportAuthor, ...]:
+        """Who else is named, in order; never the one who signs."""
+        signed = (self.author_registration, self.author_name)
+        return tuple(author for author in self.authors if (author.registration, author.name) != signed)
 
 
 class AckCode(StrEnum):
@@ -136,8 +150,26 @@ class AckCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """A RIS's answer to a report. `words` is its own text (MSA-3 or ERR), shown to a person, never logged."""
+    """A RIS's answer to a report. `words` is its own text (MSA-3 or ERR), shown to a person, never logged.
+
+    `losses` is what the message could not carry.
+    """
 
     code: AckCode
     control_id: str
     words: str = ""
+    losses: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAnswer:
+    """How one channel answered to a report; `words` are its own and may name the patient: kept at this node.
+
+    `code` is MSA-1, a DIMSE status in hexadecimal, or an HTTP status; `reference` is what the channel calls the report.
+    """
+
+    accepted: bool
+    code: str
+    reference: str
+    words: str = ""
+    losses: tuple[Loss, ...] = ()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from dicom_nodes.contract import (
     DeliverStudy,
@@ -19,33 +19,24 @@ from dicom_nodes.contract import (
     OrderParked,
     PatientIdentity,
     RecallReport,
-    ReportAcknowledged,
     ReportAuthor,
     ReportReceived,
     ReportRefused,
     ResendJob,
     ReturnReport,
 )
-from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database
-from dicom_nodes.foundation.jobs import Job, JobQueue
+from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.model.report import IncomingReport, KeptRefusal, RefusedReport, ReportChannel
-from dicom_nodes.rules.report_order import Filed
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.outbox import SqlOutbox
+from dicom_nodes.spool.returns import RETURN_JOB, SqlReturns
 
-ORDER_KINDS = ("fetch", "deliver", "return")
-_RECALLED = "OFF"
-"""In place of a channel's answer: it is not to be sent any more."""
+ORDER_KINDS = ("fetch", "deliver", RETURN_JOB)
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 
 
-class SqlOrders:
+class SqlOrders(SqlReturns):
     """Implements `OrderStore`, `ReportStore` and `ParkingStore`."""
-
-    def __init__(self, database: Database, jobs: JobQueue, outbox: SqlOutbox, clock: Clock) -> None:
-        self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
 
     def position(self) -> tuple[str | None, int]:
         with self._database.read() as connection:
@@ -81,51 +72,6 @@ class SqlOrders:
             if connection.execute(update(proof).where(here).values(**values)).rowcount == 0:
                 connection.execute(insert(proof).values(order_id=order_id, sop_instance_uid=sop_instance_uid, **values))
 
-    def returned(self, order_id: str) -> frozenset[str]:
-        column = tables.returned_report.c
-        with self._database.read() as connection:
-            return frozenset(connection.execute(select(column.channel).where(column.order_id == order_id)).scalars())
-
-    def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
-        fact = ReportAcknowledged.model_validate(
-            {"order_id": order_id, "channel": channel, "code": code, "reference": reference}
-        )
-        returned = tables.returned_report
-        with self._database.write() as connection:
-            known = connection.execute(
-                select(returned.c.code).where(returned.c.order_id == order_id, returned.c.channel == channel)
-            ).first()
-            if known is not None and known.code != _RECALLED:
-                return
-            values = {"code": code, "reference": reference, "at": self._clock()}
-            if known is None:
-                connection.execute(insert(returned).values(order_id=order_id, channel=channel, **values))
-            else:  # it was on its way when it was recalled, and arrived all the same
-                here = (returned.c.order_id == order_id) & (returned.c.channel == channel)
-                connection.execute(update(returned).where(here).values(**values))
-            self._file(connection, order_id, channel)
-            self._outbox.append(connection, fact)
-
-    def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
-        with self._database.read() as connection:
-            return _filed(connection, study_instance_uid, channel)
-
-    def record_refused(self, order_id: str, channel: str, code: str, words: str) -> None:
-        refused = tables.refused_return
-        here = (refused.c.order_id == order_id) & (refused.c.channel == channel)
-        values = {"code": code, "words": words, "at": self._clock()}
-        with self._database.write() as connection:
-            if connection.execute(update(refused).where(here).values(**values)).rowcount == 0:
-                connection.execute(insert(refused).values(order_id=order_id, channel=channel, **values))
-
-    def refusals(self) -> dict[str, tuple[str, ...]]:
-        """Order id → how its channels refused last, such as `ris AE: words`; they may name the patient."""
-        told: dict[str, tuple[str, ...]] = {}
-        with self._database.read() as connection:
-            for row in connection.execute(select(tables.refused_return).order_by(tables.refused_return.c.channel)):
-                told[row.order_id] = (*told.get(row.order_id, ()), f"{row.channel} {row.code}: {row.words}")
-        return told
-
     def complete(self, job: Job, *facts: FactBody) -> None:
         with self._database.write() as connection:
             self._jobs.complete(connection, job)
@@ -134,7 +80,9 @@ class SqlOrders:
     def park_with_fact(self, job: Job, reason: str) -> None:
         fact: FactBody
         if job.kind in ORDER_KINDS:
-            fact = OrderParked(order_id=job.key, reason=reason, attempts=job.attempt)
+            order_id, _, channel = job.key.partition("/")
+            parked = {"order_id": order_id, "reason": reason, "attempts": job.attempt, "channel": channel or None}
+            fact = OrderParked.model_validate(parked)
         else:
             fact = JobParked(job_kind=job.kind, job_key=job.key, reason=reason, attempts=job.attempt)
         with self._database.write() as connection:
@@ -202,19 +150,6 @@ class SqlOrders:
         with self._database.read() as connection:
             return frozenset(connection.execute(select(taken.original_digest).where(here)).scalars())
 
-    def _file(self, connection: Connection, order_id: str, channel: str) -> None:
-        """Note the version and status that the channel has acknowledged now, unless it had gone further before."""
-        order = connection.execute(select(tables.order.c.body).where(tables.order.c.order_id == order_id)).scalar_one()
-        body = ReturnReport.model_validate(order)
-        uid = body.study.study_instance_uid
-        before = _filed(connection, uid, channel)
-        now = Filed(body.version, body.status) if before is None else before.and_also(body.version, body.status)
-        values = {"version": now.version, "status": now.status}
-        if before is None:
-            connection.execute(insert(tables.filed_report).values(study_instance_uid=uid, channel=channel, **values))
-        else:
-            connection.execute(update(tables.filed_report).where(_of(uid, channel)).values(**values))
-
     def _accept_one(self, connection: Connection, order: Order) -> None:
         known = connection.execute(
             select(tables.order.c.order_id).where(tables.order.c.order_id == order.order_id)
@@ -238,23 +173,18 @@ class SqlOrders:
             self._recall(connection, order.body)
             self._outbox.append(connection, OrderCompleted(order_id=order.order_id))
             return
-        self._jobs.enqueue(connection, kind=order.body.kind, key=order.order_id, destination=_destination(order.body))
-
-    def _recall(self, connection: Connection, recall: RecallReport) -> None:
-        """Count what is not acknowledged as done, so that it is sent no more; a parked job ends by itself then."""
-        known = connection.execute(select(tables.order.c.order_id).where(tables.order.c.order_id == recall.order_id))
-        if known.first() is None:
+        if isinstance(order.body, ReturnReport):
+            self._queue_return(connection, order.order_id, order.body)
             return
-        returned = tables.returned_report
-        of_order = select(returned.c.channel).where(returned.c.order_id == recall.order_id)
-        for channel in set(recall.channels) - set(connection.execute(of_order).scalars()):
-            values = {"order_id": recall.order_id, "channel": channel, "code": _RECALLED, "reference": ""}
-            connection.execute(insert(returned).values(**values, at=self._clock()))
-        self._jobs.resend(connection, kind="return", key=recall.order_id)
+        self._jobs.enqueue(connection, kind=order.body.kind, key=order.order_id, destination=_destination(order.body))
 
     def _resend(self, connection: Connection, order_id: str, body: ResendJob) -> FactBody:
         """Queue the parked job again, and say truly whether there was one."""
-        if self._jobs.resend(connection, kind=body.job_kind, key=body.job_key):
+        if body.job_kind == RETURN_JOB:
+            found = self._resend_return(connection, body.job_key)
+        else:
+            found = self._jobs.resend(connection, kind=body.job_kind, key=body.job_key)
+        if found:
             return OrderCompleted(order_id=order_id)
         return OrderParked(order_id=order_id, reason=f"no parked {body.job_kind} job of that key is here", attempts=1)
 
@@ -270,29 +200,17 @@ class SqlOrders:
             connection.execute(update(position).values(after=after))
 
 
-def _of(study_instance_uid: str, channel: str) -> ColumnElement[bool]:
-    columns = tables.filed_report.c
-    return (columns.study_instance_uid == study_instance_uid) & (columns.channel == channel)
-
-
-def _filed(connection: Connection, study_instance_uid: str, channel: str) -> Filed | None:
-    row = connection.execute(select(tables.filed_report).where(_of(study_instance_uid, channel))).one_or_none()
-    return None if row is None else Filed(row.version, row.status)
-
-
 def _study_of(body: OrderBody) -> str | None:
     return None if isinstance(body, ResendJob | RecallReport) else body.study.study_instance_uid
 
 
-def _destination(body: FetchStudy | DeliverStudy | ReturnReport) -> str:
+def _destination(body: FetchStudy | DeliverStudy) -> str:
     """Whom the work depends on: each has its own limit, so that a slow one delays only itself."""
     match body:
         case FetchStudy():
             return f"node:{body.source.ods_code}"
         case DeliverStudy():
             return f"workstation:{body.workstation_ae_title}"
-        case ReturnReport():
-            return "return"
 
 
 def _received(report_id: str, report: IncomingReport, digest: str) -> ReportReceived:

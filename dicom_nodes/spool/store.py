@@ -1,5 +1,6 @@
 """Open a node's database with everything that lives in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from dicom_nodes.spool.commitments import SqlArchiveCommitments, SqlCommitmentRe
 from dicom_nodes.spool.eviction import SqlEviction
 from dicom_nodes.spool.orders import SqlOrders
 from dicom_nodes.spool.outbox import SqlOutbox
+from dicom_nodes.spool.patient_changes import SqlPatientChanges
 from dicom_nodes.spool.procedure_steps import SqlProcedureSteps
 from dicom_nodes.spool.scheduled_steps import SqlWorklist
 from dicom_nodes.spool.scrubbing import SqlScrubbing
@@ -38,6 +40,7 @@ class NodeStore:
     announcements: SqlAnnouncements
     procedure_steps: SqlProcedureSteps
     worklist: SqlWorklist
+    patient_changes: SqlPatientChanges
     eviction: SqlEviction
     scrubbing: SqlScrubbing
 
@@ -49,8 +52,11 @@ def open_store(
     checkpoint: Checkpoint = no_checkpoint,
     follow_ups: FollowUps = FollowUps(),
     worklist_keep: timedelta = timedelta(days=30),
+    return_channels: Sequence[str] = ("ris", "archive"),
 ) -> NodeStore:
     """Open (and on first use create) the database at `url`; `archive` names the PACS in facts.
+
+    `return_channels` are those by which a report goes home whose order names none.
 
     Raises:
         CrashConsistency: the database was made by another version of this software.
@@ -72,12 +78,13 @@ def open_store(
         outbox=outbox,
         catalogue=SqlCatalogue(database, jobs, outbox, clock, checkpoint),
         studies=SqlStudies(database, jobs, outbox, clock, archive, follow_ups),
-        orders=SqlOrders(database, jobs, outbox, clock),
+        orders=SqlOrders(database, jobs, outbox, clock, return_channels),
         commitment_requests=SqlCommitmentRequests(database, jobs, clock),
         archive_commitments=SqlArchiveCommitments(database, jobs, clock, ARCHIVE_JOB),
         announcements=SqlAnnouncements(database, jobs, outbox, clock),
         procedure_steps=SqlProcedureSteps(database, jobs, outbox, clock),
-        worklist=SqlWorklist(database, clock, worklist_keep),
+        worklist=SqlWorklist(database, clock, outbox, worklist_keep),
+        patient_changes=SqlPatientChanges(database, outbox),
         eviction=SqlEviction(database, clock),
         scrubbing=SqlScrubbing(database, clock),
     )

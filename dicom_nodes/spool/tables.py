@@ -279,6 +279,16 @@ filed_report = Table(
     Column("status", String(1), nullable=False, comment="the furthest acknowledged"),
 )
 
+report_loss = Table(
+    "report_loss",
+    metadata,
+    Column("order_id", String(36), primary_key=True),
+    Column("channel", String(10), primary_key=True),
+    Column("losses", JSON, nullable=False, comment="sentences that quote nothing of the report"),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""What a channel could not carry of a report that it was sent all the same."""
+
 refused_return = Table(
     "refused_return",
     metadata,

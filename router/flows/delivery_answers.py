@@ -137,7 +137,13 @@ def park_return(tx: Transaction, issued: IssuedOrder, parked: OrderParked, now: 
     report = tx.reports.get(issued.report_id or "")
     listed = tx.deliveries.of_study(report.study_instance_uid or "") if report is not None else ()
     order_id = issued.order.order_id
-    mine = [one for one in listed if one.delivery.order_id == order_id and one.delivery.state in OWED]
+    mine = [
+        one
+        for one in listed
+        if one.delivery.order_id == order_id
+        and one.delivery.state in OWED
+        and parked.channel in {None, one.delivery.channel}
+    ]
     stuck = [one for one in mine if not _drop_if_overtaken(tx, one, listed, now)]
     for one in stuck:
         state = DeliveryState.PARKED if one.delivery.state in UNDER_WAY else one.delivery.state
@@ -165,9 +171,12 @@ def _log_answer(
     now: datetime,
 ) -> None:
     channel, code = acknowledged.channel, acknowledged.code
-    detail = {"channel": channel, "code": code, "reference": acknowledged.reference, "version": report.version}
+    detail: dict[str, object] = {"channel": channel, "code": code, "reference": acknowledged.reference}
+    detail["version"] = report.version
     if channel in {"archive", "pdf"} and code in _WARNINGS:
         detail["warning"] = _WARNINGS[code]
+    if acknowledged.losses:
+        detail["losses"] = list(acknowledged.losses)
     tx.ledger.append(
         Entry(
             event="report.acknowledged" if accepted else "report.rejected",

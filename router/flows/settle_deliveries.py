@@ -31,7 +31,7 @@ def resend_delivery(
     if must_wait(one.version, one.addendum, channel, listed):
         raise Conflict("an earlier version has to reach the origin first")
     order = tx.orders.get(delivery.order_id or "")
-    if delivery.state in UNDER_WAY and order is not None and order.outcome is None:
+    if delivery.state in UNDER_WAY and order is not None and order.outcome not in {"COMPLETED", "LOST"}:
         raise Conflict("the origin's node still tries; it can be called off")
     if delivery.state is DeliveryState.PARKED and order is not None and order.outcome == "PARKED":
         again = ResendJob(job_kind="return", job_key=order.order.order_id)

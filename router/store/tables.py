@@ -1,6 +1,7 @@
 """The router's tables. `ledger`, `fact` and `node_order` only grow: triggers in the database refuse anything else.
 
-`study.origin` never changes. Times are aware UTC. A change here needs a migration (a test compares the two).
+`study.origin` and `read.origin` never change: triggers again. Times are aware UTC. A change here needs a migration (a
+test compares the two).
 """
 
 from sqlalchemy import (

@@ -1,4 +1,4 @@
-"""Who a patient is now by the origin's ADT, merged numbers, and imaging orders."""
+"""Who a patient is now by the origin's ADT, merged numbers, imaging orders, and origins that the database keeps."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,7 @@ from dicom_nodes.foundation.database import UtcDateTime
 revision = "0036"
 down_revision = "0035"
 
+KEEPING_THEIR_ORIGIN = ("study", "read", "imaging_order")
 _TEXTS = (
     "pathway",
     "clinical_question",
@@ -52,4 +53,24 @@ def upgrade() -> None:
         sa.Column("present_id", sa.Text(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("origin", "issuer", "prior_id"),
+    )
+    for table in KEEPING_THEIR_ORIGIN:
+        _keep_the_origin(table)
+
+
+def _keep_the_origin(table: str) -> None:
+    """Where a report goes depends on it: the database itself refuses to change it (HAZARDS 13)."""
+    if op.get_bind().dialect.name != "postgresql":
+        op.execute(
+            f"CREATE TRIGGER {table}_keeps_its_origin BEFORE UPDATE ON {table} WHEN NEW.origin IS NOT OLD.origin "
+            f"BEGIN SELECT RAISE(ABORT, 'the origin of a {table} never changes'); END"
+        )
+        return
+    op.execute(
+        f"CREATE FUNCTION {table}_keeps_its_origin() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"RAISE EXCEPTION 'the origin of a {table} never changes'; END $$"
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_keeps_its_origin BEFORE UPDATE ON {table} FOR EACH ROW "
+        f"WHEN (NEW.origin IS DISTINCT FROM OLD.origin) EXECUTE FUNCTION {table}_keeps_its_origin()"
     )
