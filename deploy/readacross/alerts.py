@@ -112,6 +112,8 @@ def _about(view: AlertDetailView) -> str:
         f"Alert {view.id} for {view.trust}: {escape(view.category or '')} ({escape(view.code)}), {view.urgency}",
         f"Raised {view.raised_at:%Y-%m-%d %H:%M} UTC by {escape(view.raised_by)}, {age(view.age_s)} ago: {view.state}",
     ]
+    if view.contact is not None:
+        lines.append(f"The order names: {escape(view.contact)}")
     if view.held_because is not None:
         lines.append(f"[bold red]The report is not matched:[/] {escape(view.held_because)}")
     if view.acknowledged_by is not None:

@@ -9,6 +9,7 @@ from functools import partial
 from uuid import uuid4
 
 from router.alert_settings import AlertsFile, TrustAlerts
+from router.flows.alert_contact import contact_of
 from router.flows.alert_life import change_alert, item_key, log_alert
 from router.flows.alert_ports import Checkpoint, no_checkpoint
 from router.flows.human_queue import About, ask_a_person, ask_again
@@ -129,7 +130,9 @@ def _phone(tx: Transaction, alert: Alert, settings: AlertsFile, now: datetime) -
     what = f"{alert.category or 'unknown code'} ({alert.code}) for {trust}, raised {alert.raised_at:%Y-%m-%d %H:%M} UTC"
     steps = tx.alerts.steps(alert.id)
     told = ", ".join(step.who for step in steps if step.round == alert.round and step.begun_at) or "nobody"
-    reason = f"alert not acknowledged: {what}; told so far: {told}. Telephone, then acknowledge alert {alert.id}"
+    contact = contact_of(tx, alert)
+    named = f" (the order names: {contact})" if contact else ""
+    reason = f"alert not acknowledged: {what}; told so far: {told}. Telephone{named}, then acknowledge alert {alert.id}"
     ask_again(tx, "phone_list", reason, item_key(alert), now, _about(alert), settings.phone_again_minutes * 60)
     if alert.phoned_at is None:
         log_alert(tx, "alert.phone_list", alert, now, "clock", {"level": alert.level})

@@ -70,5 +70,6 @@ class AlertView(BaseModel):
 
 
 class AlertDetailView(AlertView):
+    contact: str | None = Field(description="Whom the order asks to tell, as the order gives it")
     steps: list[StepView] = Field(description="Of the present ladder")
     notifications: list[NotificationView] = Field(description="Of every ladder, in order")

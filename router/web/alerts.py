@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from router.flows import answer_alert
+from router.flows.alert_contact import contact_of
 from router.flows.ports import Transaction
 from router.flows.raise_alert import raise_by_hand
 from router.model.alert import Alert, AlertState
@@ -131,4 +132,5 @@ def _detail(tx: Transaction, alert: Alert, now: datetime) -> AlertDetailView:
         )
         for told in tx.alerts.notifications(alert.id)
     ]
-    return AlertDetailView.model_validate({**_fields(alert, now), "steps": steps, "notifications": told})
+    own = {**_fields(alert, now), "contact": contact_of(tx, alert)}
+    return AlertDetailView.model_validate({**own, "steps": steps, "notifications": told})

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dicom_nodes.contract import AlertCode, OrderCompleted, OrderParked, ReturnReport, TellRis
+from dicom_nodes.contract import AlertCode, ImagingOrdered, OrderCompleted, OrderParked, ReturnReport, TellRis
 from tests.integration.router.alert_region import CRITICAL, SECRET, AlertRegion, running_alert_region
-from tests.integration.router.region import received
+from tests.integration.router.region import PATIENT, received
 
 SOON = AlertCode(value="SOON", scheme="99ALERT")
 UNLISTED = AlertCode(value="XX1", scheme="LOCAL", text="Something urgent")
@@ -44,8 +44,11 @@ def waiting_report(region: AlertRegion, *codes: AlertCode) -> None:
 
 
 def test_the_ladder_is_climbed_until_a_named_person_answers(both: AlertRegion) -> None:
+    order = {"accession_number": "A-1.2.3.4", "accession_issuer": "RXN", "critical_contact": "bleep 1234"}
+    both.rxn.say(ImagingOrdered(patient=PATIENT, **order))  # type: ignore[arg-type]
     report(both)
     alert = both.alert()
+    assert alert["contact"] == "bleep 1234"
     assert (alert["state"], alert["trust"], alert["accession_number"]) == ("RAISED", "RXN", "A-1.2.3.4")
     both.work()
     alert = both.alert()
@@ -66,6 +69,7 @@ def test_the_ladder_is_climbed_until_a_named_person_answers(both: AlertRegion) -
     both.pass_minutes(36)
     (item,) = both.queue("phone_list")
     assert "told so far: referrer, team, duty_manager" in item["reason"]
+    assert "the order names: bleep 1234" in item["reason"]
     metrics = both.client.get("/metrics", headers=both.staff).text
     assert 'readacross_alerts_open{state="ESCALATED",trust="RXN"} 1.0' in metrics
     assert 'readacross_alerts_oldest_age_seconds{state="ESCALATED",trust="RXN"} 3660.0' in metrics
