@@ -1,6 +1,7 @@
 """An alert goes to the trust's own RIS by a real socket, as a message that no RIS can take for a report."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import hl7
@@ -12,6 +13,7 @@ from dicom_nodes.flows.tell_ris import TellRis
 from dicom_nodes.hl7.alert_sender import MllpAlertSender
 from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
 from dicom_nodes.model.study import StudyRecord
+from dicom_nodes.spool.store import open_store
 from readacross.demo.ris import Behaviour, MllpRis
 from tests.fakes.report_fakes import MemoryCatalogue, MemoryOrderStore, leased_job
 from tests.fakes.report_samples import STUDY_UID, TRUST, ris_settings
@@ -103,3 +105,22 @@ def test_a_character_set_that_cannot_carry_it_is_a_refusal() -> None:
     with MllpRis() as ris, pytest.raises(PeerRefused, match="has no"):
         tell(ris, charset="ASCII", code=code)
     assert ris.messages == []
+
+
+def test_an_order_becomes_a_job_of_the_node_that_waits_behind_nothing(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/node.db", lambda: RAISED, "pacs")
+    catalogue = MemoryCatalogue({STUDY_UID: StudyRecord(HEADER, "RXN", "CT1", ("CT",), (), 1)})
+    try:
+        with store.database.write() as connection:
+            store.jobs.enqueue(connection, kind="archive", key="1.2.3", destination="archive")
+        store.orders.accept(contract.OrderBatch(log_id="log", orders=(order(),)))
+        job = store.jobs.lease(["archive", "tell_ris"], lease_s=60)
+        assert job is not None
+        assert (job.kind, job.key) == ("tell_ris", "order-1")
+        with MllpRis() as ris:
+            sender = MllpAlertSender(ris_settings(ris.address), TRUST)
+            TellRis(store.orders, catalogue, sender, "RXN")(job)  # type: ignore[arg-type]
+        _, facts = store.outbox.pending(10)
+        assert [body for _, _, body in facts] == [OrderCompleted(order_id="order-1")]
+    finally:
+        store.database.dispose()
