@@ -28,7 +28,9 @@ from dicom_nodes.dimse.retrieve_scu import DicomRetrieveScu
 from dicom_nodes.dimse.services import DimseServices, WorkflowServices
 from dicom_nodes.dimse.store_scu import DicomStoreScu
 from dicom_nodes.dimse.tls_settings import TlsCaller, tls_contexts
+from dicom_nodes.documents.encapsulated_pdf import ReportPages
 from dicom_nodes.documents.structured_report import StructuredReports
+from dicom_nodes.fhir.endpoint import FhirReportSender
 from dicom_nodes.flows.announcements import NotifyAvailability, TakeAnnouncements, TakeProcedureSteps
 from dicom_nodes.flows.archive_study import ArchiveStudy
 from dicom_nodes.flows.associations import OpenAssociations
@@ -37,16 +39,18 @@ from dicom_nodes.flows.deliver_study import DeliverStudy
 from dicom_nodes.flows.fetch_study import FetchStudy
 from dicom_nodes.flows.ingest import Ingest, Issuers
 from dicom_nodes.flows.make_room import MakeRoom
-from dicom_nodes.flows.ports import Archive, Checkpoint, StoreScu, no_checkpoint
+from dicom_nodes.flows.ports import Archive, Checkpoint, ReportSender, StoreScu, no_checkpoint
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.refusals import Refusals
 from dicom_nodes.flows.register import CatalogueRegister
+from dicom_nodes.flows.report_channels import ArchiveChannel, RisChannel
 from dicom_nodes.flows.retrieve import RetrieveFlow
 from dicom_nodes.flows.return_report import ReturnReport
 from dicom_nodes.flows.scrub import Scrub
 from dicom_nodes.flows.settle import SettleStudies
 from dicom_nodes.flows.take_report import TakeReport
 from dicom_nodes.flows.talk_to_router import SendFacts, take_orders
+from dicom_nodes.flows.tell_ris import TellRis
 from dicom_nodes.flows.ticker import Ticker
 from dicom_nodes.flows.work import Handler, Workers
 from dicom_nodes.flows.worklist import ServeWorklist
@@ -57,9 +61,12 @@ from dicom_nodes.foundation.event_log import UidHash, event_log
 from dicom_nodes.foundation.jobs import JobState
 from dicom_nodes.foundation.process_limits import prepare_for_many_connections
 from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.hl7.adt_intake import AdtIntake
+from dicom_nodes.hl7.alert_sender import MllpAlertSender
 from dicom_nodes.hl7.imaging_order import OrderIssuers
 from dicom_nodes.hl7.intake import Hl7Intake
 from dicom_nodes.hl7.listener import MllpListener
+from dicom_nodes.hl7.order_details import OrderCodes
 from dicom_nodes.hl7.order_intake import OrderIntake
 from dicom_nodes.hl7.report_intake import OruIntake
 from dicom_nodes.hl7.sender import MllpRisSender
@@ -74,6 +81,7 @@ from dicom_nodes.rules.retention import Retention
 from dicom_nodes.spool.announcements import CHECK_JOB
 from dicom_nodes.spool.catalogue import ARCHIVE_JOB
 from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB, REPORT_COMMITMENT_JOB
+from dicom_nodes.spool.returns import RETURN_JOB
 from dicom_nodes.spool.ring import FullSegment
 from dicom_nodes.spool.segments import SegmentSpool
 from dicom_nodes.spool.studies import NOTIFY_JOB
@@ -180,11 +188,13 @@ class NodeApp:
         self._hl7 = None
         if settings.hl7:
             issuers = OrderIssuers(trust.patient_id_issuer, trust.accession_issuer)
-            orders_in = OrderIntake(workflow.worklist.take, issuers, settings.hl7.stations)
-            self._hl7 = MllpListener(settings.hl7, Hl7Intake(OruIntake(take_report), orders_in))
+            codes = OrderCodes(settings.hl7.suspected_cancer_codes, settings.hl7.pathway_codes)
+            orders_in = OrderIntake(workflow.worklist.take, issuers, settings.hl7.stations, codes=codes)
+            patients_in = AdtIntake(self.store.patient_changes.take, trust.patient_id_issuer)
+            intake = Hl7Intake(OruIntake(take_report), orders_in, patients=patients_in)
+            self._hl7 = MllpListener(settings.hl7, intake)
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
         orders, catalogue = self.store.orders, self.store.catalogue
-        ris = MllpRisSender(settings.ris, trust) if settings.ris else None
         self._workers = Workers(
             self.store.jobs,
             orders,
@@ -203,7 +213,16 @@ class NodeApp:
                 "deliver": DeliverStudy(
                     orders, catalogue, self._spool, store_scu, self._workstation, checkpoint, stopping.is_set
                 ),
-                "return": ReturnReport(orders, catalogue, ris, archive, documents, trust.ods_code, checkpoint),
+                "tell_ris": TellRis(
+                    orders,
+                    catalogue,
+                    MllpAlertSender(settings.ris, trust) if settings.ris else None,
+                    trust.ods_code,
+                    checkpoint,
+                ),
+                RETURN_JOB: ReturnReport(
+                    orders, catalogue, self._return_channels(archive, documents), trust.ods_code, checkpoint
+                ),
                 **self._workflow_jobs(workflow),
             },
             RetryPolicy(
@@ -393,6 +412,20 @@ class NodeApp:
             ServeWorklist(store.worklist, checkpoint),
             asking,
         )
+
+    def _return_channels(self, archive: Archive, documents: StructuredReports) -> dict[str, ReportSender]:
+        """How reports go home, by the names that the router knows; only what the trust's file lists."""
+        settings = self._settings
+        trust, reports = settings.trust, settings.reports
+        ris = MllpRisSender(settings.ris, trust, reports.oru) if settings.ris else None
+        senders: dict[str, ReportSender] = {
+            "ris": RisChannel(ris),
+            "archive": ArchiveChannel(archive, lambda report: (documents.write(report), ())),
+            "pdf": ArchiveChannel(archive, ReportPages(trust.name).write),
+        }
+        if reports.fhir is not None:
+            senders["fhir"] = FhirReportSender(reports.fhir, trust)
+        return {channel: senders[channel] for channel in reports.return_channels}
 
     def _workflow_jobs(self, workflow: WorkflowServices) -> dict[str, Handler]:
         scu = DicomAvailabilityScu(self._settings.node.ae_title, open_association=self._open_association)

@@ -17,6 +17,7 @@ from dicom_nodes.foundation.settings_file import (
     load_settings,
 )
 from dicom_nodes.foundation.tls_context import TlsContexts, TlsFiles, TlsFilesError
+from dicom_nodes.report_settings import Reports
 
 Action = Literal["echo", "store", "find", "move", "get", "commit", "ian", "mpps", "worklist"]
 
@@ -169,7 +170,7 @@ class Ris(Settings):
     address: HostPort
     sending_application: str = "READACROSS"
     receiving_application: str = "RIS"
-    charset: Literal["UNICODE UTF-8", "8859/1", "8859/15", "ASCII"] = "UNICODE UTF-8"
+    charset: Literal["UNICODE UTF-8", "8859/1", "8859/2", "8859/9", "8859/15", "ASCII"] = "UNICODE UTF-8"
     version: Literal["2.3", "2.3.1", "2.4", "2.5", "2.5.1"] = "2.5.1"
     processing_id: Literal["P", "T", "D"] = "P"
     timeout_s: float = Field(default=30.0, gt=0)
@@ -184,6 +185,10 @@ class Hl7Listener(Settings):
     idle_s: float = Field(default=300.0, gt=0)
     stations: dict[str, AeTitle] = Field(default={})
     """Modality → AE title that an order's step is scheduled for where the order does not say."""
+    suspected_cancer_codes: tuple[str, ...] = ()
+    """Codes of an order's priority or reason (TQ1-9, ORC-7.6, OBR-27.6, OBR-5, OBR-31) that mean suspected cancer."""
+    pathway_codes: dict[str, Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]] = Field(default={})
+    """Code of an order's priority or reason → pathway as the router's pathways.toml names it."""
 
 
 class Delivery(Settings):
@@ -235,6 +240,7 @@ class NodeSettings(Settings):
     archive: Annotated[DimseArchive | OrthancArchive | EmbeddedArchive, Field(discriminator="kind")]
     ris: Ris | None = None
     hl7: Hl7Listener | None = None
+    reports: Reports = Reports()
     delivery: Delivery = Delivery()
     spool: Spool = Spool()
     peers: tuple[Peer, ...] = ()
@@ -333,6 +339,13 @@ class NodeSettings(Settings):
             raise ValueError(f"spool.make_room_until_mib: is {until}; expected at least make_room_below_mib ({below})")
         return self
 
+    @model_validator(mode="after")
+    def _the_ris_of_the_reports_is_set(self) -> "NodeSettings":
+        """A file that lists no channels may do without RIS: then the report waits for a person, who is told so."""
+        if self.ris is None and "channels" in self.reports.model_fields_set and "ris" in self.reports.channels:
+            raise ValueError("ris: is missing, but reports.channels lists 'ris'")
+        return self
+
     @property
     def make_room_mib(self) -> tuple[int, int]:
         """(with less free room than this archived studies go before their time, until there is this much)."""
@@ -358,6 +371,7 @@ def load_node_settings(file: Path) -> NodeSettings:
         for key, path in (
             ("router.token_file", settings.router.token_file),
             ("archive.password_file", getattr(settings.archive, "password_file", None)),
+            *settings.reports.files.items(),
         )
         if path is not None and not path.is_file()
     ]
@@ -365,9 +379,20 @@ def load_node_settings(file: Path) -> NodeSettings:
         missing = [("router.token_file", f"is empty: {settings.router.token_file}")]
     if settings.tls is not None:
         missing += tls_problems(settings.tls)
+    if "archive_pdf" in settings.reports.channels and (why := _why_no_pages()):
+        missing.append(("reports.channels", why))
     if missing:
         raise SettingsError(file, missing)
     return settings
+
+
+def _why_no_pages() -> str:
+    """Why this machine cannot set a page; empty where it can."""
+    try:
+        import weasyprint  # noqa: F401 - only a trust that wants pages needs the libraries behind it
+    except (ImportError, OSError):
+        return "lists 'archive_pdf', which needs WeasyPrint and the system's Pango (apt-get install libpangoft2-1.0-0)"
+    return ""
 
 
 def tls_problems(tls: Tls) -> list[tuple[str, str]]:

@@ -74,10 +74,28 @@ class ReportAuthor(Message):
 
     registration: str | None
     name: str | None = None
+    role: Literal["author", "verifier", "assistant"] = "author"
+
+
+class ReportSection(Message):
+    """A part of a report's text under its heading; sections are a view, `text` is the whole report."""
+
+    title: str
+    text: str
+
+
+class AlertCode(Message):
+    """A coded value of a report that may mean an alert; whether it does, the router's list of codes says."""
+
+    value: str
+    scheme: str
+    text: str | None = None
 
 
 ReportStatus = Literal["P", "F", "C", "X"]
 """HL7 table 0085: preliminary, final, corrected, cancelled."""
+ReturnChannel = Literal["ris", "archive", "pdf", "fhir"]
+"""How a report goes back: ORU^R01 to the RIS, SR and Encapsulated PDF to the archive, FHIR to an endpoint."""
 
 
 # -- facts ---------------------------------------------------------------------------------------------------------
@@ -124,7 +142,7 @@ class ReportReceived(Message):
 
     kind: Literal["report.received"] = "report.received"
     report_id: str
-    channel: Literal["hl7_oru", "dicom_sr"]
+    channel: Literal["hl7_oru", "dicom_sr", "encapsulated_pdf", "fhir", "api"]
     study_instance_uid: str | None
     accession_number: str | None
     accession_issuer: str | None
@@ -135,6 +153,22 @@ class ReportReceived(Message):
     authored_at: AwareDatetime | None
     original_reference: str
     original_digest: str
+    sections: tuple[ReportSection, ...] = ()
+    authors: tuple[ReportAuthor, ...] = ()
+    addendum: bool = False
+    """The text is an addition to an earlier verified report, not a replacement."""
+    alert_codes: tuple[AlertCode, ...] = ()
+
+
+class ReportRefused(Message):
+    """A report could not be read; its original is kept at the node, its sender was told, and a person must look."""
+
+    kind: Literal["report.refused"] = "report.refused"
+    refusal_id: str
+    channel: Literal["hl7_oru", "dicom_sr", "encapsulated_pdf", "fhir", "api"]
+    answer: str
+    reason: str
+    original_digest: str
 
 
 class OrderCompleted(Message):
@@ -144,6 +178,8 @@ class OrderCompleted(Message):
     order_id: str
     instance_count: int | None = None
     manifest_digest: str | None = None
+    channels: tuple[ReturnChannel, ...] = ()
+    """Of a report's return: the channels that this trust wants, each of which has acknowledged."""
 
 
 class OrderParked(Message):
@@ -153,16 +189,63 @@ class OrderParked(Message):
     order_id: str
     reason: str
     attempts: int
+    channel: ReturnChannel | None = None
+    """Of a report's return: the channel that waits; the others go on without it."""
 
 
 class ReportAcknowledged(Message):
-    """One channel of a report's return was accepted: `AA` from the RIS, or `0000` from the archive."""
+    """One channel of a report's return answered: `AA` of the RIS, `0000` of the archive, `201` of FHIR; or no.
+
+    `words` are the destination's own with a refusal, where they name no patient. `losses` are sentences for a person,
+    without patient data: what the channel could not carry, though nothing that changes the meaning.
+    """
 
     kind: Literal["report.acknowledged"] = "report.acknowledged"
     order_id: str
-    channel: Literal["ris", "archive"]
+    channel: ReturnChannel
     code: str
     reference: str
+    words: str | None = None
+    losses: tuple[str, ...] = ()
+
+
+class PatientChanged(Message):
+    """The trust's ADT changed a patient: new data (A08, `prior` None), or `prior` was merged into `present` (A40)."""
+
+    kind: Literal["patient.changed"] = "patient.changed"
+    present: PatientIdentity
+    prior: PatientIdentity | None = None
+    reference: str
+    """Message control id (MSH-10)."""
+
+
+class Referrer(Message):
+    """Who asks for the imaging; `contact` is a telephone number or address as the order gives it."""
+
+    name: str | None = None
+    registration: str | None = None
+    contact: str | None = None
+
+
+class ImagingOrdered(Message):
+    """The trust ordered imaging, changed the order or cancelled it; a study joins it by (issuer, accession number).
+
+    `suspected_cancer` is what the referrer suspects; a finding of a report is an alert and is told by the report.
+    A cancellation says no more than which order it is of.
+    """
+
+    kind: Literal["imaging.ordered"] = "imaging.ordered"
+    accession_number: str = Field(min_length=1)
+    accession_issuer: str = Field(min_length=1)
+    patient: PatientIdentity
+    study_instance_uid: str | None = None
+    cancelled: bool = False
+    urgency: Literal["stat", "urgent", "soon", "routine"] | None = None
+    suspected_cancer: bool = False
+    pathway: str | None = None
+    clinical_question: str | None = None
+    referrer: Referrer | None = None
+    critical_contact: str | None = None
 
 
 class StudyIncomplete(Message):
@@ -207,11 +290,14 @@ FactBody = Annotated[
     | StudyArchived
     | InstanceQuarantined
     | ReportReceived
+    | ReportRefused
     | OrderCompleted
     | OrderParked
     | ReportAcknowledged
     | JobParked
     | StudyIncomplete
+    | PatientChanged
+    | ImagingOrdered
     | ProcedureStepChanged,
     Field(discriminator="kind"),
 ]
@@ -298,6 +384,45 @@ class ReturnReport(Message):
     authored_at: AwareDatetime
     verified_at: AwareDatetime
     exam_code: ExamCode | None = None
+    sections: tuple[ReportSection, ...] = ()
+    authors: tuple[ReportAuthor, ...] = ()
+    addendum: bool = False
+    present_patient: PatientIdentity | None = None
+    """Who the patient is now by this trust's ADT, where that changed since the images; `study` says what they say."""
+    standing_text: str | None = None
+    """Of an addendum: the whole report that it is added to, for a RIS that replaces what it has by what it gets."""
+    channels: tuple[ReturnChannel, ...] = ()
+    """Only by these; empty: by all that the trust's file asks for."""
+
+
+class RecallReport(Message):
+    """Do not send an earlier return by these channels any more; what was acknowledged stays so. Done at once."""
+
+    kind: Literal["recall"] = "recall"
+    read_id: str
+    order_id: str
+    channels: tuple[ReturnChannel, ...]
+
+
+class TellRis(Message):
+    """Tell this node's RIS of an alert about a study of its own trust; not a report, and no version of one.
+
+    Completed when the RIS has taken the message (application ACK), which is no acknowledgement of the alert.
+    """
+
+    kind: Literal["tell_ris"] = "tell_ris"
+    alert_id: str
+    notification_id: str
+    study: StudyIdentity
+    report_id: str | None
+    code: AlertCode
+    category: str
+    urgency: Literal["critical", "urgent", "significant"]
+    level: int = Field(ge=1)
+    raised_at: AwareDatetime
+    deadline_at: AwareDatetime
+    link: str | None = None
+    """Where to acknowledge; made when the order is handed over, so that the router's log keeps no secret."""
 
 
 class ResendJob(Message):
@@ -308,7 +433,9 @@ class ResendJob(Message):
     job_key: str
 
 
-OrderBody = Annotated[FetchStudy | DeliverStudy | ReturnReport | ResendJob, Field(discriminator="kind")]
+OrderBody = Annotated[
+    FetchStudy | DeliverStudy | ReturnReport | RecallReport | TellRis | ResendJob, Field(discriminator="kind")
+]
 
 
 class Order(Message):

@@ -25,7 +25,8 @@ def open_node_store(
         notify=tuple(peer.ae_title for peer in settings.peers if peer.notify),
         commitment=isinstance(settings.archive, DimseArchiveSettings) and settings.archive.commitment,
     )
-    return open_store(url, clock, archive, checkpoint, follow_ups, timedelta(days=settings.node.worklist_days))
+    keep, channels = timedelta(days=settings.node.worklist_days), settings.reports.return_channels
+    return open_store(url, clock, archive, checkpoint, follow_ups, keep, channels)
 
 
 def asking_for_commitment(

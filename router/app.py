@@ -19,9 +19,14 @@ from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.foundation.settings_file import split_host_port
 from router.config import RouterSettings
 from router.flows import overdue
+from router.flows.alert_ports import Checkpoint, no_checkpoint
+from router.flows.alert_work import AlertWork
 from router.flows.assign_reads import assign_ready_reads
 from router.flows.learn_times import learn_reading_times
 from router.flows.look_ahead import look_ahead
+from router.flows.watch_deliveries import watch_deliveries
+from router.notify.channels import Channels
+from router.rules.alert_codes import AlertCodes
 from router.rules.planning import Ahead, ListLengths
 from router.rules.seed_warnings import reader_warnings
 from router.store import planner_rounds
@@ -82,6 +87,7 @@ class Planner:
                 timeout_s = self._settings.claim_timeout_s
                 assign_ready_reads(self._store, now, timeout_s, _log_failure, self._lists, self._ahead)
                 overdue.tick(self._store, self._settings, now, _log_failure)
+                watch_deliveries(self._store, now)
                 learn_reading_times(self._store, self._exam_table, now)
                 with self._store.write() as tx:
                     planner_rounds.record(tx.connection, self._clock())
@@ -110,39 +116,56 @@ def _log_failure(failure: Exception) -> None:
     event_log().error("planner.decision_failed", exc_info=failure)
 
 
-def open_store(settings: RouterSettings, bell: OrderBell | None = None) -> SqlStore:
+def open_store(settings: RouterSettings, bell: OrderBell | None = None, clock: Clock = utc_now) -> SqlStore:
     """Open the database, bring its schema up to date and load the seeds."""
     file = make_url(settings.router.database_url).database
     if settings.router.database_url.startswith("sqlite") and file:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.router.database_url)
     migrate(database)
-    store = SqlStore(database, (bell or OrderBell()).ring)
+    alert_codes = AlertCodes(settings.alerts.listed, frozenset(settings.alerts.schemes))
+    store = SqlStore(database, (bell or OrderBell()).ring, clock, alert_codes)
     load_seeds(store, settings)
     load_rule_seed(store, settings, utc_now())
     return store
 
 
-def create_app(settings: RouterSettings, clock: Clock = utc_now, *, plan_in_background: bool = True) -> FastAPI:
-    """The whole router as an ASGI application; its planner (`app.state.planner`) runs while the application does."""
+def create_app(
+    settings: RouterSettings,
+    clock: Clock = utc_now,
+    *,
+    plan_in_background: bool = True,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> FastAPI:
+    """The whole router as an ASGI application.
+
+    Its planner (`app.state.planner`) and its alerts (`app.state.alerts`) run while the application does, or only when
+    asked to (`plan_in_background=False`). `checkpoint` is told of the alerts' durable steps.
+    """
+    channels = Channels(settings.alerts, settings.router.alerts or settings.file, clock)
     bell = OrderBell()
-    store = open_store(settings, bell)
+    store = open_store(settings, bell, clock)
     planner = Planner(store, settings, clock)
     for key, words in reader_warnings(settings.readers, clock()):
         event_log().warning("seed.warning", file=settings.router.seeds.readers.name, key=key, reason=words)
+    alerts = AlertWork(store, settings.alerts, channels.by_name, clock, checkpoint)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if plan_in_background:
             planner.start()
             planner.wake()
+            alerts.start()
         yield
         bell.close()
+        alerts.stop()
+        channels.close()
         planner.stop()
         store.database.dispose()
 
     app = build_api(Services(settings, store, clock, bell, planner.wake, clock()), lifespan)
     app.state.planner = planner
+    app.state.alerts = alerts
     return app
 
 

@@ -21,6 +21,7 @@ from dicom_nodes.foundation.settings_file import (
     SettingsError,
     load_settings,
 )
+from router.alert_settings import AlertsFile, alert_problems
 from router.code_map import ExamCodeRow, ExamGroup, LevelName, Modality, PathwayId, read_code_map
 
 Registration = Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{5,8}$")]
@@ -59,6 +60,7 @@ class Router(Settings):
     listen: HostPort = "127.0.0.1:8400"
     database_url: DatabaseUrl
     seeds: SeedFiles
+    alerts: LocalPath | None = Field(default=None, description="who is told of critical alerts")
     plan_every_s: float = Field(default=5.0, gt=0)
     claim_timeout_s: float = Field(default=3600.0, gt=0, description="ASSIGNED: unclaimed, offered again")
     list_length: int = Field(default=3, ge=1, le=1000, description="reads on a pushed list at most, acute ones apart")
@@ -82,9 +84,34 @@ class RouterFile(Settings):
     router: Router
 
 
+ReturnChannelName = Literal["ris", "archive", "pdf", "fhir"]
+ANSWERING_CHANNELS = frozenset({"ris", "fhir"})
+"""Channels whose answer is an application's; the others only say that a document is kept."""
+
+
+class ReturnsSeed(Settings):
+    """How a trust wants its reports back: the channels of its node's own file, and which of them close a read."""
+
+    channels: tuple[ReturnChannelName, ...] = ("ris", "archive")
+    closed_by: tuple[ReturnChannelName, ...] = ("ris", "archive")
+    preliminary: bool = Field(default=False, description="send preliminary reports at once, not only final ones")
+    phone_after_s: float = Field(default=7200.0, gt=0, description="not filed by then: somebody rings the trust up")
+
+    @model_validator(mode="after")
+    def _can_close_a_read(self) -> "ReturnsSeed":
+        if len(set(self.channels)) != len(self.channels) or not self.channels:
+            raise ValueError("channels: expected each channel once, and one at least")
+        if not set(self.closed_by) <= set(self.channels):
+            raise ValueError(f"closed_by: expected only channels that are used ({', '.join(self.channels)})")
+        if not set(self.closed_by) & ANSWERING_CHANNELS:
+            raise ValueError("closed_by: expected ris or fhir among them: an archive's receipt is no answer")
+        return self
+
+
 class TrustSeed(Settings):
     ods_code: OdsCode
     name: str = Field(min_length=1)
+    returns: ReturnsSeed = ReturnsSeed()
 
 
 class NodeSeed(Settings):
@@ -209,6 +236,12 @@ class RoutingFile(Settings):
     unknown_code: Literal["human_queue", "by_modality"] = "human_queue"
     priorities: dict[str, float] = Field(description="hours from the examination to the verified report")
     exams: tuple[ExamRule, ...]
+    urgencies: dict[Literal["stat", "urgent", "soon", "routine"], str] = Field(
+        default={}, description="priority by the urgency of an order, where that is shorter than the exam's"
+    )
+    suspected_cancer_priority: str | None = Field(
+        default=None, description="priority of a read whose order says suspected cancer; none: a person is asked"
+    )
 
 
 class PathwaySeed(Settings):
@@ -252,6 +285,7 @@ class RouterSettings:
     routing: RoutingFile
     pathways: PathwaysFile = field(default_factory=PathwaysFile)
     aid: AidFile = field(default_factory=AidFile)
+    alerts: AlertsFile = field(default_factory=AlertsFile)
     codes: Mapping[str, tuple[ExamCodeRow, ...]] = field(default_factory=dict)
 
 
@@ -272,6 +306,7 @@ def load_router_settings(file: Path) -> RouterSettings:
         routing=with_pathways(load_settings(seeds.routing, RoutingFile), pathways),
         pathways=pathways,
         aid=AidFile() if seeds.aid is None else load_settings(seeds.aid, AidFile),
+        alerts=AlertsFile() if router.alerts is None else load_settings(router.alerts, AlertsFile),
         codes={trust: _load_codes(path) for trust, path in seeds.codes.items()},
     )
     for seed, problems in (
@@ -280,6 +315,7 @@ def load_router_settings(file: Path) -> RouterSettings:
         (seeds.routing, list(_routing_problems(settings.routing))),
         (seeds.pathways or file, list(_pathway_problems(settings))),
         (seeds.aid or file, list(_aid_problems(settings))),
+        (router.alerts or file, list(_alert_problems(settings))),
         (file, list(_code_problems(settings))),
     ):
         if problems:
@@ -318,6 +354,7 @@ def check_router_files(file: Path) -> list[str]:
         (router.seeds.routing, RoutingFile),
         (router.seeds.pathways, PathwaysFile),
         (router.seeds.aid, AidFile),
+        (router.alerts, AlertsFile),
     ):
         if seed is None:
             continue
@@ -386,6 +423,12 @@ def _overlapping_sessions(key: str, reader: ReaderSeed) -> Iterator[tuple[str, s
 
 
 def _routing_problems(routing: RoutingFile) -> Iterator[tuple[str, str]]:
+    asked = {f"urgencies.{urgency}": name for urgency, name in routing.urgencies.items()}
+    if routing.suspected_cancer_priority is not None:
+        asked["suspected_cancer_priority"] = routing.suspected_cancer_priority
+    for place, priority in asked.items():
+        if priority not in routing.priorities:
+            yield place, f"expected one of {sorted(routing.priorities)}, got {priority!r}"
     seen: set[tuple[object, ...]] = set()
     for number, rule in enumerate(routing.exams):
         key = f"exams[{number}]"
@@ -421,6 +464,11 @@ def _aid_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
             yield f"aid[{number}]", f"expected trusts of {network}, got {code!r}"
         if aid.trust in aid.reads_for:
             yield f"aid[{number}].reads_for", "a trust needs no agreement with itself"
+
+
+def _alert_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
+    trusts = {trust.ods_code for trust in settings.network.trusts}
+    return alert_problems(settings.alerts, trusts, settings.router.seeds.network.name)
 
 
 def _code_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:

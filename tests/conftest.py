@@ -1,6 +1,6 @@
 """What every test may use: real peers where they are installed, and both databases.
 
-A test marked `peers("orthanc", "dcmtk", "postgresql")` names the programs it needs (none named: all three). Where
+A test marked `peers("orthanc", "dcmtk", "postgresql", "poppler")` names the programs it needs (none named: all). Where
 one is missing the test is skipped with the reason; with READACROSS_REQUIRE_PEERS=1 it fails, and so does a run in
 which anything at all was skipped.
 """
@@ -25,6 +25,7 @@ _PROGRAMS = {
     "orthanc": lambda: Path("/usr/sbin/Orthanc").exists() or shutil.which("Orthanc") is not None,
     "dcmtk": lambda: Path("/usr/bin/storescu").exists(),
     "postgresql": lambda: postgresql_folder() is not None,
+    "poppler": lambda: shutil.which("pdftotext") is not None,
 }
 _skipped: list[str] = []
 

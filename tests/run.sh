@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what the tests need, then runs every check once: ruff, mypy --strict, import-linter, the whole suite.
-# READACROSS_REQUIRE_PEERS=1 makes a missing peer (Orthanc, DCMTK, PostgreSQL) a failure instead of skipped tests.
+# READACROSS_REQUIRE_PEERS=1 makes a missing peer (Orthanc, DCMTK, PostgreSQL, poppler) a failure instead of skipped tests.
 # usage: bash tests/run.sh [PYTEST ARGUMENT...]
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,6 +12,8 @@ missing_peers() {
     command -v Orthanc >/dev/null || [ -x /usr/sbin/Orthanc ] || echo orthanc
     [ -x /usr/bin/storescu ] || echo dcmtk
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || echo postgresql
+    command -v pdftotext >/dev/null || echo poppler-utils
+    ldconfig -p | grep -q libpangoft2 || echo libpangoft2-1.0-0 # no peer: what WeasyPrint sets pages with
 }
 
 install_peers() { # Debian starts what it installs; the tests want the programs only, on ports of their own

@@ -1,5 +1,6 @@
 """The router's API as the command and the demonstration use it: typed answers, refusals in words."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -8,11 +9,24 @@ import httpx2
 from pydantic import BaseModel, TypeAdapter
 
 from readacross.refusals import RouterSaidNo
+from router.web.alert_messages import AlertDetailView, AlertView
 from router.web.exams import CodesImportBody, CodesImportView, CoverageView
-from router.web.messages import ClaimView, NodeView, QueueItemView, ReadView, ReportView, StudyTrace, WhyView
+from router.web.messages import (
+    ClaimView,
+    ListedDeliveryView,
+    NodeView,
+    QueueItemView,
+    ReadView,
+    ReportView,
+    StudyTrace,
+    WhyView,
+)
+from router.web.report_messages import ProposedView, SidesView
 from router.web.rota_messages import RotaImportBody, RotaImportView
 
 TIMEOUT_S = 15.0
+OPEN_ALERTS = ("RAISED", "NOTIFIED", "ESCALATED", "ACKNOWLEDGED")
+_ID_LENGTH = 36
 ViewT = TypeVar("ViewT", bound=BaseModel)
 
 
@@ -73,6 +87,65 @@ class RouterClient:
         answer = self._call("POST", f"/human-queue/{item_id}/{action}", json={"note": note})
         return QueueItemView.model_validate(answer)
 
+    def held_reports(self) -> list[ReportView]:
+        """All of them, page after page."""
+        found: list[ReportView] = []
+        while True:
+            params: dict[str, Any] = {"disposition": "WAITING", "limit": 200}
+            page = self._list(ReportView, "GET", "/reports", params=params | ({"after": found[-1].id} if found else {}))
+            found += page
+            if len(page) < 200:
+                return found
+
+    def sides(self, report_id: str) -> SidesView:
+        return SidesView.model_validate(self._call("GET", f"{_report(report_id)}/sides"))
+
+    def accept_report(self, report_id: str, read_id: str, reason: str) -> ReportView:
+        body = {"read_id": read_id, "reason": reason}
+        return ReportView.model_validate(self._call("POST", f"{_report(report_id)}/accept", json=body))
+
+    def propose_match(self, report_id: str, read_id: str, reason: str) -> ProposedView:
+        body = {"read_id": read_id, "reason": reason}
+        return ProposedView.model_validate(self._call("POST", f"{_report(report_id)}/match", json=body))
+
+    def confirm_match(self, report_id: str, reason: str) -> ReportView:
+        answer = self._call("POST", f"{_report(report_id)}/match/confirm", json={"reason": reason})
+        return ReportView.model_validate(answer)
+
+    def reject_match(self, report_id: str, reason: str) -> None:
+        self._call("POST", f"{_report(report_id)}/match/reject", json={"reason": reason})
+
+    def deliveries(self, states: list[str], trust: str | None) -> list[ListedDeliveryView]:
+        params: dict[str, Any] = {"state": states, "limit": 1000} | ({} if trust is None else {"trust": trust})
+        return self._list(ListedDeliveryView, "GET", "/deliveries", params=params)
+
+    def settle_delivery(self, report_id: str, channel: str, action: str, reason: str) -> ListedDeliveryView:
+        """`action` is `resend` or `cancel`."""
+        path = f"/reports/{quote(report_id, safe='')}/deliveries/{quote(channel, safe='')}/{action}"
+        return ListedDeliveryView.model_validate(self._call("POST", path, json={"reason": reason}))
+
+    def alerts(self, states: Sequence[str], trust: str | None = None) -> list[AlertView]:
+        params: dict[str, Any] = {"state": list(states), "limit": 1000} | ({} if trust is None else {"trust": trust})
+        return self._list(AlertView, "GET", "/alerts", params=params)
+
+    def alert(self, alert_id: str) -> AlertDetailView:
+        return AlertDetailView.model_validate(self._call("GET", f"/alerts/{quote(alert_id, safe='')}"))
+
+    def whole_alert_id(self, start: str) -> str:
+        """The id of the open alert that begins so. Raises RouterSaidNo where none does, or several do."""
+        if len(start) == _ID_LENGTH:
+            return start
+        found = [one.id for one in self.alerts(OPEN_ALERTS) if one.id.startswith(start)]
+        if len(found) != 1:
+            raise RouterSaidNo(f"{len(found) or 'no'} open alerts have an id that begins with {start!r}")
+        return found[0]
+
+    def answer_alert(self, alert_id: str, action: str, person: str, reason: str) -> AlertDetailView:
+        """`action` is `acknowledge` or `close`."""
+        body = {"person": person, "reason": reason}
+        answer = self._call("POST", f"/alerts/{quote(alert_id, safe='')}/{action}", json=body)
+        return AlertDetailView.model_validate(answer)
+
     def import_rota(self, body: RotaImportBody) -> RotaImportView:
         answer = self._call("POST", "/rota/import", json=body.model_dump())
         return RotaImportView.model_validate(answer)
@@ -95,8 +168,12 @@ class RouterClient:
             why = str(error) or type(error).__name__
             raise RouterSaidNo(f"the router at {self._url} cannot be reached: {why}") from None
         if answer.is_success:
-            return answer.json()
+            return answer.json() if answer.content else None
         raise RouterSaidNo(_refusal(answer), answer.status_code)
+
+
+def _report(report_id: str) -> str:
+    return f"/reports/{quote(report_id, safe='')}"
 
 
 def _refusal(answer: httpx2.Response) -> str:

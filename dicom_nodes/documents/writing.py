@@ -3,35 +3,35 @@
 Dates and times are Europe/London's, as on the origin's images; times with their own offset carry it.
 """
 
-from datetime import datetime
-from io import BytesIO
-from uuid import UUID, uuid5
-from zoneinfo import ZoneInfo
-
-from pydicom.config import RAISE
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.filebase import DicomIO
-from pydicom.filewriter import write_dataset
 
+from dicom_nodes.documents.report_attributes import (
+    HOME,
+    Value,
+    accession_issuer,
+    code_item,
+    date_and_time,
+    encoded,
+    fitting,
+    item_of,
+    patient_attributes,
+    procedure_codes,
+    study_attributes,
+    uid_of,
+)
 from dicom_nodes.documents.text_value import to_text_value
 from dicom_nodes.model.errors import PeerRefused
 from dicom_nodes.model.report import OutgoingReport
 from dicom_nodes.model.report_text import control_character
 
 BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
-_NAMESPACE = UUID("0b8a2a44-6d0e-4a6e-9a0c-6d1f7a3f0c11")
-_HOME = ZoneInfo("Europe/London")
 _REGISTRATION_SCHEME = "99UKREG"
 """Coding scheme of professional registrations (GMC, HCPC): none is registered with DICOM, so a private one."""
-
-Value = str | list[Dataset]
 
 
 def sop_instance_uid(report: OutgoingReport) -> str:
     """The document's UID, the same for every writing of this version."""
-    return _uid(report, "instance")
+    return uid_of(report, "instance")
 
 
 def write_document(report: OutgoingReport, organisation: str) -> bytes:
@@ -41,19 +41,15 @@ def write_document(report: OutgoingReport, organisation: str) -> bytes:
         PeerRefused: something of the report does not fit into DICOM; names the attribute, not the value.
     """
     _check(report)
-    item = _item(
-        **_patient(report),
-        **_study(report),
+    item = item_of(
+        **patient_attributes(report),
+        **study_attributes(report),
         **_series_and_equipment(report),
         **_document(report),
         **_verification(report, organisation),
         **_content(report),
     )
-    encoded = BytesIO()
-    stream = DicomIO(encoded)
-    stream.is_little_endian, stream.is_implicit_VR = True, False
-    write_dataset(stream, item)
-    return encoded.getvalue()
+    return encoded(item)
 
 
 def _check(report: OutgoingReport) -> None:
@@ -71,37 +67,11 @@ def _check(report: OutgoingReport) -> None:
         raise PeerRefused("the report's text holds half a surrogate pair, which is no character") from None
 
 
-def _patient(report: OutgoingReport) -> dict[str, Value]:
-    nhs = _item(PatientID=report.nhs_number or "", IssuerOfPatientID="NHS", TypeOfPatientID="TEXT")
-    return {
-        "PatientName": report.patient_name or "",
-        "PatientID": report.patient_id or "",
-        **_present(IssuerOfPatientID=report.patient_id_issuer if report.patient_id else None),
-        "PatientBirthDate": report.birth_date.strftime("%Y%m%d") if report.birth_date else "",
-        "PatientSex": report.patient_sex if report.patient_sex in {"M", "F", "O"} else "",
-        **({"OtherPatientIDsSequence": [nhs]} if report.nhs_number else {}),
-    }
-
-
-def _study(report: OutgoingReport) -> dict[str, Value]:
-    date, time = _date_and_time(report.study_time) if report.study_time else ("", "")
-    return {
-        "StudyInstanceUID": report.study_instance_uid,
-        "StudyDate": date,
-        "StudyTime": time,
-        "StudyID": "",
-        "ReferringPhysicianName": "",
-        "AccessionNumber": report.accession_number or "",
-        **_accession_issuer(report),
-        **_present(StudyDescription=_fitting(report.study_description)),
-    }
-
-
 def _series_and_equipment(report: OutgoingReport) -> dict[str, Value]:
-    date, time = _date_and_time(report.authored_at)
+    date, time = date_and_time(report.authored_at)
     return {
         "Modality": "SR",
-        "SeriesInstanceUID": _uid(report, "series"),
+        "SeriesInstanceUID": uid_of(report, "series"),
         "SeriesNumber": "9000",
         "SeriesDate": date,
         "SeriesTime": time,
@@ -112,14 +82,14 @@ def _series_and_equipment(report: OutgoingReport) -> dict[str, Value]:
 
 
 def _document(report: OutgoingReport) -> dict[str, Value]:
-    date, time = _date_and_time(report.authored_at)
-    request = _item(
+    date, time = date_and_time(report.authored_at)
+    request = item_of(
         StudyInstanceUID=report.study_instance_uid,
         ReferencedStudySequence=[],
         AccessionNumber=report.accession_number or "",
-        **_accession_issuer(report),
+        **accession_issuer(report),
         RequestedProcedureCodeSequence=[],
-        RequestedProcedureDescription=_fitting(report.study_description) or "",
+        RequestedProcedureDescription=fitting(report.study_description) or "",
         RequestedProcedureID="",
         PlacerOrderNumberImagingServiceRequest="",
         FillerOrderNumberImagingServiceRequest="",
@@ -132,25 +102,22 @@ def _document(report: OutgoingReport) -> dict[str, Value]:
         "ContentDate": date,
         "ContentTime": time,
         "CompletionFlag": "COMPLETE",
-        "CompletionFlagDescription": {"P": "Preliminary", "F": "Final", "C": "Corrected"}[report.status],
+        "CompletionFlagDescription": _kind(report),
         "PreliminaryFlag": "PRELIMINARY" if report.status == "P" else "FINAL",
-        "PerformedProcedureCodeSequence": _procedure(report),
+        "PerformedProcedureCodeSequence": procedure_codes(report),
         **({"ReferencedRequestSequence": [request]} if report.accession_number else {}),
     }
 
 
-def _procedure(report: OutgoingReport) -> list[Dataset]:
-    if report.exam_code is None or not report.exam_code[1]:
-        return []
-    value, scheme, meaning = report.exam_code
-    return [_code(value, scheme, meaning or value)]
+def _kind(report: OutgoingReport) -> str:
+    return "Addendum" if report.addendum else {"P": "Preliminary", "F": "Final", "C": "Corrected"}[report.status]
 
 
 def _verification(report: OutgoingReport, organisation: str) -> dict[str, Value]:
     """Author Observer for every report; Verifying Observer and VERIFIED for a final or corrected one."""
     registration = [_registration(report.author_registration)] if report.author_registration else []
     name = report.author_name or report.author_registration
-    author = _item(
+    author = item_of(
         ObserverType="PSN",
         PersonName=name or "",
         PersonIdentificationCodeSequence=registration,
@@ -160,9 +127,9 @@ def _verification(report: OutgoingReport, organisation: str) -> dict[str, Value]
     authors: dict[str, Value] = {"AuthorObserverSequence": [author]} if name else {}
     if report.status == "P":
         return {"VerificationFlag": "UNVERIFIED", **authors}
-    verifier = _item(
+    verifier = item_of(
         VerifyingOrganization=organisation,
-        VerificationDateTime=report.verified_at.astimezone(_HOME).strftime("%Y%m%d%H%M%S%z"),
+        VerificationDateTime=report.verified_at.astimezone(HOME).strftime("%Y%m%d%H%M%S%z"),
         VerifyingObserverName=name or "",
         VerifyingObserverIdentificationCodeSequence=registration,
     )
@@ -170,13 +137,13 @@ def _verification(report: OutgoingReport, organisation: str) -> dict[str, Value]
 
 
 def _registration(registration: str) -> Dataset:
-    return _code(registration, _REGISTRATION_SCHEME, "Professional registration")
+    return code_item(registration, _REGISTRATION_SCHEME, "Professional registration")
 
 
 def _content(report: OutgoingReport) -> dict[str, Value]:
     """Title, language, observer, and one section with the text (PS3.16 TID 2000, 1204, 1002)."""
     children = [
-        _content_item("HAS CONCEPT MOD", "CODE", _LANGUAGE, ConceptCodeSequence=[_code("en-GB", "RFC5646", "English")]),
+        _content_item("HAS CONCEPT MOD", "CODE", _LANGUAGE, ConceptCodeSequence=[_english()]),
     ]
     if name := report.author_name or report.author_registration:
         children += [
@@ -189,7 +156,7 @@ def _content(report: OutgoingReport) -> dict[str, Value]:
     )
     return {
         "ValueType": "CONTAINER",
-        "ConceptNameCodeSequence": [_code("18748-4", "LN", "Diagnostic imaging report")],
+        "ConceptNameCodeSequence": [code_item("18748-4", "LN", "Diagnostic imaging report")],
         "ContinuityOfContent": "SEPARATE",
         "ContentSequence": children,
     }
@@ -202,55 +169,14 @@ _FINDINGS = ("121070", "Findings")
 _FINDING = ("121071", "Finding")
 
 
+def _english() -> Dataset:
+    return code_item("en-GB", "RFC5646", "English")
+
+
 def _person() -> Dataset:
-    return _code("121006", "DCM", "Person")
+    return code_item("121006", "DCM", "Person")
 
 
 def _content_item(relationship: str, value_type: str, concept: tuple[str, str], **values: Value) -> Dataset:
-    name = [_code(concept[0], "DCM", concept[1])]
-    return _item(RelationshipType=relationship, ValueType=value_type, ConceptNameCodeSequence=name, **values)
-
-
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    keyword = "CodeValue" if len(value) <= 16 else "LongCodeValue"
-    return _item(**{keyword: value}, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
-
-
-def _accession_issuer(report: OutgoingReport) -> dict[str, Value]:
-    if not (report.accession_number and report.accession_issuer):
-        return {}
-    return {"IssuerOfAccessionNumberSequence": [_item(LocalNamespaceEntityID=report.accession_issuer)]}
-
-
-def _present(**values: str | None) -> dict[str, Value]:
-    return {keyword: value for keyword, value in values.items() if value}
-
-
-def _fitting(description: str | None) -> str | None:
-    """A description that is not valid as LO is left out: it is only there for convenience."""
-    return description if description and len(description) <= 64 and "\\" not in description else None
-
-
-def _item(**values: Value) -> Dataset:
-    """A data set of these attributes; every value is checked against its VR, and never quoted in an error."""
-    item = Dataset()
-    for keyword, value in values.items():
-        tag = tag_for_keyword(keyword)
-        assert tag is not None, keyword
-        vr = dictionary_VR(tag)
-        if isinstance(value, str) and vr != "UT" and "\\" in value:
-            raise PeerRefused(f"{keyword} of the report holds a backslash, which DICOM takes for a separator")
-        try:
-            item.add(DataElement(tag, vr, value, validation_mode=RAISE))
-        except ValueError:
-            raise PeerRefused(f"{keyword} of the report does not fit into DICOM's {vr}") from None
-    return item
-
-
-def _date_and_time(moment: datetime) -> tuple[str, str]:
-    local = moment.astimezone(_HOME)
-    return local.strftime("%Y%m%d"), local.strftime("%H%M%S")
-
-
-def _uid(report: OutgoingReport, what: str) -> str:
-    return f"2.25.{uuid5(_NAMESPACE, f'{report.report_id}/{report.version}/{what}').int}"
+    name = [code_item(concept[0], "DCM", concept[1])]
+    return item_of(RelationshipType=relationship, ValueType=value_type, ConceptNameCodeSequence=name, **values)

@@ -22,7 +22,14 @@ from dicom_nodes.model.instance import (
     SpooledInstance,
     StoredObject,
 )
-from dicom_nodes.model.report import Acknowledgement, IncomingReport, OutgoingReport, ReportChannel
+from dicom_nodes.model.report import (
+    Acknowledgement,
+    ChannelAnswer,
+    IncomingReport,
+    OutgoingReport,
+    RefusedReport,
+    ReportChannel,
+)
 from dicom_nodes.model.study import GrowingStudy, StudyOwner, StudyRecord
 from dicom_nodes.rules.report_order import Filed
 
@@ -142,14 +149,35 @@ class OrderStore(Protocol):
     def returned(self, order_id: str) -> frozenset[str]:
         """Channels (`ris`, `archive`) on which this report was acknowledged."""
 
-    def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
-        """Remember the acknowledgement and put `ReportAcknowledged` into the outbox; idempotent per channel."""
+    def record_returned(
+        self,
+        order_id: str,
+        channel: str,
+        code: str,
+        reference: str,
+        losses: Sequence[str] = (),
+        job: Job | None = None,
+    ) -> bool:
+        """Remember the acknowledgement and put `ReportAcknowledged` into the outbox; idempotent per channel.
+
+        With the channel's `job`, that is completed in the same transaction, as by `finish_return`.
+        """
+
+    def finish_return(self, job: Job) -> bool:
+        """Complete one channel's job; True where it was the order's last, and `OrderCompleted` is in the outbox.
+
+        Raises:
+            LeaseLost: another worker holds the job.
+        """
 
     def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
         """What this channel has acknowledged of the study's reports, by whichever order."""
 
-    def record_refused(self, order_id: str, channel: str, code: str, words: str) -> None:
-        """Remember how a channel refused, in its own words: for a person at this node, and for nobody else."""
+    def record_refused(self, order_id: str, channel: str, code: str, words: str, told: str | None = None) -> None:
+        """Remember how a channel refused, in its own words: for a person at this node, and for nobody else.
+
+        Where something is `told`, that goes to the router as the channel's answer.
+        """
 
     def complete(self, job: Job, *facts: FactBody) -> None:
         """Finish the job and put the facts into the outbox in one transaction.
@@ -183,6 +211,12 @@ class ReportStore(Protocol):
 
     def take(self, report_id: str, report: IncomingReport) -> None:
         """Keep the original and put `ReportReceived` into the outbox, durable on return; idempotent by id."""
+
+    def take_all(self, reports: Sequence[tuple[str, IncomingReport]]) -> None:
+        """As `take`, all in one transaction."""
+
+    def refuse(self, refusal_id: str, refused: RefusedReport) -> None:
+        """Keep what could not be read and put `ReportRefused` into the outbox, durable on return; idempotent by id."""
 
     def digests(self, channel: ReportChannel, original_reference: str) -> frozenset[str]:
         """SHA-256 (hex) of every original taken under this message control id or SOP Instance UID."""
@@ -265,6 +299,18 @@ class RisSender(Protocol):
         Raises:
             PeerUnavailable: no connection or no answer in time.
             PeerRefused: the text cannot be carried without loss in the RIS's character set (nothing was sent).
+        """
+
+
+class ReportSender(Protocol):
+    """One channel of a report's way home."""
+
+    def send(self, report: OutgoingReport) -> ChannelAnswer:
+        """Send it and return the channel's answer, be it yes or no, with what could not be carried.
+
+        Raises:
+            PeerUnavailable: no connection, no answer in time, or one that says later.
+            PeerRefused: it would not arrive as it is; nothing was sent, and the message is the loss report.
         """
 
 

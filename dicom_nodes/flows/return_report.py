@@ -1,87 +1,87 @@
-"""Return a report to the trust that made the images: to its RIS, which acknowledges it, and to its archive.
+"""Return a report to the trust that made the images, by each channel that it wants.
 
 A report goes only to its study's origin, under the identifiers of the origin's own images (HAZARDS 13). Each channel
-is acknowledged for itself and never sent again once it was; one channel's failure does not hold up the other.
+has a job of its own, with its own attempts: one that is down or refuses holds up no other, and one that has
+acknowledged is never sent to again.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from dicom_nodes import contract
-from dicom_nodes.contract import OrderCompleted
-from dicom_nodes.flows.ports import (
-    Archive,
-    Catalogue,
-    Checkpoint,
-    OrderStore,
-    ReportDocuments,
-    RisSender,
-    no_checkpoint,
-)
+from dicom_nodes.flows.ports import Catalogue, Checkpoint, OrderStore, ReportSender, no_checkpoint
 from dicom_nodes.foundation.jobs import Job
-from dicom_nodes.model.dimse_status import Status, is_stored
-from dicom_nodes.model.errors import PeerFailed, PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import PeerRefused
 from dicom_nodes.model.instance import InstanceHeader
-from dicom_nodes.model.report import AckCode, OutgoingReport
+from dicom_nodes.model.report import ChannelAnswer, OutgoingReport, ReportAuthor, ReportSection
 from dicom_nodes.model.study import StudyRecord
+from dicom_nodes.rules.addendum import whole_text
 from dicom_nodes.rules.partner_words import may_name_patient
+from dicom_nodes.rules.person_name import spoken
 from dicom_nodes.rules.report_order import goes_backwards
 
 _NOT_IMAGING = {"SR", "PR", "KO", "DOC", "REG", "SEG"}
 _LONGEST_WORDS = 300
-_RETRYABLE_STORE = range(Status.OUT_OF_RESOURCES, Status.OUT_OF_RESOURCES + 0x100)
+_ASKED_AS = {"ris": "the RIS", "fhir": "the FHIR endpoint"}
 
 
 class ReturnReport:
-    """Carries out `return` orders."""
+    """Carries out `return` orders, one channel a job; a job's key is `ORDER/CHANNEL`."""
 
     def __init__(
         self,
         orders: OrderStore,
         catalogue: Catalogue,
-        ris: RisSender | None,
-        archive: Archive,
-        documents: ReportDocuments,
+        channels: Mapping[str, ReportSender],
         own_ods: str,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
+        """`channels` are those of the trust's file, by the names that the router knows them by."""
         self._orders = orders
         self._catalogue = catalogue
-        self._ris = ris
-        self._archive = archive
-        self._documents = documents
+        self._channels = dict(channels)
         self._own_ods = own_ods
         self._checkpoint = checkpoint
         self._locks = [threading.Lock() for _ in range(64)]
 
     def __call__(self, job: Job) -> None:
-        """Send what is not yet acknowledged, and complete the job when both channels are.
+        """Send the report by the job's channel unless that has acknowledged it, and complete the job.
 
         Raises:
-            PeerUnavailable: a channel did not answer; what the other acknowledged stands.
-            PeerRefused: a channel answered no or has filed a newer report, or the report is not for this trust or not
-                of this study's patient.
+            PeerUnavailable: the channel did not answer.
+            PeerRefused: it answered no or has filed a newer report, the report would not arrive as it is, or it is not
+                for this trust or not of this study's patient.
         """
-        report = self._report(job.key)
-        with self._locks[hash(report.study_instance_uid) % len(self._locks)]:
-            self._return(job, report)
+        order_id, _, channel = job.key.partition("/")
+        report = self._report(order_id)
+        with self._locks[hash((report.study_instance_uid, channel)) % len(self._locks)]:
+            self._return(job, order_id, channel, report)
 
-    def _return(self, job: Job, report: OutgoingReport) -> None:
+    def _return(self, job: Job, order_id: str, channel: str, report: OutgoingReport) -> None:
         """One report of a study after the other: no older one slips in while a newer one is on its way."""
-        done = self._orders.returned(job.key)
-        failures: list[PeerFailed] = []
-        channels: dict[str, Callable[[str, OutgoingReport], None]] = {"ris": self._to_ris, "archive": self._to_archive}
-        for channel, send in channels.items():
-            if channel not in done:
-                try:
-                    self._require_newest(report, channel)
-                    send(job.key, report)
-                except PeerFailed as failure:
-                    failures.append(failure)
-        if failures:
-            raise min(failures, key=lambda failure: failure.retryable)
-        self._orders.complete(job, OrderCompleted(order_id=job.key))
-        self._checkpoint("return.completed")
+        if channel in self._orders.returned(order_id):
+            is_last = self._orders.finish_return(job)
+        else:
+            answer = self._sent(order_id, channel, report)
+            is_last = self._orders.record_returned(
+                order_id, channel, answer.code, answer.reference, tuple(map(str, answer.losses)), job
+            )
+            self._checkpoint(f"return.{channel}_recorded")
+        if is_last:
+            self._checkpoint("return.completed")
+
+    def _sent(self, order_id: str, channel: str, report: OutgoingReport) -> ChannelAnswer:
+        sender = self._channels.get(channel)
+        if sender is None:
+            raise PeerRefused(f"the trust's file sets no channel {channel} (reports.channels)")
+        self._require_newest(report, channel)
+        answer = sender.send(report)
+        self._checkpoint(f"return.{channel}_answered")
+        if not answer.accepted:
+            told = _passed_on(answer.words, report)
+            self._orders.record_refused(order_id, channel, answer.code, answer.words, told)
+            raise PeerRefused(f"{_ASKED_AS.get(channel, channel)} answered {answer.code}: {told}")
+        return answer
 
     def _require_newest(self, report: OutgoingReport, channel: str) -> None:
         why = goes_backwards(report.version, report.status, self._orders.filed(report.study_instance_uid, channel))
@@ -103,33 +103,6 @@ class ReturnReport:
             raise PeerRefused(f"the report's {differing} differs from the images'; a person must look")
         return _outgoing(order, record)
 
-    def _to_ris(self, order_id: str, report: OutgoingReport) -> None:
-        if self._ris is None:
-            raise PeerRefused("no RIS is set ([ris] in the trust's file), so nobody can acknowledge the report")
-        answer = self._ris.send(report)
-        self._checkpoint("return.ris_answered")
-        if answer.code is not AckCode.AA:
-            self._orders.record_refused(order_id, "ris", answer.code, answer.words)
-            raise PeerRefused(f"the RIS answered {answer.code}: {_passed_on(answer.words, report)}")
-        self._orders.record_returned(order_id, "ris", answer.code, answer.control_id)
-        self._checkpoint("return.ris_recorded")
-
-    def _to_archive(self, order_id: str, report: OutgoingReport) -> None:
-        document = self._documents.write(report)
-        status, comment = None, "no answer"
-        for result in self._archive.store([document]):
-            if result.sop_instance_uid == document.sop_instance_uid:
-                status, comment = result.status, result.comment
-        self._checkpoint("return.archive_answered")
-        why = f": {comment}" if comment else ""
-        if status is None:
-            raise PeerUnavailable(f"{self._archive.name} did not acknowledge the report document{why}")
-        if not is_stored(status):
-            kind = PeerUnavailable if status in _RETRYABLE_STORE else PeerRefused
-            raise kind(f"{self._archive.name} answered {status:04X} to the report document{why}")
-        self._orders.record_returned(order_id, "archive", f"{status:04X}", document.sop_instance_uid)
-        self._checkpoint("return.archive_recorded")
-
 
 def _differences(ordered: contract.StudyIdentity, held: InstanceHeader) -> str:
     """Which identifiers of the patient both sides state and state differently, in words."""
@@ -144,14 +117,17 @@ def _differences(ordered: contract.StudyIdentity, held: InstanceHeader) -> str:
 
 
 def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingReport:
-    """The report under the identifiers of the origin's images; issuers that they leave out come from the order."""
+    """The report under the identifiers of the origin's images; issuers that they leave out come from the order.
+
+    Where the trust's ADT changed who the patient is, the order says so, and the report goes out under that.
+    """
     held = record.header
-    code = order.exam_code
+    code, now = order.exam_code, order.present_patient
     return OutgoingReport(
         report_id=order.report_id,
         version=order.version,
-        status=order.status,
-        text=order.text,
+        status="C" if order.addendum else order.status,
+        text=_whole_text(order),
         author_registration=order.author.registration,
         author_name=order.author.name,
         authored_at=order.authored_at,
@@ -159,21 +135,35 @@ def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingRepo
         study_instance_uid=held.study_instance_uid,
         accession_number=held.accession_number,
         accession_issuer=held.accession_issuer or order.study.accession_issuer,
-        patient_id=held.patient_id,
-        patient_id_issuer=held.patient_id_issuer or order.study.patient.issuer,
-        nhs_number=held.nhs_number,
-        birth_date=held.birth_date,
+        patient_id=held.patient_id if now is None else now.patient_id,
+        patient_id_issuer=(held.patient_id_issuer or order.study.patient.issuer) if now is None else now.issuer,
+        nhs_number=held.nhs_number if now is None else now.nhs_number or held.nhs_number,
+        birth_date=held.birth_date if now is None else now.birth_date or held.birth_date,
         patient_name=held.attributes.get("PatientName"),
         patient_sex=held.attributes.get("PatientSex"),
         study_time=held.study_time,
         study_description=held.attributes.get("StudyDescription"),
         exam_code=(code.value, code.scheme, code.meaning) if code else held.exam_code,
         modality=next((modality for modality in record.modalities if modality not in _NOT_IMAGING), None),
+        sections=() if order.addendum else tuple(ReportSection(one.title, one.text) for one in order.sections),
+        authors=tuple(ReportAuthor(one.registration, one.name, one.role) for one in order.authors),
+        addendum=order.addendum,
+        addition=order.text if order.addendum else None,
     )
 
 
+def _whole_text(order: contract.ReturnReport) -> str:
+    if not order.addendum:
+        return order.text
+    if order.standing_text is None:
+        raise PeerRefused("an addendum came without the report that it is added to; a person must look")
+    number = f"({order.author.registration})" if order.author.registration else ""
+    author = f"{spoken(order.author.name)} {number}".strip()
+    return whole_text(order.standing_text, order.text, author or None, order.verified_at)
+
+
 def _passed_on(words: str, report: OutgoingReport) -> str:
-    """The RIS's words for whoever resolves the item, who may sit elsewhere; all of them or none."""
+    """A partner's words for whoever resolves the item, who may sit elsewhere; all of them or none."""
     if may_name_patient(words, report):
         return "its words may name the patient and are kept at this node: 'readacross parked' shows them"
     return words[:_LONGEST_WORDS] or "gives no reason"

@@ -98,6 +98,6 @@ def _problem(detail: Any) -> tuple[str, str]:
     elif not isinstance(detail["input"], dict | list) and repr(detail["input"]) not in reason:
         reason = f"{reason}, got {detail['input']!r}"
     named = re.match(r"([a-z_.\[\]0-9]+): (.*)", reason, re.DOTALL)
-    if not key and named:  # a check across keys names its key itself
+    if named and named[1].startswith(key):  # a check across keys names its key itself
         key, reason = named.groups()
     return key or "(file)", reason

@@ -4,12 +4,14 @@ Absent means ASCII by the standard. UTF-8 is accepted there too, because text of
 valid UTF-8 by accident; anything else is refused rather than guessed (ADR 021).
 """
 
+import re
 import unicodedata
 
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
 
 _CODECS = {"ASCII": "ascii", "UNICODE UTF-8": "utf-8", "UTF-8": "utf-8", "8859/15": "iso8859-15"}
 _CODECS |= {f"8859/{part}": f"iso8859-{part}" for part in range(1, 10)}
+_C1_CONTROL = re.compile("[\x80-\x9f]")
 MSH_18 = Place("MSH", 18)
 
 
@@ -40,11 +42,9 @@ def decode(data: bytes, charset: str, place: Place) -> str:
         declared = f"MSH-18 says {charset}" if charset else "MSH-18 is absent and the text is neither ASCII nor UTF-8"
         words = f"byte 0x{data[error.start]:02X} is no character here: {declared}"
         raise Hl7Fault(place, words, ErrorCode.DATA_TYPE) from None
-    if not text.isascii():
-        for character in text:
-            if "\x80" <= character <= "\x9f":
-                words = f"byte 0x{ord(character):02X} is a control code in MSH-18's character set; is it windows-1252?"
-                raise Hl7Fault(place, words, ErrorCode.DATA_TYPE)
+    if not text.isascii() and (control := _C1_CONTROL.search(text)):
+        words = f"byte 0x{ord(control[0]):02X} is a control code in MSH-18's character set; is it windows-1252?"
+        raise Hl7Fault(place, words, ErrorCode.DATA_TYPE)
     return text
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dicom_nodes.foundation.nhs_number import is_nhs_number
 from dicom_nodes.hl7.faults import ErrorCode
-from dicom_nodes.hl7.message import Field, Message, Segment
+from dicom_nodes.hl7.message import Field, Segment
 
 _UNIVERSAL_ID_TYPES = {"DNS", "GUID", "HCD", "HL7", "ISO", "L", "M", "N", "Random", "URI", "UUID", "x400", "x500"}
 """HL7 table 0301: in EI.4 these are the type of EI.3, anything else there is the authority (UK usage)."""
@@ -30,21 +30,9 @@ class Accession:
     issuer: str | None
 
 
-def read_accession(message: Message) -> Accession:
-    """The accession of the whole message, from each ORC-3 or, where that is empty, OBR-3.
-
-    Raises:
-        Hl7Fault: two different ones in one message.
-    """
-    found: Accession | None = None
-    places = [(segment, 3) for name in ("ORC", "OBR") for segment in message.named(name) if segment.value(3)]
-    for segment, field in [place for place in places if place[0].name == places[0][0].name]:
-        accession = _entity(segment.first(field))
-        if found not in {None, accession}:
-            words = "a second accession number; one message is one report of one examination"
-            raise segment.fault(field, words, ErrorCode.DATA_TYPE)
-        found = accession
-    return found or Accession(None, None)
+def accession_of(order: Segment) -> Accession:
+    """The accession of an ORC (ORC-3) or, of a message whose ORCs have none, of an OBR (OBR-3)."""
+    return _entity(order.first(3))
 
 
 def _entity(field: Field) -> Accession:

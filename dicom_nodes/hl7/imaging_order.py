@@ -7,17 +7,20 @@ in OBR-21 is local use and unverified here, so that a site may name its stations
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
 from dicom_nodes.hl7.identifiers import read_patient
 from dicom_nodes.hl7.message import Field, Message, Segment
+from dicom_nodes.hl7.order_details import NO_CODES, OrderCodes, read_details
 from dicom_nodes.hl7.timestamps import HOME, read_date, read_moment
 from dicom_nodes.model.attributes import Attributes, text_of
 from dicom_nodes.model.procedure import (
     ImagingOrder,
     OrderControl,
+    OrderDetails,
     OrderNumber,
+    OrderPatient,
     PatientNumber,
     ScheduledStep,
     ScheduleState,
@@ -74,7 +77,9 @@ class OrderIssuers:
     order: str
 
 
-def read_orders(raw: bytes, issuers: OrderIssuers, stations: Mapping[str, str]) -> tuple[ImagingOrder, ...]:
+def read_orders(
+    raw: bytes, issuers: OrderIssuers, stations: Mapping[str, str], codes: OrderCodes = NO_CODES
+) -> tuple[ImagingOrder, ...]:
     """Read a message for production (MSH-11 `P`): one order for each ORC.
 
     Raises:
@@ -89,7 +94,22 @@ def read_orders(raw: bytes, issuers: OrderIssuers, stations: Mapping[str, str]) 
     if not groups:
         raise Hl7Fault(Place("ORC"), "the message has no ORC segment", ErrorCode.SEGMENT_SEQUENCE)
     patient = _patient(message, pid[0], issuers.patient)
-    return tuple(_order(group, patient, issuers.order, stations, raw) for group in groups)
+    orders = (_order(group, patient, issuers.order, stations, raw) for group in groups)
+    whom = _whom(pid[0], issuers)
+    return tuple(
+        replace(order, details=_details(group, whom, codes)) for order, group in zip(orders, groups, strict=True)
+    )
+
+
+def _whom(pid: Segment, issuers: OrderIssuers) -> OrderPatient:
+    found = read_patient(pid, issuers.patient)
+    number = PatientNumber(found.patient_id, found.issuer or issuers.patient) if found.patient_id else None
+    return OrderPatient(number, found.nhs_number, read_date(pid.first(7)), issuers.order)
+
+
+def _details(group: _Group, whom: OrderPatient, codes: OrderCodes) -> OrderDetails:
+    obr = group.named("OBR")
+    return read_details(group.orc, obr[0] if obr else None, group.named("TQ1"), whom, codes)
 
 
 def _check_header(message: Message) -> None:

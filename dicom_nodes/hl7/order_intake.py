@@ -7,6 +7,7 @@ from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.hl7.ack import build_ack
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
 from dicom_nodes.hl7.imaging_order import OrderIssuers, read_orders
+from dicom_nodes.hl7.order_details import NO_CODES, OrderCodes
 from dicom_nodes.model.errors import OrderConflict, UnknownOrder
 from dicom_nodes.model.procedure import ImagingOrder
 from dicom_nodes.model.report import AckCode
@@ -19,16 +20,21 @@ class OrderIntake:
     """A message's bytes in, the acknowledgement's bytes out."""
 
     def __init__(
-        self, take: TakeOrders, issuers: OrderIssuers, stations: Mapping[str, str], clock: Clock = utc_now
+        self,
+        take: TakeOrders,
+        issuers: OrderIssuers,
+        stations: Mapping[str, str],
+        clock: Clock = utc_now,
+        codes: OrderCodes = NO_CODES,
     ) -> None:
-        """`issuers` qualify numbers that name no issuer; `stations` are AE titles by modality."""
-        self._take, self._issuers, self._stations = take, issuers, stations
+        """`issuers` qualify numbers that name none; `stations` are AE titles by modality; `codes` are the trust's."""
+        self._take, self._issuers, self._stations, self._codes = take, issuers, stations, codes
         self._clock = clock
 
     def __call__(self, raw: bytes) -> bytes:
         """Carry the orders out and answer AA; AE or AR when they cannot be read; AR when they cannot be kept now."""
         try:
-            orders = read_orders(raw, self._issuers, self._stations)
+            orders = read_orders(raw, self._issuers, self._stations, self._codes)
             self._carry_out(orders)
         except Hl7Fault as fault:
             event_log().warning("order.refused", place=_known(fault.place), ack=fault.ack)

@@ -1,65 +1,162 @@
-"""Read ORU^R01 into a report (HL7 v2.5.1 ch. 7.3.1; fields as UK radiology fills them).
+"""Read ORU^R01 into reports (HL7 v2.5.1 ch. 7.3.1; fields as UK radiology fills them).
 
-One message is one report of one patient and one examination. What would be lost or guessed is a fault instead.
+One message is about one patient. Orders of one accession number are one report; orders of several are several, each
+with text of its own. What would be lost or guessed is a fault of the whole message instead.
 """
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
+from dicom_nodes.hl7.authors import read_authors, signer_of
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
-from dicom_nodes.hl7.identifiers import read_accession, read_patient
-from dicom_nodes.hl7.message import Field, Message, Segment
+from dicom_nodes.hl7.identifiers import Accession, Patient, accession_of, read_patient
+from dicom_nodes.hl7.message import Message, Segment
+from dicom_nodes.hl7.observations import TEXT_TYPES, alert_codes, names_the_study, read_words, study_instance_uid
+from dicom_nodes.hl7.report_status import read_status
 from dicom_nodes.hl7.timestamps import read_date, read_moment
 from dicom_nodes.model.report import AckCode, IncomingReport, ReportChannel
 
 SEGMENTS = {
     "MSH", "SFT", "UAC", "PID", "PD1", "NK1", "ARV", "NTE", "PRT", "PV1", "PV2", "ORC", "OBR", "OBX", "TQ1", "TQ2",
-    "TCD", "SID", "SAC", "CTD", "FT1", "CTI", "SPM", "IPC",
+    "TCD", "SID", "SAC", "CTD", "FT1", "CTI", "SPM", "IPC", "DSC",
 }  # fmt: skip
-_TEXT_TYPES = {"TX", "FT", "ST"}
-_COPIES = {"ED", "RP"}
-"""Encapsulated or referenced documents: a copy for printing beside the text, kept with the original."""
-_STUDY_UID_CODE = "113014"
-_STATUSES = {"P", "F", "C", "X"}
-_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+
+
+@dataclass(slots=True)
+class _Part:
+    """The segments of one report."""
+
+    accession: Accession
+    orc: list[Segment] = field(default_factory=list)
+    obr: list[Segment] = field(default_factory=list)
+    results: list[Segment] = field(default_factory=list)
+
+    def add(self, other: "_Part") -> None:
+        self.orc += [orc for orc in other.orc if all(orc is not known for known in self.orc)]
+        self.obr += other.obr
+        self.results += other.results
+
+    @property
+    def observations(self) -> list[Segment]:
+        return [segment for segment in self.results if segment.name == "OBX"]
 
 
 def read_oru(raw: bytes, processing_id: str = "P") -> IncomingReport:
+    """Read a message of one report.
+
+    Raises:
+        Hl7Fault: with segment, field and what was expected; also when it holds several reports.
+    """
+    reports = read_reports(raw, processing_id)
+    if len(reports) > 1:
+        raise Hl7Fault(Place("OBR"), f"expected one report, found {len(reports)}", ErrorCode.SEGMENT_SEQUENCE)
+    return reports[0]
+
+
+def read_reports(raw: bytes, processing_id: str = "P") -> tuple[IncomingReport, ...]:
     """Read a message whose MSH-11 is `processing_id`: a training message never becomes a patient's report.
 
     Raises:
-        Hl7Fault: with segment, field and what was expected.
+        Hl7Fault: with segment, field and what was expected; then the message holds no report that may be taken.
     """
     message = Message(raw)
     _check_header(message, processing_id)
-    pid, orders = _only(message, "PID"), message.named("OBR")
-    if not orders:
+    pid = _only(message, "PID")
+    if not message.named("OBR"):
         raise Hl7Fault(Place("OBR"), "the message has no OBR segment", ErrorCode.SEGMENT_SEQUENCE)
-    observations = message.named("OBX")
-    accession = read_accession(message)
-    patient = read_patient(pid, accession.issuer)
-    study_instance_uid = _study_instance_uid(observations)
-    if not (study_instance_uid or accession.number or patient.patient_id or patient.nhs_number):
-        words = "no identity at all; expected an NHS number or hospital number, an accession number or a study UID"
-        raise pid.fault(3, words, ErrorCode.REQUIRED_FIELD_MISSING)
-    registration, name = _author(_same(orders, 32))
+    parts = _parts(message)
+    place = None if len(parts) > 1 else Place("OBX", 5)
+    return tuple(_report(message, pid, part, number, place) for number, part in enumerate(parts, 1))
+
+
+def _report(message: Message, pid: Segment, part: _Part, number: int, place: Place | None) -> IncomingReport:
+    """`place` is where text is missed; None: at the part's own OBR."""
+    patient = read_patient(pid, part.accession.issuer)
+    uid = study_instance_uid(part.observations)
+    _require_identity(pid, patient, part.accession, uid)
+    texts = [one for one in part.observations if one.value(2) in TEXT_TYPES and not names_the_study(one)]
+    cancelled = all(order.value(25) == "X" for order in part.obr)
+    words = read_words(part.results, place or part.obr[0].place(), may_be_empty=cancelled)
+    authors = read_authors(part.orc, part.obr, texts)
+    signer = signer_of(authors)
     return IncomingReport(
         channel=ReportChannel.HL7_ORU,
-        study_instance_uid=study_instance_uid,
-        accession_number=accession.number,
-        accession_issuer=accession.issuer,
+        study_instance_uid=uid,
+        accession_number=part.accession.number,
+        accession_issuer=part.accession.issuer,
         patient_id=patient.patient_id,
         patient_id_issuer=patient.issuer,
         nhs_number=patient.nhs_number,
         birth_date=read_date(pid.first(7)),
-        status=_status(orders, observations),
-        text=_text(message),
-        author_registration=registration,
-        author_name=name,
-        authored_at=read_moment(orders[0].first(22)),
+        status=read_status(part.obr, texts, addendum=words.addendum),
+        text=words.text,
+        author_registration=signer.registration,
+        author_name=signer.name,
+        authored_at=read_moment(part.obr[0].first(22)),
         original_reference=message.control_id,
-        original=raw,
+        original=bytes(message),
+        sections=words.sections,
+        authors=authors,
+        addendum=words.addendum,
+        alert_codes=alert_codes(part.observations),
+        part=number,
     )
+
+
+def _parts(message: Message) -> list[_Part]:
+    """The message's orders, those of one accession number together, each with the results and notes behind it."""
+    orders = list(_orders(message))
+    accessions = list(dict.fromkeys(order.accession for order in orders if order.accession.number))
+    if len(accessions) < 2:
+        whole = _Part(accessions[0] if accessions else Accession(None, None))
+        for order in orders:
+            whole.add(order)
+        return [whole]
+    parts = {accession: _Part(accession) for accession in accessions}
+    for order in orders:
+        if order.accession.number is None:
+            words = "no accession number, while the message has several: which report this is of cannot be told"
+            raise (order.orc or order.obr)[0].fault(3, words, ErrorCode.REQUIRED_FIELD_MISSING)
+        parts[order.accession].add(order)
+    return list(parts.values())
+
+
+def _orders(message: Message) -> Iterator[_Part]:
+    """One OBR each, with the ORC and the notes before it and its results."""
+    uses_orc = any(segment.value(3) for segment in message.named("ORC"))
+    orc: list[Segment] = []
+    notes: list[Segment] = []
+    order: _Part | None = None
+    for segment in message.segments:
+        if segment.name == "ORC":
+            orc, notes = [segment], []
+            if order is not None:
+                yield order
+            order = None
+        elif segment.name == "OBR":
+            if order is not None:
+                yield order
+            accession = (
+                accession_of(segment) if not uses_orc else accession_of(orc[0]) if orc else Accession(None, None)
+            )
+            order, notes = _Part(accession, list(orc), [segment], list(notes)), []
+        elif segment.name == "OBX" and order is None:
+            words = "a result before its OBR: whose it is cannot be told"
+            raise Hl7Fault(segment.place(), words, ErrorCode.SEGMENT_SEQUENCE)
+        elif segment.name in {"OBX", "NTE"}:
+            if order is not None:
+                order.results.append(segment)
+            elif orc:
+                notes.append(segment)
+    if order is not None:
+        yield order
+
+
+def _require_identity(pid: Segment, patient: Patient, accession: Accession, uid: str | None) -> None:
+    if not (uid or accession.number or patient.patient_id or patient.nhs_number):
+        words = "no identity at all; expected an NHS number or hospital number, an accession number or a study UID"
+        raise pid.fault(3, words, ErrorCode.REQUIRED_FIELD_MISSING)
 
 
 def _check_header(message: Message, processing_id: str) -> None:
@@ -75,105 +172,28 @@ def _check_header(message: Message, processing_id: str) -> None:
         raise _refused(12, "expected version 2.1 to 2.8", ErrorCode.UNSUPPORTED_VERSION)
     if not message.control_id:
         raise header.fault(10, "message control id is missing", ErrorCode.REQUIRED_FIELD_MISSING)
-    for segment in message.segments:
+    _check_segments(message.segments, header)
+
+
+def _check_segments(segments: Sequence[Segment], header: Segment) -> None:
+    for segment in segments:
         is_sites_own = segment.name.startswith("Z") and segment.raw[3:4] == header.raw[3:4]
         if segment.name not in SEGMENTS and not is_sites_own:
             words = "segment not known in ORU^R01; was a carriage return left unescaped in the text before it?"
             raise Hl7Fault(segment.place(), words, ErrorCode.SEGMENT_SEQUENCE)
+    if segments[-1].name == "DSC" and segments[-1].value(1):
+        raise segments[-1].fault(
+            1, "a message in fragments is not supported; send it whole", ErrorCode.SEGMENT_SEQUENCE
+        )
 
 
-def _refused(field: int, words: str, code: ErrorCode) -> Hl7Fault:
-    return Hl7Fault(Place("MSH", field), words, code, AckCode.AR)
+def _refused(number: int, words: str, code: ErrorCode) -> Hl7Fault:
+    return Hl7Fault(Place("MSH", number), words, code, AckCode.AR)
 
 
 def _only(message: Message, name: str) -> Segment:
     found = message.named(name)
     if len(found) != 1:
-        words = f"expected one {name} segment, found {len(found)}; one message is one report of one patient"
+        words = f"expected one {name} segment, found {len(found)}; one message is of one patient"
         raise Hl7Fault(Place(name), words, ErrorCode.SEGMENT_SEQUENCE)
     return found[0]
-
-
-def _same(orders: Sequence[Segment], field: int) -> Field:
-    """The field of the first OBR, having checked that no other OBR contradicts it."""
-    for order in orders[1:]:
-        if order.first(field).raw not in {b"", orders[0].first(field).raw}:
-            raise order.fault(field, "differs from the first OBR's; one message is one report", ErrorCode.DATA_TYPE)
-    return orders[0].first(field)
-
-
-def _study_instance_uid(observations: Sequence[Segment]) -> str | None:
-    uids = {}
-    for observation in observations:
-        if _names_the_study(observation):
-            uid = observation.value(5)
-            if not _UID.fullmatch(uid) or len(uid) > 64:
-                raise observation.fault(5, "not a DICOM UID", ErrorCode.DATA_TYPE)
-            uids[uid] = observation
-    if len(uids) > 1:
-        raise list(uids.values())[1].fault(5, "a second study UID; one message is one report", ErrorCode.DATA_TYPE)
-    return next(iter(uids), None)
-
-
-def _names_the_study(observation: Segment) -> bool:
-    return observation.value(3) == _STUDY_UID_CODE and "DCM" in {observation.value(3, 2), observation.value(3, 3)}
-
-
-def _status(orders: Sequence[Segment], observations: Sequence[Segment]) -> str:
-    """OBR-25, or OBX-11 where it is absent; never final when any part of the text is preliminary (HAZARDS 10)."""
-    texts = [observation for observation in observations if observation.value(2) in _TEXT_TYPES]
-    stated = [(order, 25) for order in orders if order.value(25)] or [(text, 11) for text in texts if text.value(11)]
-    if not stated:
-        raise orders[0].fault(25, "status is missing, also in OBX-11", ErrorCode.REQUIRED_FIELD_MISSING)
-    segment, field = stated[0]
-    status = segment.value(field)
-    for other, other_field in stated:
-        if other.value(other_field) not in _STATUSES:
-            raise other.fault(other_field, "expected status P, F, C or X", ErrorCode.TABLE_VALUE)
-        if other.value(other_field) != status:
-            raise other.fault(other_field, "contradicts the status stated before it", ErrorCode.TABLE_VALUE)
-    for text in texts:
-        if status != "P" and text.value(11) == "P":
-            raise text.fault(11, "preliminary, while OBR-25 says otherwise", ErrorCode.TABLE_VALUE)
-    return status
-
-
-def _text(message: Message) -> str:
-    text = "\n".join(line for segment in _results(message) for line in _lines(segment))
-    if not text.strip():
-        words = "no report text; expected OBX segments of type TX, FT or ST"
-        raise Hl7Fault(Place("OBX", 5), words, ErrorCode.REQUIRED_FIELD_MISSING)
-    return text
-
-
-def _results(message: Message) -> Iterator[Segment]:
-    """The OBX segments, and the notes (NTE) of an order or a result, in the order of the message."""
-    reached = False
-    for segment in message.segments:
-        reached = reached or segment.name == "OBR"
-        if reached and segment.name in {"OBX", "NTE"}:
-            yield segment
-
-
-def _lines(segment: Segment) -> Iterator[str]:
-    if segment.name == "NTE":
-        yield from (repetition.text() for repetition in segment.repetitions(3))
-        return
-    value_type = segment.value(2)
-    if value_type in _TEXT_TYPES and not _names_the_study(segment):
-        yield from (repetition.text() for repetition in segment.repetitions(5) or [segment.first(5)])
-    elif value_type not in _COPIES and not _names_the_study(segment) and segment.value(5):
-        words = "a value that is no text would be lost; expected type TX, FT or ST (or ED, RP for a copy)"
-        raise segment.fault(2, words, ErrorCode.DATA_TYPE)
-
-
-def _author(field: Field) -> tuple[str | None, str | None]:
-    """(registration, name as DICOM PN) from OBR-32: NDL as the standard has it, or XCN as many systems send it."""
-    if field.has_subcomponents(1):
-        registration, family, given, middle, suffix, prefix = (field.component(1, n) for n in range(1, 7))
-    else:
-        registration, family, given, middle, suffix, prefix = (field.component(n) for n in range(1, 7))
-        if family.isdigit():
-            family = given = middle = suffix = prefix = ""
-    name = "^".join([family, given, middle, prefix, suffix]).rstrip("^")
-    return registration or None, name or None

@@ -5,15 +5,17 @@ One connection a report: a RIS that is slow or dead is found by this report's ow
 
 import socket
 import time
+from dataclasses import replace
 
 from dicom_nodes.config import Ris, Trust
 from dicom_nodes.foundation.settings_file import split_host_port
 from dicom_nodes.hl7.ack import read_ack
 from dicom_nodes.hl7.faults import Hl7Fault
 from dicom_nodes.hl7.mllp import Deframer, Message, frame
-from dicom_nodes.hl7.outgoing_oru import build_oru, control_id
+from dicom_nodes.hl7.outgoing_oru import control_id, write_oru
 from dicom_nodes.model.errors import PeerUnavailable
 from dicom_nodes.model.report import Acknowledgement, OutgoingReport
+from dicom_nodes.report_settings import OruHabits
 
 _LONGEST_ANSWER = 262_144
 
@@ -21,8 +23,10 @@ _LONGEST_ANSWER = 262_144
 class MllpRisSender:
     """The RIS as `flows.ports.RisSender`; safe to use from several threads."""
 
-    def __init__(self, ris: Ris, trust: Trust) -> None:
+    def __init__(self, ris: Ris, trust: Trust, habits: OruHabits | None = None) -> None:
+        """`habits` are how the RIS wants the message written; the simplest form where none are given."""
         self._ris = ris
+        self._habits = habits or OruHabits()
         self._ods_code = trust.ods_code
 
     def send(self, report: OutgoingReport) -> Acknowledgement:
@@ -32,15 +36,15 @@ class MllpRisSender:
             PeerUnavailable: no connection, no answer in time, or none that answers this message.
             PeerRefused: the report cannot be carried without loss; nothing was sent.
         """
-        message = build_oru(report, self._ris, self._ods_code)
-        answer = self._exchange(message)
+        written = write_oru(report, self._ris, self._ods_code, self._habits)
+        answer = self._exchange(written.message)
         try:
             acknowledgement = read_ack(answer)
         except Hl7Fault as fault:
             raise PeerUnavailable(f"{self._where} gave an answer that is no acknowledgement: {fault}") from None
         if acknowledgement.control_id != control_id(report):
             raise PeerUnavailable(f"{self._where} acknowledged another message (MSA-2 is not our control id)")
-        return acknowledgement
+        return replace(acknowledgement, losses=written.losses)
 
     @property
     def _where(self) -> str:

@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Literal
 
 from dicom_nodes.model.attributes import Attributes
 from dicom_nodes.model.commitment import InstanceReference
@@ -113,6 +114,34 @@ class OrderControl(StrEnum):
     DISCONTINUE = "DC"
 
 
+Urgency = Literal["stat", "urgent", "soon", "routine"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPatient:
+    """Whom an order is for, with every identifier that it gives; `accession_issuer` is for numbers that name none."""
+
+    number: PatientNumber | None
+    nhs_number: str | None
+    birth_date: date | None
+    accession_issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDetails:
+    """What an order asks besides its procedure, for whoever reads the study. No names of patients."""
+
+    patient: OrderPatient
+    urgency: Urgency | None = None
+    suspected_cancer: bool = False
+    pathway: str | None = None
+    clinical_question: str | None = None
+    referrer_name: str | None = None
+    referrer_registration: str | None = None
+    referrer_contact: str | None = None
+    critical_contact: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ImagingOrder:
     """What one ORC group of an order message wants. `state` is set by a status change only."""
@@ -124,6 +153,7 @@ class ImagingOrder:
     state: ScheduleState | None = None
     original: bytes = field(default=b"", repr=False)
     patient: PatientNumber = field(kw_only=True)
+    details: OrderDetails | None = field(default=None, kw_only=True)
 
     @property
     def key(self) -> str:

@@ -1,6 +1,8 @@
 """What the text of a report may hold: any character that HL7 v2 and a DICOM structured report can both carry."""
 
-_PERMITTED = {"\t", "\n", "\f", "\r"}
+import re
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 
 
 def control_character(text: str) -> str | None:
@@ -8,7 +10,5 @@ def control_character(text: str) -> str | None:
 
     DICOM text knows only TAB, LF, FF and CR (DICOM PS3.5 6.1.3); others would be lost or refused on the way.
     """
-    for character in text:
-        if (character < " " or "\x7f" <= character <= "\x9f") and character not in _PERMITTED:
-            return f"U+{ord(character):04X}"
-    return None
+    found = _FORBIDDEN.search(text)
+    return None if found is None else f"U+{ord(found[0]):04X}"

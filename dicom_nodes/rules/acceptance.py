@@ -13,6 +13,7 @@ _REPORT_SOP_CLASSES = frozenset(
         "1.2.840.10008.5.1.4.1.1.88.22",  # Enhanced SR
         "1.2.840.10008.5.1.4.1.1.88.33",  # Comprehensive SR
         "1.2.840.10008.5.1.4.1.1.88.34",  # Comprehensive 3D SR
+        "1.2.840.10008.5.1.4.1.1.104.1",  # Encapsulated PDF
     }
 )
 

@@ -1,9 +1,11 @@
 """Orders from the router, how far each has come, reports taken in, and work that was parked."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from dicom_nodes.contract import (
     DeliverStudy,
@@ -16,30 +18,26 @@ from dicom_nodes.contract import (
     OrderCompleted,
     OrderParked,
     PatientIdentity,
-    ReportAcknowledged,
+    RecallReport,
     ReportAuthor,
     ReportReceived,
+    ReportRefused,
     ResendJob,
     ReturnReport,
+    TellRis,
 )
-from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database
-from dicom_nodes.foundation.jobs import Job, JobQueue
+from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.errors import CrashConsistency
-from dicom_nodes.model.report import IncomingReport, ReportChannel
-from dicom_nodes.rules.report_order import Filed
+from dicom_nodes.model.report import IncomingReport, KeptRefusal, RefusedReport, ReportChannel
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.outbox import SqlOutbox
+from dicom_nodes.spool.returns import RETURN_JOB, SqlReturns
 
-ORDER_KINDS = ("fetch", "deliver", "return")
+ORDER_KINDS = ("fetch", "deliver", "tell_ris", RETURN_JOB)
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 
 
-class SqlOrders:
+class SqlOrders(SqlReturns):
     """Implements `OrderStore`, `ReportStore` and `ParkingStore`."""
-
-    def __init__(self, database: Database, jobs: JobQueue, outbox: SqlOutbox, clock: Clock) -> None:
-        self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
 
     def position(self) -> tuple[str | None, int]:
         with self._database.read() as connection:
@@ -75,49 +73,6 @@ class SqlOrders:
             if connection.execute(update(proof).where(here).values(**values)).rowcount == 0:
                 connection.execute(insert(proof).values(order_id=order_id, sop_instance_uid=sop_instance_uid, **values))
 
-    def returned(self, order_id: str) -> frozenset[str]:
-        column = tables.returned_report.c
-        with self._database.read() as connection:
-            return frozenset(connection.execute(select(column.channel).where(column.order_id == order_id)).scalars())
-
-    def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
-        fact = ReportAcknowledged.model_validate(
-            {"order_id": order_id, "channel": channel, "code": code, "reference": reference}
-        )
-        returned = tables.returned_report
-        with self._database.write() as connection:
-            known = connection.execute(
-                select(returned.c.code).where(returned.c.order_id == order_id, returned.c.channel == channel)
-            ).first()
-            if known is None:
-                connection.execute(
-                    insert(returned).values(
-                        order_id=order_id, channel=channel, code=code, reference=reference, at=self._clock()
-                    )
-                )
-                self._file(connection, order_id, channel)
-                self._outbox.append(connection, fact)
-
-    def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
-        with self._database.read() as connection:
-            return _filed(connection, study_instance_uid, channel)
-
-    def record_refused(self, order_id: str, channel: str, code: str, words: str) -> None:
-        refused = tables.refused_return
-        here = (refused.c.order_id == order_id) & (refused.c.channel == channel)
-        values = {"code": code, "words": words, "at": self._clock()}
-        with self._database.write() as connection:
-            if connection.execute(update(refused).where(here).values(**values)).rowcount == 0:
-                connection.execute(insert(refused).values(order_id=order_id, channel=channel, **values))
-
-    def refusals(self) -> dict[str, tuple[str, ...]]:
-        """Order id → how its channels refused last, such as `ris AE: words`; they may name the patient."""
-        told: dict[str, tuple[str, ...]] = {}
-        with self._database.read() as connection:
-            for row in connection.execute(select(tables.refused_return).order_by(tables.refused_return.c.channel)):
-                told[row.order_id] = (*told.get(row.order_id, ()), f"{row.channel} {row.code}: {row.words}")
-        return told
-
     def complete(self, job: Job, *facts: FactBody) -> None:
         with self._database.write() as connection:
             self._jobs.complete(connection, job)
@@ -126,7 +81,9 @@ class SqlOrders:
     def park_with_fact(self, job: Job, reason: str) -> None:
         fact: FactBody
         if job.kind in ORDER_KINDS:
-            fact = OrderParked(order_id=job.key, reason=reason, attempts=job.attempt)
+            order_id, _, channel = job.key.partition("/")
+            parked = {"order_id": order_id, "reason": reason, "attempts": job.attempt, "channel": channel or None}
+            fact = OrderParked.model_validate(parked)
         else:
             fact = JobParked(job_kind=job.kind, job_key=job.key, reason=reason, attempts=job.attempt)
         with self._database.write() as connection:
@@ -134,42 +91,65 @@ class SqlOrders:
             self._outbox.append(connection, fact)
 
     def take(self, report_id: str, report: IncomingReport) -> None:
+        self.take_all([(report_id, report)])
+
+    def take_all(self, reports: Sequence[tuple[str, IncomingReport]]) -> None:
+        with self._database.write() as connection:
+            for report_id, report in reports:
+                self._take(connection, report_id, report)
+
+    def _take(self, connection: Connection, report_id: str, report: IncomingReport) -> None:
         digest = hashlib.sha256(report.original).hexdigest()
         taken = tables.received_report
+        known = connection.execute(select(taken.c.report_id).where(taken.c.report_id == report_id)).first()
+        if known is not None:
+            return
+        connection.execute(
+            insert(taken).values(
+                report_id=report_id,
+                channel=report.channel.value,
+                original_reference=report.original_reference,
+                original_digest=digest,
+                original=report.original,
+                received_at=self._clock(),
+            )
+        )
+        self._outbox.append(connection, _received(report_id, report, digest))
+
+    def refuse(self, refusal_id: str, refused: RefusedReport) -> None:
+        digest = hashlib.sha256(refused.original).hexdigest()
+        table = tables.refused_report
+        values = {"channel": refused.channel.value, "answer": refused.answer, "reason": refused.reason}
         with self._database.write() as connection:
-            known = connection.execute(select(taken.c.report_id).where(taken.c.report_id == report_id)).first()
+            known = connection.execute(select(table.c.refusal_id).where(table.c.refusal_id == refusal_id)).first()
             if known is not None:
                 return
-            connection.execute(
-                insert(taken).values(
-                    report_id=report_id,
-                    channel=report.channel.value,
-                    original_reference=report.original_reference,
-                    original_digest=digest,
-                    original=report.original,
-                    received_at=self._clock(),
-                )
-            )
-            self._outbox.append(connection, _received(report_id, report, digest))
+            kept = {"original_digest": digest, "original": refused.original, "received_at": self._clock()}
+            connection.execute(insert(table).values(refusal_id=refusal_id, **values, **kept))
+            fact = {"refusal_id": refusal_id, "original_digest": digest, **values}
+            self._outbox.append(connection, ReportRefused.model_validate(fact))
+
+    def refused_reports(self) -> tuple[KeptRefusal, ...]:
+        """What could not be read, oldest first."""
+        column = tables.refused_report.c
+        wanted = select(
+            column.refusal_id, column.channel, column.answer, column.reason, column.received_at,
+            func.length(column.original).label("size_bytes"),
+        ).order_by(column.received_at)  # fmt: skip
+        with self._database.read() as connection:
+            return tuple(KeptRefusal(**row._mapping) for row in connection.execute(wanted))
+
+    def refused_original(self, refusal_id: str) -> bytes | None:
+        column = tables.refused_report.c
+        with self._database.read() as connection:
+            found = connection.execute(select(column.original).where(column.refusal_id == refusal_id))
+            return found.scalar_one_or_none()
 
     def digests(self, channel: ReportChannel, original_reference: str) -> frozenset[str]:
         taken = tables.received_report.c
         here = (taken.original_reference == original_reference) & (taken.channel == channel.value)
         with self._database.read() as connection:
             return frozenset(connection.execute(select(taken.original_digest).where(here)).scalars())
-
-    def _file(self, connection: Connection, order_id: str, channel: str) -> None:
-        """Note the version and status that the channel has acknowledged now, unless it had gone further before."""
-        order = connection.execute(select(tables.order.c.body).where(tables.order.c.order_id == order_id)).scalar_one()
-        body = ReturnReport.model_validate(order)
-        uid = body.study.study_instance_uid
-        before = _filed(connection, uid, channel)
-        now = Filed(body.version, body.status) if before is None else before.and_also(body.version, body.status)
-        values = {"version": now.version, "status": now.status}
-        if before is None:
-            connection.execute(insert(tables.filed_report).values(study_instance_uid=uid, channel=channel, **values))
-        else:
-            connection.execute(update(tables.filed_report).where(_of(uid, channel)).values(**values))
 
     def _accept_one(self, connection: Connection, order: Order) -> None:
         known = connection.execute(
@@ -183,18 +163,35 @@ class SqlOrders:
                 seq=order.seq,
                 issued_at=order.issued_at,
                 received_at=self._clock(),
-                study_instance_uid=None if isinstance(order.body, ResendJob) else order.body.study.study_instance_uid,
+                study_instance_uid=_study_of(order.body),
                 body=order.body.model_dump(mode="json"),
             )
         )
         if isinstance(order.body, ResendJob):
             self._outbox.append(connection, self._resend(connection, order.order_id, order.body))
             return
-        self._jobs.enqueue(connection, kind=order.body.kind, key=order.order_id, destination=_destination(order.body))
+        if isinstance(order.body, RecallReport):
+            self._recall(connection, order.body)
+            self._outbox.append(connection, OrderCompleted(order_id=order.order_id))
+            return
+        if isinstance(order.body, ReturnReport):
+            self._queue_return(connection, order.order_id, order.body)
+            return
+        self._jobs.enqueue(
+            connection,
+            kind=order.body.kind,
+            key=order.order_id,
+            destination=_destination(order.body),
+            priority=int(isinstance(order.body, TellRis)),  # an alert waits behind nothing
+        )
 
     def _resend(self, connection: Connection, order_id: str, body: ResendJob) -> FactBody:
         """Queue the parked job again, and say truly whether there was one."""
-        if self._jobs.resend(connection, kind=body.job_kind, key=body.job_key):
+        if body.job_kind == RETURN_JOB:
+            found = self._resend_return(connection, body.job_key)
+        else:
+            found = self._jobs.resend(connection, kind=body.job_kind, key=body.job_key)
+        if found:
             return OrderCompleted(order_id=order_id)
         return OrderParked(order_id=order_id, reason=f"no parked {body.job_kind} job of that key is here", attempts=1)
 
@@ -210,25 +207,19 @@ class SqlOrders:
             connection.execute(update(position).values(after=after))
 
 
-def _of(study_instance_uid: str, channel: str) -> ColumnElement[bool]:
-    columns = tables.filed_report.c
-    return (columns.study_instance_uid == study_instance_uid) & (columns.channel == channel)
+def _study_of(body: OrderBody) -> str | None:
+    return None if isinstance(body, ResendJob | RecallReport) else body.study.study_instance_uid
 
 
-def _filed(connection: Connection, study_instance_uid: str, channel: str) -> Filed | None:
-    row = connection.execute(select(tables.filed_report).where(_of(study_instance_uid, channel))).one_or_none()
-    return None if row is None else Filed(row.version, row.status)
-
-
-def _destination(body: FetchStudy | DeliverStudy | ReturnReport) -> str:
+def _destination(body: FetchStudy | DeliverStudy | TellRis) -> str:
     """Whom the work depends on: each has its own limit, so that a slow one delays only itself."""
     match body:
         case FetchStudy():
             return f"node:{body.source.ods_code}"
         case DeliverStudy():
             return f"workstation:{body.workstation_ae_title}"
-        case ReturnReport():
-            return "return"
+        case TellRis():
+            return "alert"
 
 
 def _received(report_id: str, report: IncomingReport, digest: str) -> ReportReceived:
@@ -251,5 +242,9 @@ def _received(report_id: str, report: IncomingReport, digest: str) -> ReportRece
             "authored_at": report.authored_at,
             "original_reference": report.original_reference,
             "original_digest": digest,
+            "sections": tuple(asdict(section) for section in report.sections),
+            "authors": tuple(asdict(author) for author in report.authors),
+            "addendum": report.addendum,
+            "alert_codes": tuple(asdict(code) for code in report.alert_codes),
         }
     )

@@ -1,4 +1,7 @@
-"""The worklist as rows: which rows are an order's, and what an order message does to them in one commit."""
+"""The worklist as rows: which rows are an order's, and what an order message does to them in one commit.
+
+The same commit tells the router what was ordered.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -21,6 +24,8 @@ from dicom_nodes.model.procedure import (
     StepState,
 )
 from dicom_nodes.rules.order import decide
+from dicom_nodes.spool.ordered import facts_of
+from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.service_tables import procedure_step, procedure_step_study, scheduled_step
 
 _PAGE = 200
@@ -30,9 +35,11 @@ _ATTEMPTS = 3
 class SqlWorklist:
     """Implements `Worklist`."""
 
-    def __init__(self, database: Database, clock: Clock, keep: timedelta = timedelta(days=30)) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, outbox: SqlOutbox, keep: timedelta = timedelta(days=30)
+    ) -> None:
         """`keep` is how long after its day of start a step is listed that nobody has begun or cancelled."""
-        self._database, self._clock, self._keep = database, clock, keep
+        self._database, self._clock, self._outbox, self._keep = database, clock, outbox, keep
 
     def scheduled(self, earliest: str | None, latest: str | None) -> Iterator[Attributes]:
         step = scheduled_step.c
@@ -102,6 +109,8 @@ class SqlWorklist:
                 connection.execute(insert(scheduled_step).values(**values))
             else:
                 self._update(connection, row, _values(order, scheduled))
+
+        self._outbox.append(connection, *facts_of(order, [row.attributes for row in rows]))
 
     def _update(self, connection: Connection, row: Any, values: Mapping[str, Any]) -> None:
         here = (scheduled_step.c.order_key == row.order_key) & (scheduled_step.c.step_id == row.step_id)

@@ -279,6 +279,16 @@ filed_report = Table(
     Column("status", String(1), nullable=False, comment="the furthest acknowledged"),
 )
 
+report_loss = Table(
+    "report_loss",
+    metadata,
+    Column("order_id", String(36), primary_key=True),
+    Column("channel", String(10), primary_key=True),
+    Column("losses", JSON, nullable=False, comment="sentences that quote nothing of the report"),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""What a channel could not carry of a report that it was sent all the same."""
+
 refused_return = Table(
     "refused_return",
     metadata,
@@ -293,11 +303,24 @@ received_report = Table(
     "received_report",
     metadata,
     Column("report_id", String(36), primary_key=True),
-    Column("channel", String(10), nullable=False),
+    Column("channel", String(20), nullable=False),
     Column("original_reference", Text, nullable=False, index=True),
     Column("original_digest", String(64), nullable=False),
     Column("original", LargeBinary, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
 )
+
+refused_report = Table(
+    "refused_report",
+    metadata,
+    Column("refusal_id", String(36), primary_key=True),
+    Column("channel", String(20), nullable=False),
+    Column("answer", String(4), nullable=False),
+    Column("reason", Text, nullable=False, comment="what is wrong and where; quotes nothing"),
+    Column("original_digest", String(64), nullable=False),
+    Column("original", LargeBinary, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+)
+"""What came as a report and could not be read: kept for a person."""
 
 job = job_table(metadata)

@@ -43,6 +43,8 @@ _LONGEST = {
     "code": 10,
     "job_kind": 40,
     "job_key": 200,
+    "pathway": 40,
+    "urgency": 10,
 }
 """Longest identifiers, by field; what is longer is no identifier of anything. None of them may hold a NUL."""
 

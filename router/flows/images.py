@@ -9,23 +9,27 @@ from router.model.errors import NotFound
 from router.model.read import Read
 from router.model.reader import Reader, Workstation
 from router.model.record import Entry
-from router.model.study import Study
+from router.model.study import PatientKey, Study
 
 
 def identity_of(study: Study) -> StudyIdentity:
     """The study's identity as orders carry it, from the immutable record."""
-    patient = study.patient
     return StudyIdentity(
         study_instance_uid=study.study_instance_uid,
         origin=study.origin,
         accession_number=study.accession_number,
         accession_issuer=study.accession_issuer,
-        patient=PatientIdentity(
-            issuer=patient.issuer,
-            patient_id=patient.patient_id,
-            nhs_number=patient.nhs_number,
-            birth_date=patient.birth_date,
-        ),
+        patient=patient_identity(study.patient),
+    )
+
+
+def patient_identity(patient: PatientKey) -> PatientIdentity:
+    """A patient as the contract says it."""
+    return PatientIdentity(
+        issuer=patient.issuer,
+        patient_id=patient.patient_id,
+        nhs_number=patient.nhs_number,
+        birth_date=patient.birth_date,
     )
 
 

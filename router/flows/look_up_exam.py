@@ -1,4 +1,5 @@
-"""What a study is: by its trust's code map where it has one, else by the exam table; minutes as learned.
+"""What a study is: by its trust's code map where it has one, else by the exam table; minutes as learned, and as soon
+as its order asks for.
 
 A trust with a code map is held to it: a code that the map lacks goes to a person, whatever the table says.
 """
@@ -9,6 +10,7 @@ from datetime import datetime
 from router.config import RoutingFile
 from router.flows.ports import Transaction
 from router.model.study import Study
+from router.rules.order_priority import hurried
 from router.rules.study_routing import NotForReading, Routed, Unmapped, by_code_map, route
 
 
@@ -22,6 +24,7 @@ def route_by_tables(
         outcome = by_code_map(study, tx.exams.find(study.origin, value, scheme), routing, now)
     if not isinstance(outcome, Routed):
         return outcome
+    outcome = hurried(outcome, study, routing, now)
     pathways = {pathway.id for pathway in tx.exams.pathways()}
     factors = {time.exam_group: time.factor for time in tx.exams.group_times()}
     return replace(

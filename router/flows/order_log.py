@@ -9,7 +9,6 @@ from datetime import datetime
 from dicom_nodes.contract import OrderBatch, ReturnReport
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Store, Transaction
-from router.flows.return_report import mark_sent
 
 
 def orders_for(store: Store, node: str, known_log_id: str | None, after: int, limit: int, now: datetime) -> OrderBatch:
@@ -26,7 +25,7 @@ def orders_for(store: Store, node: str, known_log_id: str | None, after: int, li
     returns = [order.order_id for order in orders if isinstance(order.body, ReturnReport)]
     if returns:
         with store.write() as tx:
-            mark_sent(tx, returns, now)
+            tx.deliveries.mark_sent(returns, now)
     return OrderBatch(log_id=present, orders=orders)
 
 

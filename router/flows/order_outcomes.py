@@ -11,13 +11,15 @@ from dicom_nodes.contract import (
     OrderParked,
     ResendJob,
     ReturnReport,
+    TellRis,
 )
+from router.flows.delivery_answers import park_return, take_return_completed
 from router.flows.hold_lease import withdraw
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import deliver_images, place_of
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.priors import is_of_prior, prior_arrived
-from router.flows.return_report import park_return, take_return_completed
+from router.flows.tell_ris import take_not_told, take_told
 from router.model.read import LEASED, Read, ReadState
 from router.model.record import Entry
 from router.rules.eligibility import entitlement_problems
@@ -49,7 +51,7 @@ def take_completed(
     `key` names this occurrence.
     """
     issued = own_order(tx, node, completed.order_id, now)
-    if issued is None or issued.outcome == "COMPLETED":
+    if issued is None or issued.outcome in {"COMPLETED", "RECALLED"}:
         return
     body = issued.order.body
     if isinstance(body, FetchStudy | DeliverStudy):
@@ -64,19 +66,22 @@ def take_completed(
         if isinstance(body, ReturnReport):
             _log(tx, "report.filed", issued, now, {})
             take_return_completed(tx, issued, now)
+        elif isinstance(body, TellRis):
+            take_told(tx, issued, body, now)
 
 
 def take_parked(tx: Transaction, node: str, parked: OrderParked, key: str, now: datetime) -> None:
     """An order ran out of attempts: a person sees it and can send it again. `key` names this occurrence."""
     issued = own_order(tx, node, parked.order_id, now)
-    if issued is None or issued.outcome == "COMPLETED":
+    if issued is None or issued.outcome in {"COMPLETED", "RECALLED"}:
         return
     tx.orders.conclude(parked.order_id, "PARKED", now, parked.reason)
     if isinstance(issued.order.body, ResendJob):
         _resend_failed(tx, issued, issued.order.body, parked, key, now)
         return
-    if isinstance(issued.order.body, ReturnReport):
-        park_return(tx, issued, now)
+    if isinstance(issued.order.body, TellRis):
+        take_not_told(tx, issued.order.body, parked.reason, now)
+    asks = not isinstance(issued.order.body, ReturnReport) or park_return(tx, issued, parked, now)
     detail = {"kind": issued.order.body.kind, "reason": parked.reason, "attempts": parked.attempts}
     read = tx.reads.get(issued.read_id or "")
     body = issued.order.body
@@ -85,6 +90,8 @@ def take_parked(tx: Transaction, node: str, parked: OrderParked, key: str, now: 
         _log(tx, "prior.unreachable", issued, now, detail, read)
     else:
         _log(tx, "order.parked", issued, now, detail)
+    if not asks:
+        return
     reason = f"{issued.order.body.kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
     _ask(tx, "order", reason, key, issued, now)
 

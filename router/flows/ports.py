@@ -6,25 +6,31 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from dicom_nodes.contract import Manifest, NodeHealth, Order, OrderBody, StudySettled
+from router.flows.alert_ports import Alerts, JobDesk, Jobs
 from router.model.aid import AidBalance, AidBook, AidEntry, AidLimits
+from router.model.delivery import Delivery, DeliveryState, ListedDelivery
 from router.model.exam import Coverage, Exam, GroupTime, ReadingTime, TimeSums
 from router.model.fact import KeptFact
+from router.model.imaging_order import ImagingOrder
 from router.model.pathway import Pathway
 from router.model.read import Assignment, Read, ReadState, Visibility
 from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
-from router.model.report import Delivery, DeliveryState, Disposition, Report
+from router.model.report import Disposition, HandMatch, Original, Report
 from router.model.rota import Pattern
 from router.model.routing_rule import RuleSet, RuleSetEntry
 from router.model.session import Leave, Session
 from router.model.study import PatientKey, Study, StudyRevision
 from router.model.trust import Node, Trust
+from router.rules.alert_codes import AlertCodes
 
 
 class Network(Protocol):
     """Trusts and their nodes."""
 
     def trusts(self) -> Sequence[Trust]: ...
+
+    def trust(self, ods_code: str) -> Trust | None: ...
 
     def nodes(self) -> Sequence[Node]: ...
 
@@ -153,10 +159,16 @@ class Exams(Protocol):
 class Studies(Protocol):
     def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None: ...
 
-    def of_patient(self, patient: PatientKey) -> Sequence[Study]:
-        """Studies with the same (issuer, patient id), or the same NHS number and birth date; of any trust."""
+    def of_same_person(self, patient: PatientKey) -> Sequence[Study]:
+        """Studies with the same (issuer, patient id), now or as made, or NHS number and birth date; of any trust."""
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]: ...
+
+    def possibly_of(self, patient: PatientKey, limit: int) -> Sequence[Study]:
+        """Studies with this valid NHS number or this patient id of this issuer, the newest examination first."""
+
+    def of_patient(self, origin: str, issuer: str, patient_id: str) -> Sequence[Study]:
+        """The trust's studies of this patient, as known now; locked."""
 
     def add(self, study: Study) -> None:
         """Keep a study that was not known; its origin stays as it is from now on."""
@@ -186,6 +198,9 @@ class Reads(Protocol):
 
     def next_ordinal(self, study_instance_uid: str) -> int:
         """For one more read of the study."""
+
+    def with_token(self, transaction_uid: str) -> Read | None:
+        """The read whose last lease has this fencing token."""
 
     def add(self, read: Read) -> None: ...
 
@@ -248,12 +263,66 @@ class Reports(Protocol):
     def listing(self, disposition: Disposition | None, after: str | None, limit: int) -> Sequence[Report]:
         """In the order they came in; `after` is the id of the last one of the page before."""
 
-    def put_delivery(self, delivery: Delivery) -> None: ...
 
-    def deliveries(self, report_id: str) -> Sequence[Delivery]: ...
+class Originals(Protocol):
+    """Reports as they came to the router itself; what came by a node is kept there."""
 
-    def mark_deliveries(self, order_id: str, states: Collection[DeliveryState], to: DeliveryState, at: datetime) -> int:
-        """Move the order's deliveries that are in one of `states`; returns how many."""
+    def add(self, original: Original) -> None:
+        """Once per report id."""
+
+    def get(self, report_id: str) -> Original | None: ...
+
+
+class HandMatches(Protocol):
+    """Matches by hand that a second person must check."""
+
+    def put(self, match: HandMatch) -> None: ...
+
+    def get(self, report_id: str) -> HandMatch | None: ...
+
+    def remove(self, report_id: str) -> None: ...
+
+
+class Deliveries(Protocol):
+    """The way home of every version, by every channel."""
+
+    def put(self, delivery: Delivery) -> None: ...
+
+    def of_report(self, report_id: str) -> Sequence[Delivery]: ...
+
+    def of_study(self, study_instance_uid: str) -> Sequence[ListedDelivery]:
+        """The lowest version first."""
+
+    def listing(
+        self, states: Collection[DeliveryState] = (), trust: str | None = None, limit: int | None = None
+    ) -> Sequence[ListedDelivery]:
+        """Of every study, or of this trust's, the oldest first."""
+
+    def overdue(self, states: Collection[DeliveryState], trust: str, at: datetime) -> Sequence[ListedDelivery]:
+        """Deliveries to this trust in one of these states, which it has been owed since then or longer.
+
+        Those are left out whose report has an open item of the phone list, or one that was resolved after that time.
+        """
+
+    def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
+        """The node has fetched these orders."""
+
+
+class Patients(Protocol):
+    """Numbers that a trust's ADT merged."""
+
+    def record_merge(self, origin: str, issuer: str, prior_id: str, present_id: str, at: datetime) -> None: ...
+
+    def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
+        """The number that stands for this one now; itself where it was never merged."""
+
+
+class ImagingOrders(Protocol):
+    """What trusts ordered, by (issuer, accession number)."""
+
+    def get(self, issuer: str, number: str) -> ImagingOrder | None: ...
+
+    def put(self, order: ImagingOrder) -> None: ...
 
 
 class Facts(Protocol):
@@ -288,7 +357,7 @@ class IssuedOrder(Protocol):
     def epoch(self) -> int | None: ...
     @property
     def outcome(self) -> str | None:
-        """None while open, then COMPLETED, PARKED, or LOST where the node says it has no such job parked."""
+        """None while open, then COMPLETED, PARKED, RECALLED, or LOST where the node has no such job parked."""
 
 
 class Orders(Protocol):
@@ -398,6 +467,16 @@ class Transaction(Protocol):
     @property
     def reports(self) -> Reports: ...
     @property
+    def originals(self) -> Originals: ...
+    @property
+    def hand_matches(self) -> HandMatches: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def patients(self) -> Patients: ...
+    @property
+    def imaging_orders(self) -> ImagingOrders: ...
+    @property
     def facts(self) -> Facts: ...
     @property
     def orders(self) -> Orders: ...
@@ -407,12 +486,23 @@ class Transaction(Protocol):
     def queue(self) -> HumanQueue: ...
     @property
     def rule_sets(self) -> RuleSets: ...
+    @property
+    def alerts(self) -> Alerts: ...
+    @property
+    def alert_codes(self) -> AlertCodes:
+        """Which codes of a report are alerts."""
+
+    @property
+    def jobs(self) -> Jobs: ...
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
         """Run `effect` so that its failure undoes only itself; a failure of the database itself is raised."""
 
 
 class Store(Protocol):
+    @property
+    def job_desk(self) -> JobDesk: ...
+
     def write(self) -> AbstractContextManager[Transaction]: ...
 
     def read(self) -> AbstractContextManager[Transaction]: ...

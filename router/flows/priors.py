@@ -14,7 +14,7 @@ from router.model.read import Read
 from router.model.reader import Reader
 from router.model.record import Entry
 from router.model.study import Study
-from router.rules.priors import HEARD_WITHIN_S, select_priors
+from router.rules.priors import HEARD_WITHIN_S, known_now, select_priors
 
 FOUND, NONE, UNREACHABLE = "found", "none", "unreachable"
 
@@ -45,7 +45,7 @@ def send_priors(tx: Transaction, read: Read, reader: Reader, now: datetime) -> N
     study = tx.studies.get(read.study_instance_uid)
     if said is None or study is None:
         return
-    chosen = select_priors(study, tx.studies.of_patient(study.patient), said, now)
+    chosen = select_priors(study, tx.studies.of_same_person(known_now(study)), said, now)
     not_heard = sorted(n.ods_code for n in tx.network.nodes() if n.is_silent(HEARD_WITHIN_S, now))
     outcome = FOUND if chosen else UNREACHABLE if not_heard else NONE
     told = [{"study": p.study_instance_uid, "origin": p.origin, "revision": p.revision} for p in chosen]

@@ -47,7 +47,7 @@ def _order_afresh(tx: Transaction, order: IssuedOrder, holder: tuple[Read, Reade
         send = send_images if isinstance(order.order.body, FetchStudy) else deliver_images
         send(tx, read, reader, now)
     elif isinstance(order.order.body, ReturnReport):
-        return_again(tx, order, order.order.body, now)
+        return_again(tx, order.order.body, now)
 
 
 def _holder(tx: Transaction, order: IssuedOrder, now: datetime) -> tuple[Read, Reader] | None:

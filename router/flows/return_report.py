@@ -1,174 +1,200 @@
-"""The way home of a report: to the immutable origin only, closed only by the origin's application ACK."""
+"""The way home of a report's versions: to the immutable origin only, each by every channel the origin asks for.
 
+Versions go in their order: nothing waits for a destination but what belongs to that destination (ADR 111, 112).
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from dicom_nodes.contract import ExamCode, ReportAcknowledged, ReportAuthor, ReturnReport
-from router.flows.human_queue import About, ask_a_person, resolve_open
-from router.flows.images import identity_of
-from router.flows.ports import IssuedOrder, Transaction
-from router.flows.read_life import change_read
+from dicom_nodes import contract
+from dicom_nodes.contract import ExamCode, RecallReport, ReturnReport
+from router.flows.images import identity_of, patient_identity
+from router.flows.ports import Transaction
 from router.flows.second_read import owe_second_read
-from router.model.errors import TransitionRefused
-from router.model.read import Read, ReadState
+from router.model.delivery import OWED, Delivery, DeliveryState, ListedDelivery, ReturnPolicy
+from router.model.errors import NotFound
+from router.model.read import Read
 from router.model.record import Entry
-from router.model.report import Delivery, DeliveryState, Report
+from router.model.report import Disposition, Report
 from router.model.study import Study
-from router.rules.read_states import Actor, Event
-
-CHANNELS = ("ris", "archive")
-_ACCEPTED_CODES = {"ris": {"AA"}, "archive": {"0000", "B000", "B006", "B007"}}
-_WARNINGS = {
-    "B000": "the archive changed data elements (coercion)",
-    "B006": "the archive discarded data elements",
-    "B007": "the archive found that the data set does not match its SOP class",
-}
-"""C-STORE answers that say the document is kept, though not as it was sent (DICOM PS3.4 B.2.3)."""
+from router.rules.report_versions import is_out_of_date, must_wait, outgoing_status, useless_after
 
 
 def return_report(tx: Transaction, report: Report, read: Read, study: Study, now: datetime) -> None:
-    """Order the report back to the trust that made the images, with a delivery to follow on every channel."""
+    """Owe this version to the trust that made the images, by each of its channels, and order what may go now.
+
+    A preliminary version goes only where the origin asks for those, and none is final yet; it is kept otherwise.
+    """
+    policy = policy_of(tx, study.origin)
+    uid = study.study_instance_uid
+    before = _earlier(tx, report, uid)
+    if report.status == "P" and (not policy.preliminary or is_out_of_date(report, before)):
+        why = "the origin has a final report" if policy.preliminary else "the origin asks for no preliminary reports"
+        _keep(tx, report, study, why, now)
+        return
+    if report.status == "X" and not any(tx.deliveries.of_report(other.id) for other in before):
+        _keep(tx, report, study, "the origin was sent nothing that this could cancel", now)
+        return
+    listed = tx.deliveries.of_study(uid)
+    useless = useless_after(report.version or 1, report.status, report.addendum, listed)
+    why = f"version {report.version} ({report.status}) takes its place"
+    stop(tx, useless, DeliveryState.DROPPED, why, "router", now)
+    for channel in policy.channels:
+        tx.deliveries.put(Delivery(report.id, channel, None, DeliveryState.QUEUED, now, queued_at=now))
+    send_ready(tx, uid, now)
+    if report.status == "F" and read.directives.second_read is not None:
+        owe_second_read(tx, read, report, now)
+
+
+def _keep(tx: Transaction, report: Report, study: Study, why: str, now: datetime) -> None:
+    _note(tx, "report.kept", report, study, now, {"version": report.version, "reason": why})
+
+
+def policy_of(tx: Transaction, trust: str) -> ReturnPolicy:
+    """How this trust wants its reports."""
+    known = tx.network.trust(trust)
+    return ReturnPolicy() if known is None else known.returns
+
+
+def send_ready(tx: Transaction, study_instance_uid: str, now: datetime) -> None:
+    """Order what waited for an earlier version on its channel and waits for none any more."""
+    listed = tx.deliveries.of_study(study_instance_uid)
+    ready: dict[str, list[ListedDelivery]] = {}
+    for one in listed:
+        is_waiting = one.delivery.order_id is None and one.delivery.state is DeliveryState.QUEUED
+        if is_waiting and not must_wait(one.version, one.addendum, one.delivery.channel, listed):
+            ready.setdefault(one.delivery.report_id, []).append(one)
+    for report_id, deliveries in ready.items():
+        report = tx.reports.get(report_id)
+        if report is not None:
+            _issue(tx, report, deliveries, now)
+
+
+def _issue(tx: Transaction, report: Report, deliveries: Sequence[ListedDelivery], now: datetime) -> None:
+    study = tx.studies.get(deliveries[0].study_instance_uid)
+    read = tx.reads.get(report.read_id or "")
+    if study is None or read is None:
+        raise NotFound("the report's read or study is gone")
+    channels = _only(tx, report.id, [one.delivery for one in deliveries])
+    before = _earlier(tx, report, study.study_instance_uid)
+    queued_at = deliveries[0].delivery.queued_at or now
+    body = _body(report, read, study, before, queued_at).model_copy(update={"channels": channels})
+    order = tx.orders.issue(study.origin, body, now, read_id=read.id, report_id=report.id, epoch=read.epoch)
+    for one in deliveries:
+        tx.deliveries.put(replace(one.delivery, order_id=order.order_id, updated_at=now))
+    sent_by = [one.delivery.channel for one in deliveries]
+    detail: dict[str, object] = {"version": body.version, "status": body.status, "channels": sent_by}
+    _note(tx, "order.return", report, study, now, detail, order.order_id)
+
+
+def _body(report: Report, read: Read, study: Study, before: Sequence[Report], verified_at: datetime) -> ReturnReport:
     code = study.exam_code
-    body = ReturnReport(
+    standing = [other for other in before if other.status in {"F", "C"} and not other.addendum]
+    return ReturnReport(
         read_id=read.id,
         report_id=report.id,
         version=report.version or 1,
         study=identity_of(study),
-        status="F",
+        status=outgoing_status(report, before),  # type: ignore[arg-type]
         text=report.text,
-        author=ReportAuthor(registration=report.registration, name=report.author_name),
+        author=contract.ReportAuthor(registration=report.registration, name=report.author_name),
         authored_at=report.authored_at,
-        verified_at=now,
+        verified_at=verified_at,
         exam_code=None if code is None else ExamCode(value=code[0], scheme=code[1], meaning=code[2]),
+        sections=tuple(contract.ReportSection(title=one.title, text=one.text) for one in report.sections),
+        authors=tuple(
+            contract.ReportAuthor(registration=one.registration, name=one.name, role=one.role) for one in report.authors
+        ),
+        addendum=report.addendum,
+        present_patient=None if study.present_patient is None else patient_identity(study.present_patient),
+        standing_text=standing[-1].text if report.addendum and standing else None,
     )
-    order = tx.orders.issue(study.origin, body, now, read_id=read.id, report_id=report.id, epoch=read.epoch)
-    for channel in CHANNELS:
-        tx.reports.put_delivery(Delivery(report.id, channel, order.order_id, DeliveryState.QUEUED, now))
+
+
+def _earlier(tx: Transaction, report: Report, study_instance_uid: str) -> list[Report]:
+    """Accepted versions of the study's reports before this one, in order."""
+    accepted = [one for one in tx.reports.of_study(study_instance_uid) if one.disposition is Disposition.ACCEPTED]
+    mine = report.version or 1
+    versions = [(one.version, one) for one in accepted if one.version is not None]  # a second reader's has none
+    return [one for version, one in sorted(versions, key=lambda pair: pair[0]) if version < mine]
+
+
+def return_again(tx: Transaction, body: ReturnReport, now: datetime) -> None:
+    """The same report once more under an order of its own, by the channels that have not acknowledged it."""
+    owed = [one for one in tx.deliveries.of_report(body.report_id) if one.state in OWED]
+    send_again(tx, owed, body.study.study_instance_uid, now)
+
+
+def send_again(tx: Transaction, deliveries: Sequence[Delivery], study_instance_uid: str, now: datetime) -> None:
+    """Order these deliveries afresh, under what is known of the patient now and in their turn."""
+    for one in deliveries:
+        queued = Delivery(one.report_id, one.channel, None, DeliveryState.QUEUED, now)
+        tx.deliveries.put(replace(queued, queued_at=one.queued_at))
+    send_ready(tx, study_instance_uid, now)
+
+
+def _only(tx: Transaction, report_id: str, deliveries: Sequence[Delivery]) -> tuple[str, ...]:
+    """The channels that an order names: none where it is for all."""
+    is_for_all = len(deliveries) == len(tx.deliveries.of_report(report_id))
+    return () if is_for_all else tuple(delivery.channel for delivery in deliveries)
+
+
+def stop(
+    tx: Transaction, deliveries: Iterable[ListedDelivery], state: DeliveryState, why: str, by: str, now: datetime
+) -> None:
+    """Send these no more, and tell the node that has them; what it has sent meanwhile still counts when it says so."""
+    orders: dict[str, list[ListedDelivery]] = {}
+    for one in deliveries:
+        tx.deliveries.put(replace(one.delivery, state=state, updated_at=now, note=why))
+        detail = {"channel": one.delivery.channel, "version": one.version, "reason": why}
+        tx.ledger.append(_entry(f"delivery.{state.value.lower()}", one, by, now, detail))
+        if one.delivery.order_id is not None:
+            orders.setdefault(one.delivery.order_id, []).append(one)
+    for order_id, stopped in orders.items():
+        first, channels = stopped[0], tuple(one.delivery.channel for one in stopped)
+        left = [one for one in tx.deliveries.of_report(first.delivery.report_id) if one.order_id == order_id]
+        if not any(one.state in OWED - {DeliveryState.HELD} for one in left):
+            tx.orders.conclude(order_id, "RECALLED", now, why)
+        recall = RecallReport.model_validate(
+            {"read_id": first.read_id or "", "order_id": order_id, "channels": channels}
+        )
+        tx.orders.issue(first.trust, recall, now, read_id=first.read_id, report_id=first.delivery.report_id)
+
+
+def _entry(event: str, one: ListedDelivery, by: str, now: datetime, detail: dict[str, object]) -> Entry:
+    return Entry(
+        event=event,
+        at=now,
+        actor=by,
+        study_instance_uid=one.study_instance_uid,
+        read_id=one.read_id,
+        report_id=one.delivery.report_id,
+        order_id=one.delivery.order_id,
+        node=one.trust,
+        detail=detail,
+    )
+
+
+def _note(
+    tx: Transaction,
+    event: str,
+    report: Report,
+    study: Study,
+    now: datetime,
+    detail: dict[str, object],
+    order_id: str | None = None,
+) -> None:
     tx.ledger.append(
         Entry(
-            event="order.return",
+            event=event,
             at=now,
             actor="router",
             study_instance_uid=study.study_instance_uid,
-            read_id=read.id,
+            read_id=report.read_id,
             report_id=report.id,
-            order_id=order.order_id,
-            node=study.origin,
-            detail={"version": body.version},
-        )
-    )
-    if read.directives.second_read is not None:
-        owe_second_read(tx, read, report, now)
-
-
-def return_again(tx: Transaction, before: IssuedOrder, body: ReturnReport, now: datetime) -> None:
-    """The same report once more under an order of its own; channels that acknowledged it keep that."""
-    order = tx.orders.issue(before.node, body, now, read_id=body.read_id, report_id=body.report_id, epoch=before.epoch)
-    for delivery in tx.reports.deliveries(body.report_id):
-        if delivery.state not in {DeliveryState.ACKED, DeliveryState.FILED}:
-            tx.reports.put_delivery(
-                Delivery(body.report_id, delivery.channel, order.order_id, DeliveryState.QUEUED, now)
-            )
-
-
-def take_acknowledgement(tx: Transaction, issued: IssuedOrder, acknowledged: ReportAcknowledged, now: datetime) -> None:
-    """One channel answered. The RIS's AA delivers the read; anything but acceptance is for a person."""
-    report_id = issued.report_id or ""
-    before = {delivery.channel: delivery for delivery in tx.reports.deliveries(report_id)}
-    present = before.get(acknowledged.channel)
-    if present is not None and present.state in {DeliveryState.ACKED, DeliveryState.FILED}:
-        return
-    accepted = acknowledged.code in _ACCEPTED_CODES[acknowledged.channel]
-    state = DeliveryState.ACKED if accepted else DeliveryState.REJECTED
-    order_id = issued.order.order_id
-    tx.reports.put_delivery(
-        Delivery(report_id, acknowledged.channel, order_id, state, now, acknowledged.code, acknowledged.reference)
-    )
-    read = tx.reads.get(issued.read_id or "", lock=True)
-    uid = read.study_instance_uid if read is not None else None
-    detail = {"channel": acknowledged.channel, "code": acknowledged.code, "reference": acknowledged.reference}
-    if acknowledged.channel == "archive" and acknowledged.code in _WARNINGS:
-        detail["warning"] = _WARNINGS[acknowledged.code]
-    tx.ledger.append(
-        Entry(
-            event="report.acknowledged" if accepted else "report.rejected",
-            at=now,
-            actor=f"node {issued.node}",
-            study_instance_uid=uid,
-            read_id=issued.read_id,
-            report_id=report_id,
             order_id=order_id,
-            node=issued.node,
+            node=study.origin,
             detail=detail,
         )
     )
-    if not accepted:
-        reason = f"the {acknowledged.channel} of {issued.node} answered {acknowledged.code} to a report"
-        _ask(tx, "report_rejected", reason, f"{order_id}:{acknowledged.channel}", issued, uid, now)
-    elif acknowledged.channel == "ris" and read is not None and read.state is ReadState.VERIFIED:
-        by = f"node {issued.node}"
-        read = change_read(tx, read, Event.ACKNOWLEDGE, Actor.ORIGIN, now, by=by, report_id=report_id)
-    if accepted and issued.outcome == "COMPLETED" and read is not None and read.state is ReadState.DELIVERED:
-        _close(tx, issued, read, now)
-
-
-def take_return_completed(tx: Transaction, issued: IssuedOrder, now: datetime) -> None:
-    """The origin says it has filed the report everywhere; without the RIS's AA the read stays open."""
-    report_id = issued.report_id or ""
-    deliveries = {delivery.channel: delivery.state for delivery in tx.reports.deliveries(report_id)}
-    read = tx.reads.get(issued.read_id or "", lock=True)
-    uid = read.study_instance_uid if read is not None else None
-    if deliveries.get("ris") not in {DeliveryState.ACKED, DeliveryState.FILED}:
-        reason = f"{issued.node} completed the return of a report without its RIS's acknowledgement"
-        _ask(tx, "report_unacknowledged", reason, issued.order.order_id, issued, uid, now)
-        return
-    if read is not None and read.state is ReadState.DELIVERED:
-        _close(tx, issued, read, now)
-
-
-def _close(tx: Transaction, issued: IssuedOrder, read: Read, now: datetime) -> None:
-    order_id = issued.order.order_id
-    unfiled = []
-    for delivery in tx.reports.deliveries(issued.report_id or ""):
-        if delivery.state is DeliveryState.ACKED:
-            tx.reports.put_delivery(replace(delivery, state=DeliveryState.FILED, updated_at=now))
-        elif delivery.state is not DeliveryState.FILED:
-            unfiled.append(delivery.channel)
-    if unfiled:
-        reason = f"{issued.node} completed the return of a report without an acknowledgement of {', '.join(unfiled)}"
-        _ask(tx, "report_unacknowledged", reason, order_id, issued, read.study_instance_uid, now)
-        return
-    try:
-        by = f"node {issued.node}"
-        change_read(tx, read, Event.FILE, Actor.ORIGIN, now, by=by, report_id=issued.report_id)
-        resolve_open(tx, "report_unacknowledged", order_id, "router", "acknowledged on every channel since", now)
-    except TransitionRefused:
-        return
-
-
-def park_return(tx: Transaction, issued: IssuedOrder, now: datetime) -> None:
-    """The origin's node gave up for now: what is not acknowledged is parked."""
-    tx.reports.mark_deliveries(
-        issued.order.order_id, {DeliveryState.QUEUED, DeliveryState.SENT}, DeliveryState.PARKED, now
-    )
-
-
-def mark_sent(tx: Transaction, order_ids: list[str], now: datetime) -> None:
-    """The origin's node has fetched these orders."""
-    for order_id in order_ids:
-        tx.reports.mark_deliveries(order_id, {DeliveryState.QUEUED}, DeliveryState.SENT, now)
-
-
-def _ask(
-    tx: Transaction, kind: str, reason: str, key: str, issued: IssuedOrder, uid: str | None, now: datetime
-) -> None:
-    about = About(
-        study_instance_uid=uid,
-        read_id=issued.read_id,
-        report_id=issued.report_id,
-        order_id=issued.order.order_id,
-        node=issued.node,
-        resend_kind="return",
-        resend_key=issued.order.order_id,
-    )
-    ask_a_person(tx, kind, reason, key, now, about)

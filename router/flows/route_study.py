@@ -7,11 +7,13 @@ from uuid import uuid4
 from dicom_nodes.contract import StudyArchived, StudySettled
 from router.config import RoutingFile
 from router.flows.apply_rules import RuleFailure, close_hold_items, route_by_rules, tell_what_rules_did
+from router.flows.change_patient import present_identity
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import send_images
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.flows.second_read import supersede_second_reads
+from router.flows.take_imaging_order import ask_about_suspicion, join_order
 from router.model.directives import NO_DIRECTIVES
 from router.model.read import SIGNED, Read, ReadState
 from router.model.reader import Level
@@ -60,9 +62,10 @@ def take_settled_study(tx: Transaction, node: str, settled: StudySettled, routin
         _show_conflict(tx, node, uid, reason, f"{node}:{uid}:{settled.revision}", now)
         return
     if known is None:
+        study = join_order(tx, replace(study, present_patient=present_identity(tx, study)), now)
         tx.studies.add(study)
     else:
-        study = with_known_identity(study, known)
+        study = join_order(tx, with_known_identity(study, known), now)
         tx.studies.revise(study)
     tx.studies.add_revision(settled, now)
     detail = {"revision": settled.revision, "instances": len(settled.manifest.entries)}
@@ -115,6 +118,7 @@ def receive(tx: Transaction, study: Study, routing: RoutingFile, now: datetime, 
         Entry("read.received", now, "router", study_instance_uid=uid, read_id=read.id, node=study.origin, detail=detail)
     )
     _make_ready(tx, read, outcome, ruled.failures, now)
+    ask_about_suspicion(tx, study, read, routing, now)
     return True
 
 
@@ -155,8 +159,7 @@ def _contradiction(tx: Transaction, known: Study, settled: StudySettled) -> str 
     told = study_of(settled)
     if known.origin != told.origin:
         return f"Study Instance UID is claimed by {told.origin}, but {known.origin} made it"
-    patients = ((getattr(known.patient, f.name), getattr(told.patient, f.name)) for f in fields(PatientKey))
-    if any(_differ(*values) for values in patients):
+    if not any(_same_patient(one, told.patient) for one in (known.patient, known.present_patient) if one is not None):
         return "one Study Instance UID, two patients: a revision names another patient than the one before"
     accession = (known.accession_number, told.accession_number), (known.accession_issuer, told.accession_issuer)
     if any(_differ(*values) for values in accession):
@@ -167,6 +170,10 @@ def _contradiction(tx: Transaction, known: Study, settled: StudySettled) -> str 
     return None
 
 
+def _same_patient(one: PatientKey, other: PatientKey) -> bool:
+    return not any(_differ(getattr(one, f.name), getattr(other, f.name)) for f in fields(PatientKey))
+
+
 def _differ(before: object, after: object) -> bool:
     """What one side does not say cannot contradict."""
     return before is not None and after is not None and before != after
@@ -175,6 +182,8 @@ def _differ(before: object, after: object) -> bool:
 def with_known_identity(study: Study, known: Study) -> Study:
     """The study with what only an earlier revision said of its identity; together they say all that is known."""
     was, told = known.patient, study.patient
+    if not _same_patient(was, told):  # it says who the patient is now
+        told = was
     patient = PatientKey(
         issuer=told.issuer or was.issuer,
         patient_id=told.patient_id or was.patient_id,
@@ -182,7 +191,8 @@ def with_known_identity(study: Study, known: Study) -> Study:
         birth_date=told.birth_date or was.birth_date,
     )
     number, issuer = study.accession_number or known.accession_number, study.accession_issuer or known.accession_issuer
-    return replace(study, patient=patient, accession_number=number, accession_issuer=issuer)
+    joined = replace(study, present_patient=known.present_patient, order=known.order)
+    return replace(joined, patient=patient, accession_number=number, accession_issuer=issuer)
 
 
 def _show_conflict(tx: Transaction, node: str, uid: str, reason: str, key: str, now: datetime) -> None:

@@ -22,7 +22,7 @@ from router.model.report import Disposition, Report
 from router.model.study import Study
 from router.rules.eligibility import has_read
 from router.rules.read_states import Actor, Event
-from router.rules.report_acceptance import Hold, accept_report
+from router.rules.report_acceptance import Accept, accept_report
 
 
 class Agreement(StrEnum):
@@ -112,8 +112,10 @@ def complete_second_read(
     author = tx.readers.by_registration(report.registration) if report.registration else None
     mine = [r for r in tx.reports.of_study(uid) if r.disposition is Disposition.ACCEPTED and r.read_id == second.id]
     verdict = accept_report(report, second, seated(tx, second, author), mine, now)
-    if isinstance(verdict, Hold):
+    if not isinstance(verdict, Accept):
         return verdict.reason
+    if verdict.event is Event.AMEND:
+        return "a second reader's report is not changed by another one; a person settles the second read"
     if author is None or is_second_reader_the_first(second, author):
         return "its author has read this study already; the second reader must be somebody else"
     if tx.queue.is_open("study_conflict", uid, study.origin):

@@ -14,30 +14,37 @@ from functools import partial
 from dicom_nodes.contract import (
     FactBody,
     FactReceipt,
+    ImagingOrdered,
     InstanceQuarantined,
     JobParked,
     OrderCompleted,
     OrderParked,
+    PatientChanged,
     ProcedureStepChanged,
     ReportAcknowledged,
     ReportReceived,
+    ReportRefused,
     StudyArchived,
     StudyIncomplete,
     StudySettled,
 )
 from router.config import RouterSettings
+from router.flows.change_patient import take_patient_change
+from router.flows.delivery_answers import take_acknowledgement
 from router.flows.fact_batch import ReceivedBatch, ReceivedFact, about_fact, facts_of, kind_of, read_body
 from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.order_outcomes import own_order, take_completed, take_parked, take_parked_job
 from router.flows.ports import Store, Transaction
-from router.flows.return_report import take_acknowledgement
+from router.flows.raise_alert import raise_for_report
 from router.flows.route_study import take_archived_study, take_settled_study
-from router.flows.take_report import report_of, take_report
+from router.flows.take_imaging_order import take_imaging_order
+from router.flows.take_report import report_of, take_refused, take_report
 from router.model.errors import Conflict, FactGap, NotFound, OutboxForked
 from router.model.fact import KeptFact
 from router.model.record import Entry
 
 OnFailure = Callable[[Exception], None]
+_NOT_TAKEN = "the router could not take the report; see the failed facts"
 
 
 def take_facts(
@@ -99,6 +106,9 @@ def _take(
             if failure is not None:
                 on_failure(failure)
                 problem = type(failure).__name__
+                if isinstance(fact.said, ReportReceived):  # its alert waits for nobody
+                    lost = report_of(node, fact.said, kept.occurred_at, now)
+                    raise_for_report(tx, replace(lost, reasons=(_NOT_TAKEN,)), None, now)
         tx.facts.add(replace(kept, failure=problem))
         if problem is not None:
             reason = f"fact {fact.seq} ({fact.kind}) of {node} could not be carried out: {problem}"
@@ -152,6 +162,8 @@ def apply_fact(
             _take_quarantined(tx, node, body, now)
         case ReportReceived():
             take_report(tx, report_of(node, body, occurred_at, now), now)
+        case ReportRefused():
+            take_refused(tx, node, body, now)
         case OrderCompleted():
             take_completed(tx, node, body, key, occurred_at, now, settings.router.claim_timeout_s)
         case OrderParked():
@@ -159,11 +171,15 @@ def apply_fact(
         case ReportAcknowledged():
             issued = own_order(tx, node, body.order_id, now)
             if issued is not None:
-                take_acknowledgement(tx, issued, body, now)
+                take_acknowledgement(tx, issued, body, key, now)
         case JobParked():
             take_parked_job(tx, node, body, key, now)
         case StudyIncomplete():
             _take_incomplete(tx, node, body, now)
+        case PatientChanged():
+            take_patient_change(tx, node, body, key, now)
+        case ImagingOrdered():
+            take_imaging_order(tx, node, body, settings.routing, key, now)
         case ProcedureStepChanged():
             _take_procedure_step(tx, node, body, now)
 

@@ -7,21 +7,32 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
-from dicom_nodes.contract import ReportReceived
+from dicom_nodes.contract import ReportReceived, ReportRefused
 from router.flows.account_for_reads import account_for_read
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import seated
 from router.flows.ports import Transaction
+from router.flows.raise_alert import raise_for_report
 from router.flows.read_life import change_read
 from router.flows.return_report import return_report
 from router.flows.second_read import Agreement, complete_second_read, second_read_of
 from router.model.read import Read
 from router.model.record import Entry
-from router.model.report import Disposition, Report
+from router.model.report import AlertCode, Disposition, Report, ReportAuthor, ReportSection
 from router.model.study import PatientKey, Study
 from router.rules.read_states import Actor, Event
 from router.rules.report_acceptance import Accept, Hold, accept_report
-from router.rules.report_matching import Ambiguous, Matched, ReportIdentity, Unmatched, match_report
+from router.rules.report_matching import (
+    Ambiguous,
+    Match,
+    Matched,
+    ReportIdentity,
+    Unmatched,
+    as_known_to,
+    contradictions,
+    match_report,
+)
+from router.rules.report_versions import Drop, read_meant
 
 _REPLACED = "\ufffd"
 _NUL = "the text held NUL characters, shown as \ufffd; compare it with the original at the node"
@@ -45,15 +56,28 @@ def report_of(node: str, received: ReportReceived, occurred_at: datetime, now: d
         accession_issuer=received.accession_issuer,
         patient=PatientKey(patient.issuer, patient.patient_id, patient.nhs_number, patient.birth_date),
         status=received.status,
-        text=received.text.replace("\x00", _REPLACED),
+        text=_kept(received.text),
         registration=received.author.registration,
-        author_name=received.author.name and received.author.name.replace("\x00", _REPLACED),
+        author_name=received.author.name and _kept(received.author.name),
         reasons=(_NUL,) if "\x00" in received.text else (),
         authored_at=received.authored_at or occurred_at,
         received_at=now,
         original_reference=received.original_reference,
         original_digest=received.original_digest,
+        sections=tuple(ReportSection(_kept(one.title), _kept(one.text)) for one in received.sections),
+        authors=tuple(
+            ReportAuthor(one.registration, one.name and _kept(one.name), one.role) for one in received.authors
+        ),
+        addendum=received.addendum,
+        alert_codes=tuple(
+            AlertCode(_kept(one.value), _kept(one.scheme), one.text and _kept(one.text)) for one in received.alert_codes
+        ),
     )
+
+
+def _kept(text: str) -> str:
+    """Text as a database keeps it."""
+    return text.replace("\x00", _REPLACED)
 
 
 def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
@@ -63,7 +87,7 @@ def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
     _watch_clock(tx, report, now)
     by = f"node {report.node}" if report.node else f"reader with registration {report.registration}"
     detail = {"channel": report.channel, "status": report.status, "text_sha256": text_digest(report.text)}
-    match = match_report(identity_in(report), candidates(tx, report))
+    match = _match(tx, report)
     uid = match.study.study_instance_uid if isinstance(match, Matched) else None
     tx.ledger.append(
         Entry("report.received", now, by, study_instance_uid=uid, report_id=report.id, node=report.node, detail=detail)
@@ -74,6 +98,30 @@ def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
     if isinstance(match, Matched):
         return decide(tx, report, match.study, match.reasons, now)
     return hold(tx, report, type(match).__name__.lower(), match.reasons, _hint(match), None, now)
+
+
+def _match(tx: Transaction, report: Report) -> Match:
+    """By identity, or by a live fencing token whose study contradicts nothing that the report says."""
+    match = match_report(identity_in(report), candidates(tx, report))
+    if report.transaction_uid is None or isinstance(match, Matched):
+        return match
+    read = tx.reads.with_token(report.transaction_uid)
+    study = tx.studies.get(read.study_instance_uid) if read is not None else None
+    if study is None or contradictions(identity_in(report), study):
+        return match
+    return Matched(study, ("the fencing token names the read",))
+
+
+def take_refused(tx: Transaction, node: str, refused: ReportRefused, now: datetime) -> None:
+    """A report that the node could not read: its original is there, and a person must look at it."""
+    detail = {"channel": refused.channel, "answer": refused.answer, "reason": refused.reason}
+    detail |= {"refusal_id": refused.refusal_id, "original_sha256": refused.original_digest}
+    tx.ledger.append(Entry("report.refused", now, f"node {node}", node=node, detail=detail))
+    reason = (
+        f"node {node} could not read a report ({refused.channel}) and answered {refused.answer}: {refused.reason}. "
+        f"The original is kept there: readacross refused, id {refused.refusal_id}"
+    )
+    ask_a_person(tx, "report_refused", reason, f"{node}:{refused.refusal_id}", now, About(node=node))
 
 
 def _watch_clock(tx: Transaction, report: Report, now: datetime) -> None:
@@ -87,43 +135,52 @@ def _watch_clock(tx: Transaction, report: Report, now: datetime) -> None:
 def candidates(tx: Transaction, report: Report) -> list[Study]:
     """Studies with the report's Study Instance UID, or with its accession number of its issuer."""
     found: dict[str, Study] = {}
+    identity = identity_in(report)
     if report.study_instance_uid:
         study = tx.studies.get(report.study_instance_uid)
         if study is not None:
-            found[study.study_instance_uid] = study
+            found[study.study_instance_uid] = as_known_to(identity, study)
     if report.accession_number and report.accession_issuer:
         for study in tx.studies.by_accession(report.accession_number, report.accession_issuer):
-            found[study.study_instance_uid] = study
+            found[study.study_instance_uid] = as_known_to(identity, study)
     return list(found.values())
 
 
 def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...], now: datetime) -> Report:
-    """Let a report of a known study go on, or hold it for a person."""
+    """Let a report of a known study go on, drop what needs no version of its own, or hold it for a person."""
     uid = study.study_instance_uid
-    reads = tx.reads.of_study(uid, lock=True)
-    read = reads[-1] if reads else None
+    of_study = [one for one in tx.reports.of_study(uid) if one.disposition is Disposition.ACCEPTED]
+    accepted = sorted(of_study, key=lambda one: one.version or 0)
+    read = read_meant(report, tx.reads.of_study(uid, lock=True), [one.read_id for one in accepted])
     author = tx.readers.by_registration(report.registration) if report.registration else None
     second = second_read_of(tx, report, uid, author)
     if second is not None:
         return decide_second(tx, report, study, second, proofs, Agreement.UNSTATED, now)
-    accepted = [other for other in tx.reports.of_study(uid) if other.disposition is Disposition.ACCEPTED]
     of_read = [other for other in accepted if read is not None and other.read_id == read.id]
     verdict = accept_report(report, read, seated(tx, read, author), of_read, now)
     if isinstance(verdict, Accept) and tx.queue.is_open("study_conflict", uid, study.origin):
         verdict = Hold("a revision contradicts what is known of the study, and nobody has settled that yet")
+    if isinstance(verdict, Drop) and read is not None:
+        return _drop(tx, report, verdict.reason, uid, read, now)
     if not isinstance(verdict, Accept) or read is None or author is None:
         reason = "the study has no read" if isinstance(verdict, Accept) else verdict.reason
         return hold(tx, report, "report_not_accepted", (reason,), uid, read, now)
     version = max((other.version or 0 for other in accepted), default=0) + 1
     taken = replace(report, disposition=Disposition.ACCEPTED, read_id=read.id, version=version, reasons=proofs)
-    tx.reports.settle(replace(taken, study_instance_uid=uid))
-    detail = {"reader": author.id, "version": version, "match": list(proofs)}
+    taken = replace(taken, study_instance_uid=uid)
+    tx.reports.settle(taken)
+    detail = {"reader": author.id, "version": version, "status": report.status, "match": list(proofs)}
+    if report.addendum:
+        detail["addendum"] = True
     signed = change_read(
         tx, read, verdict.event, Actor.READER, now, by=f"reader {author.id}", detail=detail, report_id=report.id
     )
     if verdict.event is Event.VERIFY:
         account_for_read(tx, signed, author, now)
-        return_report(tx, taken, signed, study, now)
+    return_report(tx, taken, signed, study, now)
+    if report.status == "X" and verdict.event is Event.AMEND:
+        ask_about_cancelled(tx, taken, signed, now)
+    raise_for_report(tx, taken, read, now)
     return taken
 
 
@@ -139,8 +196,29 @@ def decide_second(
     """The same of a second reader's report."""
     taken = complete_second_read(tx, report, second, study, proofs, agreement, now)
     if isinstance(taken, Report):
+        raise_for_report(tx, taken, second, now)
         return taken
     return hold(tx, report, "report_not_accepted", (taken,), study.study_instance_uid, second, now)
+
+
+def ask_about_cancelled(tx: Transaction, report: Report, read: Read, now: datetime) -> None:
+    """A study whose report was cancelled has none: somebody has to see to it that it is read again."""
+    reason = f"version {report.version} cancels the report; the origin is told, and nobody reads it again unasked"
+    about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, report_id=report.id, node=read.origin)
+    ask_a_person(tx, "report_cancelled", reason, report.id, now, about)
+
+
+def _drop(tx: Transaction, report: Report, reason: str, uid: str, read: Read, now: datetime) -> Report:
+    """Keep the report, send it nowhere, and say so."""
+    dropped = replace(
+        report, disposition=Disposition.DROPPED, study_instance_uid=uid, read_id=read.id, reasons=(reason,)
+    )
+    tx.reports.settle(dropped)
+    detail = {"status": report.status, "reason": reason}
+    entry = Entry("report.dropped", now, "router", uid, read.id, report.id, node=report.node, detail=detail)
+    tx.ledger.append(entry)
+    raise_for_report(tx, dropped, read, now)
+    return dropped
 
 
 def hold(
@@ -163,6 +241,7 @@ def hold(
     )
     kinds = {"unmatched": "report_unmatched", "ambiguous": "report_ambiguous"}
     ask_a_person(tx, kinds.get(kind, kind), "; ".join(reasons), report.id, now, about)
+    raise_for_report(tx, held, read, now)
     return held
 
 

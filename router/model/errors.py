@@ -9,6 +9,7 @@
     │   ├── ReportHeld          the report was kept, but waits for a person
     │   ├── FactGap             facts are missing before the first one sent
     │   └── OutboxForked        a fact came again under its number, with other content
+    ├── ChannelFailed       502: a channel did not take a notification; `retryable` or not
     └── Invalid             422: the request contradicts itself
 
 Messages are for people and hold no patient data.
@@ -71,6 +72,17 @@ class OutboxForked(Conflict):
     def __init__(self, outbox: str, seq: int) -> None:
         self.key = outbox
         super().__init__(f"fact {seq} is known with other content; a side was restored from a backup")
+
+
+class ChannelFailed(RouterError):
+    """`reason` in words, without what the other side quotes of the message."""
+
+    status = 502
+    code = "channel_failed"
+
+    def __init__(self, reason: str, *, retryable: bool) -> None:
+        self.retryable = retryable
+        super().__init__(reason)
 
 
 class Invalid(RouterError):

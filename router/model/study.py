@@ -1,21 +1,18 @@
 """A study as its origin made it. Identity is always (issuer, id); the origin never changes."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
+from router.model.imaging_order import ImagingOrder
+from router.model.study_identity import PatientKey
 
-@dataclass(frozen=True, slots=True)
-class PatientKey:
-    """Who it is of; None means the sender did not say."""
-
-    issuer: str | None
-    patient_id: str | None
-    nhs_number: str | None = None
-    birth_date: date | None = None
+__all__ = ["PatientKey", "Study", "StudyRevision"]
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
+    """`patient` is who the images say; `present_patient` who that is now by the origin's ADT, where it changed."""
+
     study_instance_uid: str
     origin: str
     accession_number: str | None
@@ -27,6 +24,8 @@ class Study:
     exam_code: tuple[str, str, str | None] | None
     body_part: str | None
     study_time: datetime | None
+    present_patient: PatientKey | None = None
+    order: ImagingOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)

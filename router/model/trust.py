@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from router.model.delivery import DEFAULT_RETURNS, ReturnPolicy
+
 
 @dataclass(frozen=True, slots=True)
 class Trust:
     ods_code: str
     name: str
+    returns: ReturnPolicy = DEFAULT_RETURNS
 
 
 @dataclass(frozen=True, slots=True)

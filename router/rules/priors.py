@@ -21,6 +21,11 @@ def is_same_patient(one: PatientKey, other: PatientKey) -> bool:
     return (by_hospital or by_number) and not against
 
 
+def known_now(study: Study) -> PatientKey:
+    """The patient after merges and updates."""
+    return study.present_patient or study.patient
+
+
 def select_priors(study: Study, others: Sequence[Study], said: PriorSelection, now: datetime) -> tuple[Study, ...]:
     """The priors that the rule wants, newest first; those whose time is unknown come last.
 
@@ -31,7 +36,7 @@ def select_priors(study: Study, others: Sequence[Study], said: PriorSelection, n
         other
         for other in others
         if other.study_instance_uid != study.study_instance_uid
-        and is_same_patient(study.patient, other.patient)
+        and is_same_patient(known_now(study), known_now(other))
         and _in_time(other, at, said.within_days)
         and (not said.modalities or not set(said.modalities).isdisjoint(other.modalities))
         and not (said.same_body_part and _differ(_part(study), _part(other)))

@@ -49,6 +49,7 @@ class Event(enum.StrEnum):
     ACKNOWLEDGE = "acknowledge"
     FILE = "file"
     CONCLUDE = "conclude"
+    AMEND = "amend"
     SUPERSEDE = "supersede"
     CANCEL = "cancel"
     FAIL = "fail"
@@ -135,8 +136,30 @@ TRANSITIONS: tuple[Transition, ...] = (
         "a named person accepts a held final report that contradicts nothing and whose author is entitled now",
         "read.verified",
     ),
-    _row(Event.ACKNOWLEDGE, {VERIFIED}, DELIVERED, {Actor.ORIGIN}, "the origin's RIS answered AA", "read.delivered"),
-    _row(Event.FILE, {DELIVERED}, CLOSED, {Actor.ORIGIN}, "filed on every channel", "read.closed"),
+    _row(
+        Event.ACKNOWLEDGE,
+        {VERIFIED},
+        DELIVERED,
+        {Actor.ORIGIN},
+        "the origin's RIS took the newest version (AA)",
+        "read.delivered",
+    ),
+    _row(
+        Event.FILE,
+        {DELIVERED},
+        CLOSED,
+        {Actor.ORIGIN},
+        "filed on every closing channel",
+        "read.closed",
+    ),
+    _row(
+        Event.AMEND,
+        {VERIFIED, DELIVERED, CLOSED},
+        VERIFIED,
+        {Actor.READER, Actor.COORDINATOR},
+        "a correction, addendum or cancellation of the report that stands: it has to reach the origin like any version",
+        "read.amended",
+    ),
     _row(
         Event.CONCLUDE,
         {VERIFIED},
@@ -176,7 +199,7 @@ STATES: dict[ReadState, StatePolicy] = {
     PRELIMINARY: StatePolicy("reader", "final_timeout_s", None, "reported, not yet final"),
     VERIFIED: StatePolicy("origin", "acknowledge_timeout_s", None, "signed; on its way to the origin"),
     DELIVERED: StatePolicy("origin", "filing_timeout_s", None, "the origin's RIS has taken it"),
-    CLOSED: StatePolicy("nobody", None, None, "filed on every channel"),
+    CLOSED: StatePolicy("nobody", None, None, "filed on every closing channel"),
     DECLINED: StatePolicy("router", "plan_every_s", Event.OFFER_AGAIN, "handed back; offered again at once"),
     SUPERSEDED: StatePolicy("nobody", None, None, "a fresh read replaced it"),
     CANCELLED: StatePolicy("nobody", None, None, "a coordinator withdrew it"),
@@ -184,6 +207,7 @@ STATES: dict[ReadState, StatePolicy] = {
 }
 
 ENDS = frozenset({CLOSED, SUPERSEDED, CANCELLED, FAILED})
+"""Nothing leaves them but a further version of the report of a closed read (`Event.AMEND`)."""
 
 _BY_SOURCE = {(row.event, source): row for row in TRANSITIONS for source in row.sources}
 

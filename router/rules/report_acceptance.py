@@ -1,4 +1,7 @@
-"""Whether a matched report may go on: only from the reader who holds the live lease and is entitled at this moment."""
+"""Whether a matched report may go on: only from the reader who holds the live lease and is entitled at this moment.
+
+What changes a report that stands comes from whoever wrote it, entitled at this moment (ADR 111).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from router.model.reader import Reader
 from router.model.report import Report
 from router.rules.eligibility import entitlement_problems
 from router.rules.read_states import Event
+from router.rules.report_versions import Drop, needless, written_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,18 @@ class Hold:
 
 def accept_report(
     report: Report, read: Read | None, author: Reader | None, accepted: Sequence[Report], now: datetime
-) -> Accept | Hold:
-    """Decide on a report that was matched to the study of `read`; `accepted` are this read's reports taken so far."""
+) -> Accept | Hold | Drop:
+    """Decide on a report that was matched to the study of `read`.
+
+    `accepted` are this read's reports taken so far, in order of their versions.
+    """
     if read is None:
         return Hold("the study has no read")
     if read.state in SIGNED:
-        return Hold(f"a final report already stands (the read is {read.state.value})")
-    if report.status not in {"P", "F"}:
+        return _change_what_stands(report, read, author, accepted, now)
+    if report.addendum:
+        return Hold("an addendum, but no verified report stands that it could be added to")
+    if report.status == "C" or (report.status == "X" and not accepted):
         return Hold(f"status {report.status} has nothing it could correct or cancel")
     lease = read.live_lease
     if lease is None:
@@ -50,13 +59,40 @@ def accept_report(
         return Hold(f"the author is not entitled to sign now: {'; '.join(problems)}")
     doubt = None
     if report.transaction_uid is None:
-        doubt = _without_a_token(report, read, lease, author) or _out_of_order(report, accepted)
+        doubt = _without_a_token(report, read, lease, author) or out_of_order(report, accepted)
     return Accept(Event.VERIFY if report.status == "F" else Event.REPORT) if doubt is None else Hold(doubt)
 
 
-def signed_at(report: Report) -> datetime:
-    """When the report was written, as far as it can be believed: a clock that runs ahead counts for nothing."""
-    return min(report.authored_at, report.received_at)
+def _change_what_stands(
+    report: Report, read: Read, author: Reader | None, accepted: Sequence[Report], now: datetime
+) -> Accept | Hold | Drop:
+    drop = needless(report, accepted)
+    if drop is not None:
+        return drop
+    stands = f"a final report already stands (the read is {read.state.value})"
+    if not accepted or report.status == "P":
+        return Hold(stands)
+    if accepted[-1].status == "X":
+        return Hold("the report was cancelled; only a person lets another one follow")
+    if report.status == "F" and not report.addendum:
+        return Hold(f"{stands} and says something else; a correction has status C")
+    if author is None:
+        return Hold("the author is not a known reader of the network")
+    if report.registration not in {version.registration for version in accepted if version.status != "P"}:
+        return Hold("it changes the report of another author")
+    problems = entitlement_problems(author, read.origin, now)
+    if problems:
+        return Hold(f"the author is not entitled to sign now: {'; '.join(problems)}")
+    if report.transaction_uid is not None:
+        is_stale = read.lease is None or report.transaction_uid != read.lease.transaction_uid
+        return Hold("the fencing token is not the one that the report was signed under") if is_stale else _AMEND
+    if report.node != author.workstation.node:
+        return Hold("it came by another node than that of its author's workstation")
+    late = out_of_order(report, accepted)
+    return _AMEND if late is None else Hold(late)
+
+
+_AMEND = Accept(Event.AMEND)
 
 
 def _without_a_token(report: Report, read: Read, lease: Lease, author: Reader) -> str | None:
@@ -69,7 +105,7 @@ def _without_a_token(report: Report, read: Read, lease: Lease, author: Reader) -
         return "it came by another node than that of its author's workstation"
     if read.images_delivered_at is None:
         return f"revision {read.revision} of the images has not been delivered to its author"
-    written = _second(signed_at(report))
+    written = written_at(report)
     if written < _second(lease.assigned_at):
         return "it was written before the read was given to its author"
     if written < _second(read.images_delivered_at):
@@ -77,9 +113,10 @@ def _without_a_token(report: Report, read: Read, lease: Lease, author: Reader) -
     return None
 
 
-def _out_of_order(report: Report, accepted: Sequence[Report]) -> str | None:
-    newest = max((_second(signed_at(other)) for other in accepted), default=None)
-    older = newest is not None and _second(signed_at(report)) < newest
+def out_of_order(report: Report, accepted: Sequence[Report]) -> str | None:
+    """Why a report cannot follow these: a newer one was taken before it."""
+    newest = max((written_at(other) for other in accepted), default=None)
+    older = newest is not None and written_at(report) < newest
     return "a newer report of the same read was already taken" if older else None
 
 

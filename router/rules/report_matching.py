@@ -5,7 +5,7 @@ must agree positively: the qualified patient id, or a valid NHS number. Reasons 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_nodes.foundation.nhs_number import is_nhs_number
 from router.model.study import PatientKey, Study
@@ -69,7 +69,14 @@ def match_report(report: ReportIdentity, candidates: Sequence[Study]) -> Match:
 
 def contradictions(report: ReportIdentity, study: Study) -> tuple[str, ...]:
     """What the report says of itself that this study denies; a person may not overrule it."""
-    return tuple(_conflicts(report, study))
+    return tuple(_conflicts(report, as_known_to(report, study)))
+
+
+def as_known_to(report: ReportIdentity, study: Study) -> Study:
+    """The study under the identity that the report means: that of its images, or the present one (ADR 113)."""
+    if study.present_patient is None or isinstance(match_report(report, [study]), Matched):
+        return study
+    return replace(study, patient=study.present_patient)
 
 
 def _joins(report: ReportIdentity, study: Study) -> bool:

@@ -119,7 +119,7 @@ class SqlOrders:
     def after(self, node: str, seq: int, limit: int) -> Sequence[Order]:
         o, done, read = t.node_order, t.order_outcome, t.read
         joined = o.outerjoin(done, done.c.order_id == o.c.order_id).outerjoin(read, read.c.id == o.c.read_id)
-        is_open = or_(done.c.outcome.is_(None), done.c.outcome != "COMPLETED")
+        is_open = or_(done.c.outcome.is_(None), done.c.outcome.not_in(("COMPLETED", "RECALLED")))
         still_wanted = and_(
             read.c.state.in_(LEASED),
             or_(o.c.epoch.is_(None), o.c.epoch == read.c.epoch),

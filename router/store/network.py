@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
 from dicom_nodes.contract import NodeHealth
+from router.model.delivery import ReturnPolicy
 from router.model.trust import Node, Trust
 from router.store import tables as t
 from router.store.statements import upsert
@@ -18,8 +20,11 @@ class SqlNetwork:
         self._connection = connection
 
     def trusts(self) -> Sequence[Trust]:
-        rows = self._connection.execute(select(t.trust).order_by(t.trust.c.ods_code))
-        return [Trust(row.ods_code, row.name) for row in rows]
+        return [_trust(row) for row in self._connection.execute(select(t.trust).order_by(t.trust.c.ods_code))]
+
+    def trust(self, ods_code: str) -> Trust | None:
+        row = self._connection.execute(select(t.trust).where(t.trust.c.ods_code == ods_code)).one_or_none()
+        return None if row is None else _trust(row)
 
     def nodes(self) -> Sequence[Node]:
         return [_node(row) for row in self._connection.execute(select(t.node).order_by(t.node.c.ods_code))]
@@ -29,7 +34,8 @@ class SqlNetwork:
         return None if row is None else _node(row)
 
     def put_trust(self, trust: Trust) -> None:
-        upsert(self._connection, t.trust, ["ods_code"], {"ods_code": trust.ods_code, "name": trust.name})
+        values = {"ods_code": trust.ods_code, "name": trust.name, "returns": asdict(trust.returns)}
+        upsert(self._connection, t.trust, ["ods_code"], values)
 
     def put_node(self, node: Node) -> None:
         values = {"ods_code": node.ods_code, "ae_title": node.ae_title, "host": node.host, "port": node.port}
@@ -47,6 +53,13 @@ class SqlNetwork:
                 said["outbox_oldest_s"] = None
             values |= {"health": said, "health_at": at}
         self._connection.execute(update(t.node).where(t.node.c.ods_code == ods_code).values(**values))
+
+
+def _trust(row: Row[Any]) -> Trust:
+    if row.returns is None:
+        return Trust(row.ods_code, row.name)
+    lists = {name: tuple(row.returns[name]) for name in ("channels", "closed_by")}
+    return Trust(row.ods_code, row.name, ReturnPolicy(**{**row.returns, **lists}))
 
 
 def _node(row: Row[Any]) -> Node:

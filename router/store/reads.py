@@ -36,6 +36,13 @@ class SqlReads:
         last = select(func.max(t.read.c.ordinal)).where(t.read.c.study_instance_uid == study_instance_uid)
         return (self._connection.execute(last).scalar_one() or 0) + 1
 
+    def with_token(self, transaction_uid: str) -> Read | None:
+        of_lease = select(t.assignment.c.read_id).where(t.assignment.c.transaction_uid == transaction_uid)
+        read_id = self._connection.execute(of_lease).scalar_one_or_none()
+        read = None if read_id is None else self.get(read_id)
+        held = read is not None and read.lease is not None and read.lease.transaction_uid == transaction_uid
+        return read if held else None
+
     def add(self, read: Read) -> None:
         self._connection.execute(insert(t.read).values(**_values(read)))
 

@@ -1,15 +1,15 @@
-"""Reports and their deliveries in the database; a report's text is never changed."""
+"""Reports in the database; a report's text is never changed."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, or_, select, update
 
-from router.model.report import Delivery, DeliveryState, Disposition, Report
+from router.model.report import AlertCode, Disposition, Report, ReportAuthor, ReportSection
 from router.model.study import PatientKey
 from router.store import tables as t
-from router.store.statements import insert_if_new, upsert
+from router.store.statements import insert_if_new
 
 
 class SqlReports:
@@ -47,6 +47,10 @@ class SqlReports:
             "read_id": report.read_id,
             "version": report.version,
             "reasons": list(report.reasons),
+            "sections": [asdict(section) for section in report.sections],
+            "authors": [asdict(author) for author in report.authors],
+            "addendum": report.addendum,
+            "alert_codes": [asdict(code) for code in report.alert_codes],
         }
         return insert_if_new(self._connection, t.report, values)
 
@@ -74,37 +78,6 @@ class SqlReports:
             query = query.where(or_(r.c.received_at > last, and_(r.c.received_at == last, r.c.id > after)))
         return [_report(row) for row in self._connection.execute(query)]
 
-    def put_delivery(self, delivery: Delivery) -> None:
-        values = {
-            "report_id": delivery.report_id,
-            "channel": delivery.channel,
-            "order_id": delivery.order_id,
-            "state": delivery.state,
-            "updated_at": delivery.updated_at,
-            "code": delivery.code,
-            "reference": delivery.reference,
-        }
-        upsert(self._connection, t.delivery, ["report_id", "channel"], values)
-
-    def deliveries(self, report_id: str) -> Sequence[Delivery]:
-        query = select(t.delivery).where(t.delivery.c.report_id == report_id).order_by(t.delivery.c.channel)
-        return [
-            Delivery(
-                row.report_id,
-                row.channel,
-                row.order_id,
-                DeliveryState(row.state),
-                row.updated_at,
-                row.code,
-                row.reference,
-            )
-            for row in self._connection.execute(query)
-        ]
-
-    def mark_deliveries(self, order_id: str, states: Collection[DeliveryState], to: DeliveryState, at: datetime) -> int:
-        these = (t.delivery.c.order_id == order_id, t.delivery.c.state.in_(list(states)))
-        return self._connection.execute(update(t.delivery).where(*these).values(state=to, updated_at=at)).rowcount
-
 
 def _report(row: Row[Any]) -> Report:
     return Report(
@@ -128,4 +101,8 @@ def _report(row: Row[Any]) -> Report:
         read_id=row.read_id,
         version=row.version,
         reasons=tuple(row.reasons),
+        sections=tuple(ReportSection(**section) for section in row.sections),
+        authors=tuple(ReportAuthor(**author) for author in row.authors),
+        addendum=row.addendum,
+        alert_codes=tuple(AlertCode(**code) for code in row.alert_codes),
     )

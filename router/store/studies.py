@@ -1,15 +1,18 @@
 """Studies and their revisions in the database."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from dicom_nodes.contract import Manifest, StudySettled
+from dicom_nodes.foundation.nhs_number import is_nhs_number
 from router.model.errors import NotFound
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
+from router.store.patients import SqlImagingOrders
 
 
 class SqlStudies:
@@ -19,26 +22,54 @@ class SqlStudies:
     def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None:
         query = select(t.study).where(t.study.c.study_instance_uid == study_instance_uid)
         row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
-        return None if row is None else _study(row)
+        return None if row is None else self._study(row)
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]:
         query = select(t.study).where(t.study.c.accession_number == accession_number)
         if issuer is not None:
             query = query.where(t.study.c.accession_issuer == issuer)
-        rows = self._connection.execute(query.order_by(t.study.c.origin, t.study.c.study_instance_uid))
-        return [_study(row) for row in rows]
+        rows = self._connection.execute(query.order_by(t.study.c.origin, t.study.c.study_instance_uid)).all()
+        return [self._study(row) for row in rows]
 
-    def of_patient(self, patient: PatientKey) -> Sequence[Study]:
+    def of_patient(self, origin: str, issuer: str, patient_id: str) -> Sequence[Study]:
+        s = t.study.c
+        as_made = and_(s.present_patient_id.is_(None), s.patient_id == patient_id, s.patient_issuer == issuer)
+        at_present = and_(s.present_patient_id == patient_id, s.present_issuer == issuer)
+        query = select(t.study).where(s.origin == origin, or_(as_made, at_present)).order_by(s.study_instance_uid)
+        return [self._study(row) for row in self._connection.execute(query.with_for_update()).all()]
+
+    def _study(self, row: Row[Any]) -> Study:
+        """With the order that it has joined."""
+        study = _study(row)
+        if not row.order_joined:
+            return study
+        order = SqlImagingOrders(self._connection).get(row.accession_issuer, row.accession_number)
+        return replace(study, order=order)
+
+    def possibly_of(self, patient: PatientKey, limit: int) -> Sequence[Study]:
+        c, theirs = t.study.c, []
+        if patient.nhs_number and is_nhs_number(patient.nhs_number):
+            theirs.append(c.nhs_number == patient.nhs_number)
+        if patient.issuer and patient.patient_id:
+            theirs.append(and_(c.patient_id == patient.patient_id, c.patient_issuer == patient.issuer))
+            theirs.append(and_(c.present_patient_id == patient.patient_id, c.present_issuer == patient.issuer))
+        if not theirs:
+            return []
+        query = select(t.study).where(or_(*theirs)).order_by(c.study_time.desc(), c.study_instance_uid).limit(limit)
+        return [self._study(row) for row in self._connection.execute(query).all()]
+
+    def of_same_person(self, patient: PatientKey) -> Sequence[Study]:
         s = t.study.c
         keys = []
         if patient.issuer is not None and patient.patient_id is not None:
             keys.append(and_(s.patient_issuer == patient.issuer, s.patient_id == patient.patient_id))
+            keys.append(and_(s.present_issuer == patient.issuer, s.present_patient_id == patient.patient_id))
         if patient.nhs_number is not None and patient.birth_date is not None:
             keys.append(and_(s.nhs_number == patient.nhs_number, s.birth_date == patient.birth_date))
         if not keys:
             return []
         query = select(t.study).where(or_(*keys)).order_by(s.study_instance_uid)
-        return [_study(row) for row in self._connection.execute(query)]
+        return [self._study(row) for row in self._connection.execute(query).all()]
 
     def add(self, study: Study) -> None:
         values = {"study_instance_uid": study.study_instance_uid, "origin": study.origin, **_identity(study)}
@@ -102,13 +133,18 @@ class SqlStudies:
         query = select(t.study, first.c.at.label("first_settled_at")).join(
             first, first.c.study_instance_uid == t.study.c.study_instance_uid
         )
-        rows = self._connection.execute(query.order_by(first.c.at, t.study.c.study_instance_uid))
-        return [(row.first_settled_at, _study(row)) for row in rows]
+        rows = self._connection.execute(query.order_by(first.c.at, t.study.c.study_instance_uid)).all()
+        return [(row.first_settled_at, self._study(row)) for row in rows]
 
 
 def _identity(study: Study) -> dict[str, Any]:
-    patient = study.patient
+    patient, present = study.patient, study.present_patient
     return {
+        "order_joined": study.order is not None,
+        "present_issuer": present and present.issuer,
+        "present_patient_id": present and present.patient_id,
+        "present_nhs_number": present and present.nhs_number,
+        "present_birth_date": present and present.birth_date,
         "accession_number": study.accession_number,
         "accession_issuer": study.accession_issuer,
         "patient_issuer": patient.issuer,
@@ -143,4 +179,11 @@ def _study(row: Row[Any]) -> Study:
         exam_code=None if code is None else (code[0], code[1], code[2]),
         body_part=row.body_part,
         study_time=row.study_time,
+        present_patient=_present(row),
     )
+
+
+def _present(row: Row[Any]) -> PatientKey | None:
+    if row.present_patient_id is None:
+        return None
+    return PatientKey(row.present_issuer, row.present_patient_id, row.present_nhs_number, row.present_birth_date)

@@ -1,6 +1,7 @@
 """The router's tables. `ledger`, `fact` and `node_order` only grow: triggers in the database refuse anything else.
 
-`study.origin` never changes. Times are aware UTC. A change here needs a migration (a test compares the two).
+`study.origin` and `read.origin` never change: triggers again. Times are aware UTC. A change here needs a migration (a
+test compares the two).
 """
 
 from sqlalchemy import (
@@ -13,11 +14,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from dicom_nodes.foundation.database import UtcDateTime
@@ -37,7 +40,13 @@ _ODS = String(6)
 _ID = String(64)
 _JSON_OR_NULL = JSON(none_as_null=True)
 
-trust = Table("trust", metadata, Column("ods_code", _ODS, primary_key=True), Column("name", Text, nullable=False))
+trust = Table(
+    "trust",
+    metadata,
+    Column("ods_code", _ODS, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("returns", _JSON_OR_NULL, doc="as router.model.delivery.ReturnPolicy; null: its defaults"),
+)
 
 node = Table(
     "node",
@@ -220,9 +229,49 @@ study = Table(
     Column("exam_code", JSON),
     Column("body_part", Text),
     Column("study_time", UtcDateTime),
+    Column("present_issuer", Text, doc="who the patient is now by the origin's ADT, where that changed"),
+    Column("present_patient_id", Text),
+    Column("present_nhs_number", Text),
+    Column("present_birth_date", Date),
+    Column("order_joined", Boolean, nullable=False, server_default=false(), doc="to the order of its accession"),
+    Index("ix_study_patient", "patient_id", "patient_issuer"),
+    Index("ix_study_present_patient", "present_patient_id", "present_issuer"),
     Index("ix_study_accession", "accession_number", "accession_issuer"),
     Index("ix_study_patient", "patient_issuer", "patient_id"),
     Index("ix_study_nhs_number", "nhs_number"),
+)
+
+imaging_order = Table(
+    "imaging_order",
+    metadata,
+    Column("accession_issuer", Text, primary_key=True),
+    Column("accession_number", Text, primary_key=True),
+    Column("origin", _ODS, nullable=False, comment="the trust whose node told it; it never changes"),
+    Column("study_instance_uid", _UID),
+    Column("patient_issuer", Text),
+    Column("patient_id", Text),
+    Column("nhs_number", Text),
+    Column("birth_date", Date),
+    Column("told_at", UtcDateTime, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+    Column("urgency", String(10)),
+    Column("suspected_cancer", Boolean, nullable=False),
+    Column("pathway", Text),
+    Column("clinical_question", Text),
+    Column("referrer_name", Text),
+    Column("referrer_registration", Text),
+    Column("referrer_contact", Text),
+    Column("critical_contact", Text),
+)
+
+patient_merge = Table(
+    "patient_merge",
+    metadata,
+    Column("origin", _ODS, primary_key=True, comment="the trust whose ADT said it"),
+    Column("issuer", Text, primary_key=True),
+    Column("prior_id", Text, primary_key=True),
+    Column("present_id", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 study_revision = Table(
@@ -314,6 +363,31 @@ report = Table(
     Column("read_id", _ID, ForeignKey("read.id")),
     Column("version", Integer),
     Column("reasons", JSON, nullable=False),
+    Column("sections", JSON, nullable=False, server_default="[]"),
+    Column("authors", JSON, nullable=False, server_default="[]"),
+    Column("addendum", Boolean, nullable=False, server_default=false()),
+    Column("alert_codes", JSON, nullable=False, server_default="[]"),
+)
+
+report_original = Table(
+    "report_original",
+    metadata,
+    Column("report_id", _ID, primary_key=True, comment="of a report, or of a refusal"),
+    Column("media_type", String(100), nullable=False),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of the bytes"),
+    Column("original", LargeBinary, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+)
+
+report_match = Table(
+    "report_match",
+    metadata,
+    Column("report_id", _ID, ForeignKey("report.id"), primary_key=True),
+    Column("read_id", _ID, ForeignKey("read.id"), nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("proposed_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("contradictions", JSON, nullable=False, comment="what the second person looks at"),
 )
 
 delivery = Table(
@@ -321,11 +395,14 @@ delivery = Table(
     metadata,
     Column("report_id", _ID, ForeignKey("report.id"), primary_key=True),
     Column("channel", String(10), primary_key=True),
-    Column("order_id", _ID, nullable=False, index=True),
-    Column("state", String(10), nullable=False),
+    Column("order_id", _ID, index=True, doc="null while it waits for an earlier version"),
+    Column("state", String(10), nullable=False, index=True),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("code", String(10)),
     Column("reference", Text),
+    Column("queued_at", UtcDateTime, doc="since when the origin has to get it"),
+    Column("words", Text, doc="the destination's own"),
+    Column("note", Text, doc="why it was held, dropped or called off, and by whom"),
 )
 
 planner_round = Table(
@@ -418,7 +495,7 @@ human_queue = Table(
     Column("opened_at", UtcDateTime, nullable=False),
     Column("study_instance_uid", _UID),
     Column("read_id", _ID, index=True),
-    Column("report_id", _ID),
+    Column("report_id", _ID, index=True),
     Column("order_id", _ID),
     Column("node", _ODS),
     Column("resend_kind", String(40)),

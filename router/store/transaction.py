@@ -6,15 +6,24 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
+from dicom_nodes.foundation.clock import Clock, utc_now
 from dicom_nodes.foundation.database import Database
+from dicom_nodes.foundation.jobs import JobQueue
+from router.rules.alert_codes import AlertCodes
+from router.store import alert_tables
 from router.store.aid import SqlAid
+from router.store.alerts import SqlAlerts
+from router.store.deliveries import SqlDeliveries
 from router.store.exams import SqlExams
 from router.store.exchange import SqlFacts, SqlOrders
 from router.store.failures import is_of_the_database
+from router.store.jobs import SqlJobDesk, SqlJobs
 from router.store.network import SqlNetwork
+from router.store.patients import SqlImagingOrders, SqlPatients
 from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
 from router.store.records import SqlHumanQueue, SqlLedger
+from router.store.report_files import SqlHandMatches, SqlOriginals
 from router.store.reports import SqlReports
 from router.store.rota import SqlRota
 from router.store.rule_sets import SqlRuleSets
@@ -25,7 +34,7 @@ _PLANNER_LOCK = 0x52656164
 
 
 class SqlTransaction:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, jobs: JobQueue, alert_codes: AlertCodes) -> None:
         self.connection = connection
         self.network = SqlNetwork(connection)
         self.readers = SqlReaders(connection)
@@ -35,11 +44,19 @@ class SqlTransaction:
         self.studies = SqlStudies(connection)
         self.reads = SqlReads(connection)
         self.reports = SqlReports(connection)
+        self.originals = SqlOriginals(connection)
+        self.hand_matches = SqlHandMatches(connection)
+        self.deliveries = SqlDeliveries(connection)
+        self.patients = SqlPatients(connection)
+        self.imaging_orders = SqlImagingOrders(connection)
         self.facts = SqlFacts(connection)
         self.orders = SqlOrders(connection)
         self.ledger = SqlLedger(connection)
         self.queue = SqlHumanQueue(connection)
         self.rule_sets = SqlRuleSets(connection)
+        self.alerts = SqlAlerts(connection)
+        self.alert_codes = alert_codes
+        self.jobs = SqlJobs(connection, jobs)
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
         savepoint = self.connection.begin_nested()
@@ -55,17 +72,26 @@ class SqlTransaction:
 
 
 class SqlStore:
-    """Opens transactions; `on_orders` is told, after the commit, which nodes got new orders."""
+    """Opens transactions; `on_orders` is told, after the commit, which nodes got new orders; jobs go by `clock`."""
 
-    def __init__(self, database: Database, on_orders: Callable[[set[str]], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        on_orders: Callable[[set[str]], None],
+        clock: Clock = utc_now,
+        alert_codes: AlertCodes = AlertCodes(),
+    ) -> None:
         self.database = database
+        self._alert_codes = alert_codes
+        self._jobs = JobQueue(database, alert_tables.job, clock)
+        self.job_desk = SqlJobDesk(database, self._jobs)
         self._on_orders = on_orders
         self._planning = threading.Lock()
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
         with self.database.write() as connection:
-            transaction = SqlTransaction(connection)
+            transaction = SqlTransaction(connection, self._jobs, self._alert_codes)
             yield transaction
         if transaction.orders.issued_to:
             self._on_orders(transaction.orders.issued_to)
@@ -73,7 +99,7 @@ class SqlStore:
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
         with self.database.read() as connection:
-            yield SqlTransaction(connection)
+            yield SqlTransaction(connection, self._jobs, self._alert_codes)
 
     @contextmanager
     def planner_lock(self) -> Iterator[bool]:

@@ -8,9 +8,14 @@ from fastapi.routing import APIRoute
 
 from router.web import (
     aid,
+    alert_page,
+    alerts,
+    deliveries,
     exams,
     failed_facts,
+    held_reports,
     inspection,
+    metrics,
     network,
     node_exchange,
     readers,
@@ -21,6 +26,7 @@ from router.web import (
 )
 from router.web.documentation import add_documentation
 from router.web.errors import FailureBoundary, install_error_handlers
+from router.web.fhir import routes as fhir
 from router.web.security import roles_of
 from router.web.services import Services
 
@@ -41,6 +47,8 @@ _TAGS = [
     {"name": "reading", "description": "What a reader does with a read"},
     {"name": "coordination", "description": "What a coordinator does with a read"},
     {"name": "reports", "description": "Reports and their way home"},
+    {"name": "fhir", "description": "Reports in FHIR R4"},
+    {"name": "alerts", "description": "Critical findings, until a named person answers"},
     {"name": "human queue", "description": "What machines cannot settle"},
     {"name": "ledger", "description": "Append-only: everything that happened to a study"},
     {"name": "readers", "description": "Readers and their credentials"},
@@ -69,22 +77,14 @@ def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCon
     )
     app.state.services = services
     install_error_handlers(app)
-    for part in (
-        reads,
-        second_reads,
-        inspection,
-        failed_facts,
-        readers,
-        rota,
-        aid,
-        exams,
-        network,
-        rule_sets,
-        node_exchange,
-    ):
+    parts = (
+        reads, second_reads, alerts, alert_page, metrics, inspection, held_reports, deliveries, fhir, failed_facts,
+        readers, rota, aid, exams, network, rule_sets, node_exchange,
+    )  # fmt: skip
+    for part in parts:
         for route in part.router.routes:
             if isinstance(route, APIRoute) and (roles := roles_of(route)):
-                route.openapi_extra = {"x-roles": list(roles)}
+                route.openapi_extra = {**(route.openapi_extra or {}), "x-roles": list(roles)}
         app.include_router(part.router)
     add_documentation(app)
     app.add_middleware(FailureBoundary)

@@ -10,6 +10,7 @@ from router.flows.accept_report import accept_held_report
 from router.flows.resend_work import resend
 from router.model.errors import Invalid, NotFound
 from router.model.report import Disposition
+from router.rules.alert_states import ALERT_STATES, ALERT_TRANSITIONS
 from router.rules.read_states import STATES, TRANSITIONS
 from router.store import planner_rounds
 from router.web.errors import ErrorBody, responses
@@ -159,6 +160,34 @@ def get_read_states(_caller: StaffOrReader) -> LifeView:
     )
 
 
+@router.get("/alert-states", tags=["alerts"], summary="The life of an alert", responses=responses())
+def get_alert_states(_caller: StaffOrReader) -> LifeView:
+    """The table the alerts go by: states with owner and timeout, and the transitions between them."""
+    return LifeView(
+        states=[
+            StateView(
+                state=state,
+                means=policy.means,
+                owner=policy.owner,
+                timeout=policy.timeout,
+                on_timeout=policy.on_timeout or ("human queue" if policy.timeout else None),
+            )
+            for state, policy in ALERT_STATES.items()
+        ],
+        transitions=[
+            TransitionView(
+                event=row.event,
+                sources=sorted(row.sources),
+                target=row.target,
+                who=[row.who],
+                guard=row.guard,
+                records=row.records,
+            )
+            for row in ALERT_TRANSITIONS
+        ],
+    )
+
+
 @router.get(
     "/health",
     tags=["health"],
@@ -166,11 +195,13 @@ def get_read_states(_caller: StaffOrReader) -> LifeView:
     responses={503: {"model": ErrorBody, "description": "The database does not answer"}},
 )
 def get_health(services: WithServices) -> HealthView:
-    """200 when a query of the database just succeeded; needs no token. `degraded` says that no reads are given out."""
+    """200 when a query of the database just succeeded; needs no token. `degraded` says that no reads are given out, or
+    that nobody climbs the ladders of alerts."""
     with services.store.read() as tx:
         log_id = tx.orders.log_id()
         planned_at = planner_rounds.last(tx.connection)
-    reasons = _why_degraded(services, planned_at)
+        alert_due = tx.alerts.oldest_due()
+    reasons = _why_degraded(services, planned_at) + _why_alerts_wait(services, alert_due)
     return HealthView(
         state="degraded" if reasons else "ok",
         reasons=reasons,
@@ -187,3 +218,11 @@ def _why_degraded(services: Services, planned_at: datetime | None) -> list[str]:
     if (services.now() - since).total_seconds() <= max(_MISSED_ROUNDS * every_s, _LONGEST_ROUND_S):
         return []
     return [f"no planner has finished a round since {since:%Y-%m-%d %H:%M:%S} UTC; one is due every {every_s:g} s"]
+
+
+def _why_alerts_wait(services: Services, due: datetime | None) -> list[str]:
+    """Proved by the work itself: an alert that is due and not looked at, by whichever replica."""
+    since = services.now() if due is None else max(services.started_at, due)
+    if (services.now() - since).total_seconds() <= _LONGEST_ROUND_S:
+        return []
+    return [f"an alert is due since {since:%Y-%m-%d %H:%M:%S} UTC and no replica has looked at it: telephone"]

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from dicom_nodes.foundation.settings_file import AeTitle, OdsCode
 from router.code_map import ExamGroup, LevelName, Modality
-from router.config import ProfessionName, Registration, SessionKindName
+from router.config import ProfessionName, Registration, ReturnsSeed, SessionKindName
 
 ReaderId = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=["dr-ainsdale"])
 Reason = Field(min_length=1, max_length=2000)
@@ -22,6 +22,9 @@ class Request(BaseModel):
 class TrustBody(Request):
     ods_code: OdsCode = Field(examples=["RXL"])
     name: str = Field(min_length=1, examples=["Blackpool Teaching Hospitals"])
+    returns: ReturnsSeed | None = Field(
+        default=None, description="How it wants its reports back; left out: as it is, or by RIS and archive"
+    )
 
 
 class NodeBody(Request):
@@ -197,6 +200,23 @@ class ReadView(BaseModel):
     )
 
 
+class OrderView(BaseModel):
+    """What a trust ordered, as far as it concerns the reader."""
+
+    accession_number: str
+    accession_issuer: str
+    told_at: datetime
+    cancelled: bool
+    urgency: str | None
+    suspected_cancer: bool = Field(description="The referrer's suspicion; a finding is an alert")
+    pathway: str | None
+    clinical_question: str | None
+    referrer_name: str | None
+    referrer_registration: str | None
+    referrer_contact: str | None
+    critical_contact: str | None = Field(description="Whom to tell of a critical finding, as the order says")
+
+
 class ClaimView(BaseModel):
     read: ReadView
     transaction_uid: str = Field(description="Fencing token: present it with every further call and report")
@@ -230,8 +250,25 @@ class RouteBody(Request):
     minimum_level: LevelName = "general"
 
 
+class AlertCodeBody(Request):
+    """A code by which a reader asks for an alert."""
+
+    value: str = Field(min_length=1, max_length=200, examples=["CRITICAL"])
+    scheme: str = Field(min_length=1, max_length=200, examples=["99ALERT"])
+    text: str | None = Field(default=None, max_length=2000)
+
+
+class SectionBody(Request):
+    """A part of the text under its heading."""
+
+    title: str = Field(max_length=200)
+    text: str = Field(max_length=1_000_000)
+
+
 class ReportBody(ClaimToken):
-    status: Literal["P", "F"] = Field(description="HL7 table 0085: preliminary or final")
+    status: Literal["P", "F", "C", "X"] = Field(
+        description="HL7 table 0085: preliminary, final; corrected or cancelled, where a final report stands"
+    )
     text: str = Field(min_length=1, max_length=1_000_000)
     report_id: str | None = Field(
         default=None, min_length=8, max_length=64, description="Your own id; sending it twice files one report"
@@ -239,6 +276,13 @@ class ReportBody(ClaimToken):
     agreement: Literal["concordant", "discordant"] | None = Field(
         default=None, description="Of a second read's final report: whether it agrees with the first one"
     )
+    alert_codes: list[AlertCodeBody] = Field(
+        default=[], max_length=20, description="Each raises an alert, whatever becomes of the report"
+    )
+    sections: list[SectionBody] = Field(
+        default=[], max_length=100, description="A view of the text, which is the whole; none: by its headings"
+    )
+    addendum: bool = Field(default=False, description="The text is added to the report that stands")
 
 
 class AcceptBody(Request):
@@ -249,11 +293,30 @@ class AcceptBody(Request):
 
 
 class DeliveryView(BaseModel):
+    """One channel of a version's way home."""
+
     channel: str
     state: str
     code: str | None
     reference: str | None
     updated_at: datetime
+    queued_at: datetime | None = Field(default=None, description="Since when the origin has to get it")
+    order_id: str | None = Field(default=None, description="None while it waits for an earlier version")
+    words: str | None = Field(default=None, description="What the destination said, in its own words")
+    note: str | None = Field(default=None, description="Why it was held, dropped or called off, and by whom")
+
+
+class ListedDeliveryView(DeliveryView):
+    """A delivery with the version it is of."""
+
+    report_id: str
+    version: int
+    status: str
+    addendum: bool
+    trust: str
+    study_instance_uid: str
+    read_id: str | None
+    age_s: float = Field(description="Seconds since the origin has to get it, or until it got it")
 
 
 class ReportView(BaseModel):
@@ -271,6 +334,8 @@ class ReportView(BaseModel):
     received_at: datetime
     text: str
     text_sha256: str
+    addendum: bool = False
+    sections: list[SectionBody] = Field(default=[], description="A view of the text, which is the whole")
     deliveries: list[DeliveryView]
 
 
@@ -379,12 +444,12 @@ class NewTokenView(TokenView):
 
 
 class StateView(BaseModel):
-    """One state of a read's life."""
+    """One state of a read's or an alert's life."""
 
     state: str
     means: str
     owner: str
-    timeout: str | None = Field(description="Name of the router's setting")
+    timeout: str | None = Field(description="Name of the router's setting, or what ends the wait")
     on_timeout: str | None
 
 

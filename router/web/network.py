@@ -1,9 +1,12 @@
 """Trusts, their nodes, and who may call: the administrator's side of the API."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 from fastapi import APIRouter
 
+from router.config import ReturnsSeed
+from router.model.delivery import DEFAULT_RETURNS, ReturnPolicy
 from router.model.errors import Invalid, NotFound
 from router.model.trust import Node, Trust
 from router.store import tokens
@@ -22,16 +25,26 @@ router = APIRouter()
 def get_trusts(services: WithServices, _caller: Staff) -> list[TrustBody]:
     """Every trust of the network."""
     with services.store.read() as tx:
-        return [TrustBody(ods_code=trust.ods_code, name=trust.name) for trust in tx.network.trusts()]
+        return [_trust_view(trust) for trust in tx.network.trusts()]
 
 
 @router.put("/trusts/{ods_code}", tags=["network"], summary="Add or rename a trust", responses=responses())
 def put_trust(ods_code: str, body: TrustBody, services: WithServices, _caller: Admin) -> TrustBody:
-    """Add a trust, or change its name."""
+    """Add a trust, or change its name and how it wants its reports back."""
     _same(ods_code, body.ods_code)
     with services.store.write() as tx:
-        tx.network.put_trust(Trust(body.ods_code, body.name))
-    return body
+        known = tx.network.trust(ods_code)
+        returns = DEFAULT_RETURNS if known is None else known.returns
+        if body.returns is not None:
+            returns = ReturnPolicy(**body.returns.model_dump())
+        trust = Trust(body.ods_code, body.name, returns)
+        tx.network.put_trust(trust)
+    return _trust_view(trust)
+
+
+def _trust_view(trust: Trust) -> TrustBody:
+    returns = ReturnsSeed.model_validate(asdict(trust.returns))
+    return TrustBody(ods_code=trust.ods_code, name=trust.name, returns=returns)
 
 
 @router.get("/nodes", tags=["network"], summary="All nodes, and when each last spoke", responses=responses())

@@ -11,6 +11,7 @@ from dicom_nodes.foundation.event_log import event_log
 from router.flows.fact_batch import ReceivedBatch
 from router.flows.order_log import orders_for
 from router.flows.take_facts import take_facts
+from router.flows.tell_ris import with_links
 from router.store.tokens import Caller
 from router.web.errors import responses
 from router.web.security import NodeCaller
@@ -62,9 +63,7 @@ async def get_orders(
     while True:
         heard = services.bell.listen(caller.subject)
         try:
-            batch = await run_in_threadpool(
-                orders_for, services.store, caller.subject, log_id, after, ORDERS_A_BATCH, services.now()
-            )
+            batch = await run_in_threadpool(_orders, services, caller.subject, log_id, after)
             left = deadline - loop.time()
             if batch.orders or left <= 0 or services.bell.closed:
                 return batch
@@ -74,6 +73,11 @@ async def get_orders(
             continue
         finally:
             services.bell.leave(caller.subject, heard)
+
+
+def _orders(services: Services, node: str, log_id: str | None, after: int) -> OrderBatch:
+    batch = orders_for(services.store, node, log_id, after, ORDERS_A_BATCH, services.now())
+    return with_links(services.store, batch, services.settings.alerts, services.now())
 
 
 def _record_traffic(services: Services, caller: Caller) -> None:

@@ -1,6 +1,7 @@
 """Reads: what there is to report, who has it, and what a reader or coordinator does with it."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Annotated
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from router.flows.take_report import decide, decide_second
 from router.model.errors import Invalid, NotAllowed, NotFound, ReportHeld
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
-from router.model.report import Disposition, Report
+from router.model.report import AlertCode, Disposition, Original, Report, ReportAuthor
 from router.rules.planning import ListLengths
 from router.rules.planning.telling import tell_choice, tell_end, tell_waiting
 from router.rules.read_states import Event
@@ -27,6 +28,7 @@ from router.web.messages import (
     ClaimView,
     DeclineBody,
     HoldBody,
+    OrderView,
     ReadView,
     ReasonBody,
     ReportBody,
@@ -34,9 +36,10 @@ from router.web.messages import (
     RouteBody,
     WhyView,
 )
+from router.web.report_bodies import OriginalBytes, sections_of
 from router.web.security import ReaderCaller, Staff, StaffOrReader
 from router.web.services import Services, WithServices
-from router.web.views import priors_view, read_view, report_view
+from router.web.views import order_view, priors_view, read_view, report_view
 
 router = APIRouter(prefix="/reads")
 
@@ -64,6 +67,16 @@ def get_read(read_id: str, services: WithServices, caller: StaffOrReader) -> Rea
     with services.store.read() as tx:
         read = _visible(tx, services, caller, read_id)
         return read_view(read).model_copy(update={"priors": priors_view(priors_of(tx, read, services.now()))})
+
+
+@router.get("/{read_id}/order", tags=["reads"], summary="What was ordered", responses=responses(404))
+def get_order(read_id: str, services: WithServices, caller: StaffOrReader) -> OrderView:
+    """What the trust's order asks and who asked; 404 where no order was told for this study."""
+    with services.store.read() as tx:
+        study = tx.studies.get(_visible(tx, services, caller, read_id).study_instance_uid)
+        if study is None or study.order is None:
+            raise NotFound("no order was told for this study")
+        return order_view(study.order)
 
 
 @router.get("/{read_id}/why", tags=["reads"], summary="Why it was given to whom", responses=responses(404))
@@ -175,14 +188,18 @@ def post_decline(read_id: str, body: DeclineBody, services: WithServices, caller
 @router.post(
     "/{read_id}/report", tags=["reading"], summary="File a report", status_code=201, responses=responses(404, 409)
 )
-def post_report(read_id: str, body: ReportBody, services: WithServices, caller: ReaderCaller) -> ReportView:
-    """File a preliminary (`P`) or final (`F`) report under the fencing token.
+def post_report(
+    read_id: str, body: ReportBody, original: OriginalBytes, services: WithServices, caller: ReaderCaller
+) -> ReportView:
+    """File a preliminary (`P`) or final (`F`) report under the fencing token, or change the one that stands.
+
+    Under the token that it was signed with, a correction (`C`), a cancellation (`X`) or an addendum may follow.
 
     A report that cannot be accepted (stale token, no longer entitled, a final one stands) is kept, put into the human
     queue and answered 409 `report_held`.
     """
     with services.store.write() as tx:
-        filed = _file(tx, services, caller, read_id, body)
+        filed = _file(tx, services, caller, read_id, body, original)
         view = report_view(tx, filed)
     if filed.disposition is Disposition.WAITING:
         raise ReportHeld(f"the report {filed.id} was kept and waits for a person: {'; '.join(filed.reasons)}")
@@ -267,7 +284,9 @@ def _visible(tx: SqlTransaction, services: Services, caller: Caller, read_id: st
     return read
 
 
-def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, body: ReportBody) -> Report:
+def _file(
+    tx: SqlTransaction, services: Services, caller: Caller, read_id: str, body: ReportBody, original: bytes
+) -> Report:
     read = tx.reads.get(read_id)
     reader = tx.readers.get(caller.subject)
     study = tx.studies.get(read.study_instance_uid) if read is not None else None
@@ -290,8 +309,14 @@ def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, 
         authored_at=now,
         received_at=now,
         transaction_uid=body.transaction_uid,
+        alert_codes=tuple(AlertCode(code.value, code.scheme, code.text) for code in body.alert_codes),
+        original_digest=sha256(original).hexdigest(),
+        sections=tuple(sections_of(body)),
+        authors=(ReportAuthor(reader.registration, reader.name),),
+        addendum=body.addendum,
     )
     if tx.reports.add(report):
+        tx.originals.add(Original(report.id, "application/json", report.original_digest or "", original, now))
         proofs = ("filed under the read's fencing token",)
         if read.second_of is not None:
             return decide_second(tx, report, study, read, proofs, agreement, now)
@@ -312,6 +337,8 @@ def _agreement(read: Read, body: ReportBody) -> Agreement:
     return Agreement(body.agreement or Agreement.UNSTATED)
 
 
-def _gist(report: Report) -> tuple[str | None, ...]:
+def _gist(report: Report) -> tuple[object, ...]:
     """What two filings under one report id must have in common."""
-    return report.study_instance_uid, report.text, report.status, report.registration
+    return (
+        report.study_instance_uid, report.text, report.status, report.registration, report.addendum, report.alert_codes
+    )  # fmt: skip

@@ -8,11 +8,13 @@ from router.flows.fact_batch import kind_of
 from router.flows.ports import Transaction
 from router.flows.priors import Priors
 from router.flows.take_report import text_digest
+from router.model.delivery import OWED, Delivery, ListedDelivery
 from router.model.fact import KeptFact
+from router.model.imaging_order import ImagingOrder
 from router.model.read import Read
 from router.model.reader import Credential, Reader
 from router.model.record import Entry, QueueItem
-from router.model.report import Delivery, Report
+from router.model.report import Report
 from router.model.session import Session
 from router.model.study import Study
 from router.model.trust import Node
@@ -24,13 +26,16 @@ from router.web.messages import (
     EntryView,
     FailedFactView,
     LeaseView,
+    ListedDeliveryView,
     NodeView,
+    OrderView,
     OutsourcerBody,
     PriorsView,
     QueueItemView,
     ReaderView,
     ReadView,
     ReportView,
+    SectionBody,
     SessionView,
     StudyTrace,
     WorkstationBody,
@@ -148,6 +153,10 @@ def priors_view(priors: Priors | None) -> PriorsView | None:
     return None if priors is None else PriorsView.model_validate(asdict(priors))
 
 
+def order_view(order: ImagingOrder) -> OrderView:
+    return OrderView(**{name: getattr(order, name) for name in OrderView.model_fields})
+
+
 def delivery_view(delivery: Delivery) -> DeliveryView:
     return DeliveryView(
         channel=delivery.channel,
@@ -155,6 +164,26 @@ def delivery_view(delivery: Delivery) -> DeliveryView:
         code=delivery.code,
         reference=delivery.reference,
         updated_at=delivery.updated_at,
+        queued_at=delivery.queued_at,
+        order_id=delivery.order_id,
+        words=delivery.words,
+        note=delivery.note,
+    )
+
+
+def listed_delivery_view(listed: ListedDelivery, now: datetime) -> ListedDeliveryView:
+    delivery = listed.delivery
+    until = delivery.updated_at if delivery.state not in OWED else now
+    return ListedDeliveryView(
+        **delivery_view(delivery).model_dump(),
+        report_id=delivery.report_id,
+        version=listed.version,
+        status=listed.status,
+        addendum=listed.addendum,
+        trust=listed.trust,
+        study_instance_uid=listed.study_instance_uid,
+        read_id=listed.read_id,
+        age_s=round((until - (delivery.queued_at or delivery.updated_at)).total_seconds(), 3),
     )
 
 
@@ -174,7 +203,9 @@ def report_view(tx: Transaction, report: Report) -> ReportView:
         received_at=report.received_at,
         text=report.text,
         text_sha256=text_digest(report.text),
-        deliveries=[delivery_view(delivery) for delivery in tx.reports.deliveries(report.id)],
+        addendum=report.addendum,
+        sections=[SectionBody.model_construct(title=one.title, text=one.text) for one in report.sections],
+        deliveries=[delivery_view(delivery) for delivery in tx.deliveries.of_report(report.id)],
     )
 
 

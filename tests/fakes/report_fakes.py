@@ -5,11 +5,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from dicom_nodes.contract import FactBody, Order, OrderBatch, ReturnReport
+from dicom_nodes.contract import FactBody, Order, OrderBatch, OrderCompleted, ReturnReport
 from dicom_nodes.foundation.jobs import Job, JobState
 from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
 from dicom_nodes.model.errors import PeerFailed
-from dicom_nodes.model.report import AckCode, Acknowledgement, IncomingReport, OutgoingReport, ReportChannel
+from dicom_nodes.model.report import (
+    AckCode,
+    Acknowledgement,
+    IncomingReport,
+    OutgoingReport,
+    RefusedReport,
+    ReportChannel,
+)
 from dicom_nodes.model.study import StudyRecord
 from dicom_nodes.rules.report_order import Filed
 
@@ -21,6 +28,7 @@ class MemoryReportStore:
     failure: Exception | None = None
     taken: dict[str, IncomingReport] = field(default_factory=dict)
     facts: list[str] = field(default_factory=list)
+    refused: dict[str, RefusedReport] = field(default_factory=dict)
 
     def take(self, report_id: str, report: IncomingReport) -> None:
         if self.failure is not None:
@@ -28,6 +36,15 @@ class MemoryReportStore:
         if report_id not in self.taken:
             self.taken[report_id] = report
             self.facts.append(report_id)
+
+    def take_all(self, reports: Sequence[tuple[str, IncomingReport]]) -> None:
+        for report_id, report in reports:
+            self.take(report_id, report)
+
+    def refuse(self, refusal_id: str, refused: RefusedReport) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.refused.setdefault(refusal_id, refused)
 
     def digests(self, channel: ReportChannel, original_reference: str) -> frozenset[str]:
         return frozenset(
@@ -45,6 +62,9 @@ class MemoryOrderStore:
     acknowledged: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     refused: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     completed: list[tuple[str, tuple[FactBody, ...]]] = field(default_factory=list)
+    losses: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    told: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    channels: tuple[str, ...] = ("ris", "archive")
 
     def position(self) -> tuple[str | None, int]:
         return None, 0
@@ -64,8 +84,27 @@ class MemoryOrderStore:
     def returned(self, order_id: str) -> frozenset[str]:
         return frozenset(self.acknowledged.get(order_id, {}))
 
-    def record_returned(self, order_id: str, channel: str, code: str, reference: str) -> None:
+    def record_returned(
+        self,
+        order_id: str,
+        channel: str,
+        code: str,
+        reference: str,
+        losses: Sequence[str] = (),
+        job: Job | None = None,
+    ) -> bool:
         self.acknowledged.setdefault(order_id, {}).setdefault(channel, (code, reference))
+        self.losses.setdefault(order_id, {})[channel] = tuple(losses)
+        return job is not None and self.finish_return(job)
+
+    def finish_return(self, job: Job) -> bool:
+        order_id = job.key.partition("/")[0]
+        channels = self.returned(order_id)
+        is_last = set(self.channels) <= channels and order_id not in dict(self.completed)
+        if is_last:
+            done = OrderCompleted.model_validate({"order_id": order_id, "channels": tuple(sorted(channels))})
+            self.completed.append((order_id, (done,)))
+        return is_last
 
     def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
         bodies = [self.orders[order_id].body for order_id, done in self.acknowledged.items() if channel in done]
@@ -76,8 +115,9 @@ class MemoryOrderStore:
                 filed = now if filed is None else filed.and_also(now.version, now.status)
         return filed
 
-    def record_refused(self, order_id: str, channel: str, code: str, words: str) -> None:
+    def record_refused(self, order_id: str, channel: str, code: str, words: str, told: str | None = None) -> None:
         self.refused.setdefault(order_id, {})[channel] = (code, words)
+        self.told.setdefault(order_id, {})[channel] = told
 
     def complete(self, job: Job, *facts: FactBody) -> None:
         self.completed.append((job.key, facts))
@@ -127,6 +167,6 @@ class MemoryArchive:
 
 
 def leased_job(key: str) -> Job:
-    """A job as its worker holds it."""
+    """A job as its worker holds it; of a report's return `key` is ORDER/CHANNEL."""
     now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
     return Job(1, "return", key, "ris", {}, JobState.RUNNING, 1, now, "token", now, None)

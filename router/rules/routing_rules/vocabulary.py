@@ -45,6 +45,11 @@ VOCABULARY: tuple[Name, ...] = (
     Name("order.subspecialty", TEXT, "what the exam table says", "subspecialties"),
     Name("order.priority", TEXT, "what the exam table says", "priorities"),
     Name("order.expected_minutes", WHOLE, "minutes of reading, rounded up"),
+    Name("order.known", YES_NO, "whether an order of the trust was told for this study, before or after it came"),
+    Name("order.urgency", TEXT, "stat, urgent, soon or routine as the order says; empty where it does not"),
+    Name("order.suspected_cancer", YES_NO, "whether the order says suspected cancer"),
+    Name("order.pathway", TEXT, "pathway of the order; empty where it names none"),
+    Name("order.clinical_question", TEXT, "what the order asks, in capitals; empty where it does not", capitals=True),
     Name("order.minutes_to_due", WHOLE, "until the report is due; negative when it is late already"),
     Name("origin.trust", TEXT, "ODS code of the trust that made the study", "trusts"),
     Name("now", TIME, "this moment, for functions such as now.getDayOfMonth('Europe/London')"),
@@ -64,7 +69,7 @@ def facts_of(study: Study, routed: Routed, book: RuleBook, now: datetime) -> dic
     facts["now"] = now
     code, scheme, meaning = study.exam_code or ("", "", None)
     examined = study.study_time if study.study_time is not None and study.study_time <= now else now
-    birth_date = study.patient.birth_date
+    birth_date, order = (study.present_patient or study.patient).birth_date, study.order
     facts |= {
         "study.modality": "+".join(sorted(routed.modalities)),
         "study.modalities": list(routed.modalities),
@@ -79,6 +84,11 @@ def facts_of(study: Study, routed: Routed, book: RuleBook, now: datetime) -> dic
         "order.subspecialty": routed.subspecialty,
         "order.priority": routed.priority,
         "order.expected_minutes": math.ceil(routed.expected_minutes),
+        "order.known": order is not None,
+        "order.urgency": (order.urgency if order is not None else None) or "",
+        "order.suspected_cancer": order is not None and order.suspected_cancer,
+        "order.pathway": (order.pathway if order is not None else None) or "",
+        "order.clinical_question": ((order.clinical_question if order is not None else None) or "").upper(),
         "order.minutes_to_due": int((routed.due_at - now).total_seconds() // 60),
         "origin.trust": study.origin,
     }

@@ -6,15 +6,21 @@ from datetime import UTC, datetime
 import pytest
 
 from dicom_nodes.contract import (
+    FactBody,
     Order,
     OrderBatch,
+    OrderCompleted,
+    OrderParked,
     PatientIdentity,
+    RecallReport,
     ReportAcknowledged,
     ReportAuthor,
     ReportStatus,
+    ResendJob,
     ReturnReport,
     StudyIdentity,
 )
+from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.rules.report_order import Filed
 from dicom_nodes.spool.store import NodeStore, open_store
 
@@ -72,3 +78,79 @@ def test_a_refusals_words_are_kept_at_the_node_and_told_to_nobody(store: NodeSto
     store.orders.record_refused("o-2", "ris", "AE", "no")
     assert store.orders.refusals() == {"o-1": ("ris AR: O'Brien again",), "o-2": ("ris AE: no",)}
     assert store.outbox.depth()[0] == 0
+
+
+def leased(store: NodeStore) -> dict[str, Job]:
+    """Every job that is due, leased: key → job."""
+    found: dict[str, Job] = {}
+    while (job := store.jobs.lease(["return"], lease_s=60)) is not None:
+        found[job.key] = job
+    return found
+
+
+def facts_of(store: NodeStore) -> list[FactBody]:
+    return [body for _, _, body in store.outbox.pending(100)[1]]
+
+
+def test_each_channel_has_a_job_of_its_own_and_the_last_one_completes_the_order(store: NodeStore) -> None:
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(returning(1, 1, "F"), returning(2, 2, "F"))))
+    jobs = leased(store)
+    assert sorted(jobs) == ["o-1/archive", "o-1/ris", "o-2/archive", "o-2/ris"]
+    assert {job.destination for job in jobs.values()} == {"return:ris", "return:archive"}
+    assert not store.orders.record_returned("o-1", "archive", "0000", "1.2", ("layout: x",), jobs["o-1/archive"])
+    assert store.orders.record_returned("o-1", "ris", "AA", "C", (), jobs["o-1/ris"])
+    *acknowledged, completed = facts_of(store)
+    assert [fact.losses for fact in acknowledged if isinstance(fact, ReportAcknowledged)] == [("layout: x",), ()]
+    assert completed == OrderCompleted(order_id="o-1", channels=("archive", "ris"))
+    assert store.orders.losses("o-1") == {"archive": ("layout: x",)}
+
+
+def test_a_channel_that_waits_for_a_person_is_told_and_holds_up_no_other(store: NodeStore) -> None:
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(returning(1, 1, "F"),)))
+    jobs = leased(store)
+    store.orders.park_with_fact(jobs["o-1/ris"], "the RIS answered AE")
+    store.orders.record_returned("o-1", "archive", "0000", "1.2", (), jobs["o-1/archive"])
+    parked = facts_of(store)[0]
+    assert parked == OrderParked(order_id="o-1", reason="the RIS answered AE", attempts=1, channel="ris")
+    resend = ResendJob(job_kind="return", job_key="o-1")
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(Order(seq=2, order_id="o-9", issued_at=NOW, body=resend),)))
+    assert list(again := leased(store)) == ["o-1/ris"]
+    assert store.orders.record_returned("o-1", "ris", "AA", "C", (), again["o-1/ris"])
+    done = [fact.order_id for fact in facts_of(store) if isinstance(fact, OrderCompleted)]
+    assert done == ["o-9", "o-1"]
+
+
+def test_an_order_that_names_channels_goes_by_those_alone(store: NodeStore) -> None:
+    order = returning(1, 1, "F")
+    named = order.model_copy(update={"body": order.body.model_copy(update={"channels": ("pdf",)})})
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(named,)))
+    assert list(leased(store)) == ["o-1/pdf"]
+
+
+def test_a_recalled_channel_ends_by_itself_also_where_it_was_parked(store: NodeStore) -> None:
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(returning(1, 1, "F"),)))
+    jobs = leased(store)
+    store.orders.park_with_fact(jobs["o-1/ris"], "no")
+    store.orders.record_returned("o-1", "archive", "0000", "1.2", (), jobs["o-1/archive"])
+    recall = RecallReport(read_id="r", order_id="o-1", channels=("ris",))
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(Order(seq=2, order_id="o-9", issued_at=NOW, body=recall),)))
+    assert store.orders.returned("o-1") == {"ris", "archive"}
+    (job,) = leased(store).values()
+    assert store.orders.finish_return(job)
+    assert facts_of(store)[-1] == OrderCompleted(order_id="o-1", channels=("archive",))
+
+
+def test_a_refusal_is_told_as_the_channels_answer(store: NodeStore) -> None:
+    store.orders.record_refused("o-1", "ris", "AE", "who is O'Brien?", "its words may name the patient")
+    (told,) = facts_of(store)
+    assert told == ReportAcknowledged(
+        order_id="o-1", channel="ris", code="AE", reference="", words="its words may name the patient"
+    )
+
+
+def test_an_addendum_is_filed_as_a_change_of_what_stood(store: NodeStore) -> None:
+    order = returning(1, 1, "F")
+    addendum = order.model_copy(update={"body": order.body.model_copy(update={"addendum": True})})
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(addendum,)))
+    store.orders.record_returned("o-1", "ris", "AA", "C")
+    assert store.orders.filed("1.2.3", "ris") == Filed(1, "C")

@@ -11,6 +11,7 @@ from dicom_nodes.contract import (
     PatientIdentity,
     ReportAcknowledged,
     ReportReceived,
+    ReportRefused,
     ResendJob,
     ReturnReport,
 )
@@ -66,12 +67,11 @@ def test_a_twin_of_another_trust_never_gets_the_report(region: Region) -> None:
     assert len(region.get("/ledger", accession_number="A7", accession_issuer="RXN")) == 1
 
 
-def test_nothing_follows_a_final_report(region: Region) -> None:
+def test_no_other_final_report_follows_a_final_report(region: Region) -> None:
     region.offer()
     region.rxl.say(received())
-    for status in ("P", "F", "C"):
-        region.rxl.say(received(status=status))
-    assert len(region.queue("report_not_accepted")) == 3
+    region.rxl.say(received(text="Something else"))
+    assert "a correction has status C" in region.queue("report_not_accepted")[0]["reason"]
     assert region.read()["state"] == "VERIFIED"
     assert len(region.rxn.new_orders()) == 1
 
@@ -102,7 +102,7 @@ def test_without_the_riss_acknowledgement_nothing_closes(region: Region) -> None
     region.rxn.say(ReportAcknowledged(order_id=order_id, channel="archive", code="0000", reference="1"))
     region.rxn.say(OrderCompleted(order_id=order_id))
     assert region.read()["state"] == "VERIFIED"
-    assert "without its RIS's acknowledgement" in region.queue("report_unacknowledged")[0]["reason"]
+    assert "without an acknowledgement of ris" in region.queue("report_unacknowledged")[0]["reason"]
 
 
 def test_an_order_completed_before_its_acknowledgement_closes_with_it(region: Region) -> None:
@@ -119,7 +119,7 @@ def test_an_order_completed_before_its_acknowledgement_closes_with_it(region: Re
 def test_a_rejection_by_the_ris_is_shown_and_can_be_sent_again(region: Region, code: str) -> None:
     order_id = returned(region)
     region.rxn.say(ReportAcknowledged(order_id=order_id, channel="ris", code=code, reference="1"))
-    assert channels(region) == {"archive": "SENT", "ris": "REJECTED"}
+    assert channels(region) == {"archive": "SENT", "ris": "PARKED" if code == "AE" else "REJECTED"}
     assert region.read()["state"] == "VERIFIED"
     (item,) = region.queue("report_rejected")
     answer = region.client.post(f"/human-queue/{item['id']}/resend", json={"note": "fixed"}, headers=region.staff)
@@ -196,3 +196,18 @@ def test_the_same_acknowledgement_twice_is_one(region: Region) -> None:
     for _ in range(2):
         region.rxn.say(ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="1"))
     assert region.events().count("report.acknowledged") == 1
+
+
+def test_a_report_that_a_node_could_not_read_is_in_the_human_queue_once(region: Region) -> None:
+    refused = ReportRefused(
+        refusal_id="r1",
+        channel="hl7_oru",
+        answer="AE",
+        reason="PID-3: NHS number does not pass its check digit (modulus 11)",
+        original_digest="0" * 64,
+    )
+    region.rxl.say(refused, refused)
+    (item,) = region.queue("report_refused")
+    assert item["node"] == "RXL"
+    assert "answered AE: PID-3: NHS number does not pass" in item["reason"]
+    assert "readacross refused, id r1" in item["reason"]

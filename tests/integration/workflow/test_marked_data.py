@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pynetdicom.sop_class import InstanceAvailabilityNotification, ModalityPerformedProcedureStep
 
-from dicom_nodes.contract import ProcedureStepChanged
+from dicom_nodes.contract import ImagingOrdered, ProcedureStepChanged
 from dicom_nodes.hl7.mllp import frame
 from tests.fakes.mllp_peer import exchange
 from tests.peers import dcmtk
@@ -59,9 +59,12 @@ def test_nothing_of_the_patient_is_logged(tmp_path: Path, capfd: pytest.CaptureF
         question = [("1.2.840.10008.5.1.4.1.1.2", "2.25.1")]
         assert modality.ask_commitment(*here, question)[0] == 0x0000
         assert any(isinstance(fact, ProcedureStepChanged) for fact in facts_of(node))
-        told = [fact.model_dump_json() for fact in facts_of(node)]
+        told = [fact.model_dump_json() for fact in facts_of(node) if not isinstance(fact, ImagingOrdered)]
+        ordered = [fact for fact in facts_of(node) if isinstance(fact, ImagingOrdered)]
     logged = capfd.readouterr()
     assert "order.taken" in logged.err
     assert "dimse.refused" in logged.err
     assert MARK not in logged.err + logged.out
     assert not any(MARK in fact for fact in told)
+    assert {(fact.accession_number, fact.patient.patient_id) for fact in ordered} == {(f"{MARK}ACC", f"{MARK}ID")}
+    assert not any(MARK in fact.model_dump_json(exclude={"accession_number", "patient"}) for fact in ordered)

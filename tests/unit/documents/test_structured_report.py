@@ -199,7 +199,8 @@ def test_a_foreign_document_keeps_every_word(sop_class: str) -> None:
         ]),
     ]  # fmt: skip
     assert DOCUMENTS.read(encoded(document), EXPLICIT).text.split("\n") == [
-        "Findings", "Finding: A nodule.", "Laterality: Left", "Diameter: 12 mm", "Finding: Pulmonary nodule",
+        "Findings", "Finding: A nodule.", "Laterality: Left", "Image: not said which", "Diameter: 12 mm",
+        "Finding: Pulmonary nodule",
         "Impressions", "Impression: Follow up.\r", "Soon.", "Due: 20260401",
     ]  # fmt: skip
 
@@ -233,7 +234,7 @@ def change(keyword: str, value: object) -> bytes:
         (b"", "not a report document"),
         (b"this is no DICOM at all", "damaged"),
         (change("SOPClassUID", "1.2.840.10008.5.1.4.1.1.2"), "not a report document"),
-        (change("SOPClassUID", "1.2.840.10008.5.1.4.1.1.104.1"), "not a report document"),
+        (change("SOPClassUID", "1.2.840.10008.5.1.4.1.1.104.1"), r"\(0042,0012\) is not application/pdf"),
         (change("SOPInstanceUID", ""), "no SOP Instance UID"),
         (change("ContentSequence", []), "no report text"),
         (change("ContentSequence", [content("CONTAINER", "Findings")]), "no report text"),

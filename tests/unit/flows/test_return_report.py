@@ -1,4 +1,4 @@
-"""A report goes back to its origin only, by each channel once, and is completed only by both acknowledgements."""
+"""A report goes back to its origin only, by each channel once, and is completed only by all acknowledgements."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +10,11 @@ import pytest
 from dicom_nodes import contract
 from dicom_nodes.contract import OrderCompleted
 from dicom_nodes.documents.structured_report import StructuredReports
+from dicom_nodes.flows.report_channels import ArchiveChannel, RisChannel
 from dicom_nodes.flows.return_report import ReturnReport
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import PeerFailed, PeerRefused, PeerUnavailable
 from dicom_nodes.model.instance import InstanceHeader
+from dicom_nodes.model.loss import Loss, LossKind
 from dicom_nodes.model.report import AckCode, Acknowledgement, OutgoingReport
 from dicom_nodes.model.study import StudyRecord
 from tests.fakes.report_fakes import MemoryArchive, MemoryCatalogue, MemoryOrderStore, MemoryRis, leased_job
@@ -74,18 +76,23 @@ class Desk:
 
     def flow(self) -> ReturnReport:
         catalogue = MemoryCatalogue({} if self.record is None else {STUDY_UID: self.record})
-        return ReturnReport(
-            self.orders,
-            catalogue,
-            self.ris,
-            self.archive,
-            StructuredReports(),
-            "RXN",
-            self.steps.append,  # type: ignore[arg-type]
-        )
+        write = StructuredReports().write
+        channels = {
+            "ris": RisChannel(self.ris),
+            "archive": ArchiveChannel(self.archive, lambda report: (write(report), ())),
+        }
+        return ReturnReport(self.orders, catalogue, channels, "RXN", self.steps.append)  # type: ignore[arg-type]
 
-    def run(self, order_id: str = "order-1") -> None:
-        self.flow()(leased_job(order_id))
+    def run(self, order_id: str = "order-1", channels: tuple[str, ...] = ("ris", "archive")) -> None:
+        """Each channel's job once, as its worker does it; the first failure is raised when all have been tried."""
+        failures = []
+        for channel in channels:
+            try:
+                self.flow()(leased_job(f"{order_id}/{channel}"))
+            except PeerFailed as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
 
     @property
     def nothing_happened(self) -> bool:
@@ -98,7 +105,8 @@ def test_a_report_goes_to_both_channels_and_is_completed() -> None:
     desk.run()
     (uid,) = desk.archive.kept
     assert desk.orders.acknowledged["order-1"] == {"ris": ("AA", "CONTROL-1"), "archive": ("0000", uid)}
-    assert desk.orders.completed == [("order-1", (OrderCompleted(order_id="order-1"),))]
+    done = OrderCompleted(order_id="order-1", channels=("archive", "ris"))
+    assert desk.orders.completed == [("order-1", (done,))]
     (report,) = desk.ris.received
     assert (report.patient_name, report.patient_sex, report.modality) == ("O'Brien^Siân", "F", "CT")
     assert (report.patient_id_issuer, report.accession_issuer) == ("RXN", "RXN")
@@ -171,6 +179,7 @@ def test_words_of_the_ris_that_name_the_patient_are_kept_at_the_node_only() -> N
         desk.run()
     assert not [word for word in ("Sian", "BRIEN", "999", "1960", "deceased") if word in str(caught.value)]
     assert desk.orders.refused == {"order-1": {"ris": ("AE", words)}}
+    assert "may name the patient" in (desk.orders.told["order-1"]["ris"] or "")
 
 
 def test_a_ris_that_refuses_without_a_word_gives_no_reason() -> None:
@@ -207,12 +216,53 @@ def test_an_archive_that_does_not_keep_it_leaves_the_order_open(status: int | No
     assert desk.orders.completed == []
 
 
-def test_the_permanent_error_is_the_one_that_is_told() -> None:
+def test_a_channel_that_refuses_for_good_leaves_another_its_attempts() -> None:
     desk = Desk()
     desk.ris.failure = PeerUnavailable("later")
     desk.archive.failure = PeerRefused("never")
     with pytest.raises(PeerRefused, match="never"):
-        desk.run()
+        desk.run(channels=("archive",))
+    with pytest.raises(PeerUnavailable, match="later"):
+        desk.run(channels=("ris",))
+    desk.ris.failure = None
+    desk.run(channels=("ris",))
+    assert set(desk.orders.acknowledged["order-1"]) == {"ris"}
+    assert desk.orders.completed == []
+
+
+def test_a_channel_that_the_trust_does_not_have_parks() -> None:
+    desk = Desk()
+    with pytest.raises(PeerRefused, match=r"sets no channel fhir \(reports.channels\)"):
+        desk.run(channels=("fhir",))
+    assert desk.nothing_happened
+
+
+def test_what_a_channel_could_not_carry_is_kept_with_its_acknowledgement() -> None:
+    desk = Desk()
+    loss = Loss(LossKind.LAYOUT, "line ends", changes_meaning=False)
+    desk.ris.answer = Acknowledgement(AckCode.AA, "C", losses=(loss,))
+    desk.run()
+    assert desk.orders.losses["order-1"] == {"ris": ("layout: line ends",), "archive": ()}
+
+
+def test_an_addendum_goes_with_the_report_it_is_added_to() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2, addendum=True, text="Rib fracture.", standing_text="No haemorrhage.")
+    desk.run()
+    desk.run("order-2")
+    report = desk.ris.received[-1]
+    assert report.text == (
+        "No haemorrhage.\n\nAddendum by Ada Okafor (C9991234), 1 March 2026, 10:05 GMT:\nRib fracture."
+    )
+    assert (report.status, report.addendum, report.addition) == ("C", True, "Rib fracture.")
+
+
+def test_an_addendum_without_its_report_is_never_sent_in_its_place() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2, addendum=True, text="Rib fracture.")
+    with pytest.raises(PeerRefused, match="an addendum came without the report"):
+        desk.run("order-2")
+    assert desk.nothing_happened
 
 
 def test_a_trust_without_ris_gets_the_document_and_a_person_is_told() -> None:
@@ -287,9 +337,9 @@ def test_a_newer_version_that_is_on_its_way_holds_an_older_one_back() -> None:
     desk.ris = SlowRis()
     flow = desk.flow()
     with ThreadPoolExecutor(2) as pool:
-        newer = pool.submit(flow, leased_job("order-2"))
+        newer = pool.submit(flow, leased_job("order-2/ris"))
         assert sending.wait(10)
-        older = pool.submit(flow, leased_job("order-1"))
+        older = pool.submit(flow, leased_job("order-1/ris"))
         with pytest.raises(TimeoutError):
             older.result(0.2)
         answered.set()

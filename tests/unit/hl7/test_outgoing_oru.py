@@ -58,7 +58,7 @@ def test_a_character_set_carries_the_text_or_nothing_is_sent(text: str, charset:
 def test_a_refusal_names_the_kind_of_character_and_not_the_text(charset: str, changes: dict, kind: str) -> None:
     with pytest.raises(PeerRefused) as caught:
         build_oru(outgoing_report(**changes), ris_settings(charset=charset), "RXN")
-    assert f"character set {charset} has no {kind}; nothing was sent" in str(caught.value)
+    assert f"character set {charset} has no {kind}); nothing was sent" in str(caught.value)
     assert not [word for text in changes.values() for word in text.split() if word in str(caught.value)]
 
 

@@ -1,0 +1,49 @@
+"""`readacross refused`: what came to a node as a report and could not be read; originals may name patients, and stay.
+
+Reads the node's own database, beside a running node or without one.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from readacross.node_store import node_store_of
+
+
+def refused(
+    trust_file: Annotated[Path, typer.Argument(metavar="TRUST.toml", help="The trust's file.")],
+    save: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(metavar="ID FILE", help="Write this original out, byte for byte, into a new file."),
+    ] = None,
+) -> None:
+    """Show the reports that a node could not read, or write one out."""
+    with node_store_of(trust_file) as store:
+        if save is not None:
+            refusal_id, file = save
+            original = store.orders.refused_original(refusal_id)
+            if original is None:
+                typer.echo(f"no refused report {refusal_id!r}", err=True)
+                raise typer.Exit(1)
+            try:
+                with file.open("xb") as out:
+                    out.write(original)
+            except OSError as error:
+                typer.echo(f"{file}: cannot be written: {error.strerror}", err=True)
+                raise typer.Exit(1) from None
+            typer.echo(f"{len(original)} bytes written to {file}; it may name a patient")
+            return
+        reports = store.orders.refused_reports()
+    console = Console()
+    if not reports:
+        console.print("No report was refused.")
+        return
+    table = Table("id", "since (UTC)", "channel", "answered", "bytes", "what and where", title="refused reports")
+    for one in reports:
+        at = f"{one.received_at:%Y-%m-%d %H:%M}"
+        table.add_row(one.refusal_id, at, one.channel, one.answer, str(one.size_bytes), escape(one.reason))
+    console.print(table)

@@ -1,0 +1,96 @@
+"""Read ADT messages that change who a patient is: A08 and A31 (data), A40 and A18 (merge) (HL7 v2.5.1 ch. 3.3).
+
+A merge names the surviving number in PID-3 and the one that ends in MRG-1 of the same issuer. Other events change
+nobody's identity, and are refused so that a feed that was set up too wide is noticed.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
+from dicom_nodes.hl7.identifiers import read_patient
+from dicom_nodes.hl7.message import Message, Segment
+from dicom_nodes.hl7.timestamps import read_date
+from dicom_nodes.model.patient_change import PatientChange, PatientIdentifiers
+from dicom_nodes.model.report import AckCode
+
+_UPDATES = {"A08", "A31"}
+_MERGES = {"A40", "A18"}
+_HOSPITAL = {"MR", "PI", ""}
+
+
+def read_changes(raw: bytes, default_issuer: str) -> tuple[PatientChange, ...]:
+    """Read a message for production (MSH-11 `P`): one change for each PID. Numbers without issuer are the trust's own.
+
+    Raises:
+        Hl7Fault: with segment, field and what was expected.
+    """
+    message = Message(raw)
+    event = _checked_event(message)
+    pairs = list(_pairs(message.segments))
+    if not pairs:
+        raise Hl7Fault(Place("PID"), "the message has no PID segment", ErrorCode.SEGMENT_SEQUENCE)
+    return tuple(_change(message, event, pid, mrg, default_issuer, raw) for pid, mrg in pairs)
+
+
+def _checked_event(message: Message) -> str:
+    header = message.header
+    event = header.value(9, 2)
+    if header.value(9) != "ADT" or event not in _UPDATES | _MERGES:
+        raise _refused(9, "expected ADT^A08, A31, A40 or A18", ErrorCode.UNSUPPORTED_EVENT)
+    if header.value(11) != "P":
+        raise _refused(11, "expected processing id P", ErrorCode.UNSUPPORTED_PROCESSING_ID)
+    if not re.fullmatch(r"2\.[1-8](\.\d)?", header.value(12)):
+        raise _refused(12, "expected version 2.1 to 2.8", ErrorCode.UNSUPPORTED_VERSION)
+    if not message.control_id:
+        raise header.fault(10, "message control id is missing", ErrorCode.REQUIRED_FIELD_MISSING)
+    return event
+
+
+def _refused(field_number: int, words: str, code: ErrorCode) -> Hl7Fault:
+    return Hl7Fault(Place("MSH", field_number), words, code, AckCode.AR)
+
+
+def _pairs(segments: Sequence[Segment]) -> Iterator[tuple[Segment, Segment | None]]:
+    """Each PID with the MRG that follows it before the next one."""
+    pid: Segment | None = None
+    mrg: Segment | None = None
+    for segment in segments:
+        if segment.name == "PID":
+            if pid is not None:
+                yield pid, mrg
+            pid, mrg = segment, None
+        elif segment.name == "MRG":
+            if pid is None or mrg is not None:
+                raise segment.fault(1, "expected one MRG after each PID", ErrorCode.SEGMENT_SEQUENCE)
+            mrg = segment
+    if pid is not None:
+        yield pid, mrg
+
+
+def _change(
+    message: Message, event: str, pid: Segment, mrg: Segment | None, default_issuer: str, raw: bytes
+) -> PatientChange:
+    found = read_patient(pid, default_issuer)
+    if not found.patient_id:
+        raise pid.fault(3, "expected a hospital number (CX.5 MR or PI)", ErrorCode.REQUIRED_FIELD_MISSING)
+    issuer = found.issuer or default_issuer
+    present = PatientIdentifiers(issuer, found.patient_id, found.nhs_number, read_date(pid.first(7)))
+    if event in _UPDATES:
+        return PatientChange(present, None, message.control_id, raw)
+    if mrg is None:
+        raise Hl7Fault(Place("MRG"), "a merge needs an MRG segment after its PID", ErrorCode.SEGMENT_SEQUENCE)
+    return PatientChange(present, _prior(mrg, issuer, default_issuer), message.control_id, raw)
+
+
+def _prior(mrg: Segment, issuer: str, default_issuer: str) -> PatientIdentifiers:
+    """The number that ends: the only hospital number of the surviving one's issuer in MRG-1."""
+    found: set[str] = set()
+    for cx in mrg.repetitions(1):
+        whose = cx.component(6) or cx.component(4) or default_issuer
+        if cx.component(1) and cx.component(5) in _HOSPITAL and whose == issuer:
+            found.add(cx.component(1))
+    if len(found) != 1:
+        words = f"expected one hospital number of the issuer that PID-3 names, found {len(found)}"
+        raise mrg.fault(1, words, ErrorCode.REQUIRED_FIELD_MISSING)
+    return PatientIdentifiers(issuer, found.pop())

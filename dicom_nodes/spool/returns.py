@@ -1,0 +1,167 @@
+"""How far each report's return has come: one job a channel, what each channel answered, and what it could not carry."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+
+from dicom_nodes.contract import OrderCompleted, RecallReport, ReportAcknowledged, ReturnReport
+from dicom_nodes.foundation.clock import Clock
+from dicom_nodes.foundation.database import Database
+from dicom_nodes.foundation.jobs import Job, JobQueue, JobState
+from dicom_nodes.rules.report_order import Filed
+from dicom_nodes.spool import tables
+from dicom_nodes.spool.outbox import SqlOutbox
+
+RETURN_JOB = "return"
+_RECALLED = "OFF"
+"""In place of a channel's answer: it is not to be sent any more."""
+
+
+class SqlReturns:
+    """The part of `OrderStore` that reports on their way home need."""
+
+    def __init__(
+        self, database: Database, jobs: JobQueue, outbox: SqlOutbox, clock: Clock, channels: Sequence[str]
+    ) -> None:
+        """`channels` are those of the trust's file: by them a report goes whose order names none."""
+        self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
+        self._channels = tuple(channels)
+
+    def returned(self, order_id: str) -> frozenset[str]:
+        column = tables.returned_report.c
+        with self._database.read() as connection:
+            return frozenset(connection.execute(select(column.channel).where(column.order_id == order_id)).scalars())
+
+    def record_returned(
+        self,
+        order_id: str,
+        channel: str,
+        code: str,
+        reference: str,
+        losses: Sequence[str] = (),
+        job: Job | None = None,
+    ) -> bool:
+        fact = ReportAcknowledged.model_validate(
+            {"order_id": order_id, "channel": channel, "code": code, "reference": reference, "losses": tuple(losses)}
+        )
+        returned = tables.returned_report
+        here = (returned.c.order_id == order_id) & (returned.c.channel == channel)
+        values = {"code": code, "reference": reference, "at": self._clock()}
+        with self._database.write() as connection:
+            known = connection.execute(select(returned.c.code).where(here)).first()
+            if known is None:
+                connection.execute(insert(returned).values(order_id=order_id, channel=channel, **values))
+            elif known.code == _RECALLED:  # it was on its way when it was recalled, and arrived all the same
+                connection.execute(update(returned).where(here).values(**values))
+            if known is None or known.code == _RECALLED:
+                self._keep_losses(connection, order_id, channel, losses)
+                self._file(connection, order_id, channel)
+                self._outbox.append(connection, fact)
+            return job is not None and self._finish(connection, job)
+
+    def finish_return(self, job: Job) -> bool:
+        with self._database.write() as connection:
+            return self._finish(connection, job)
+
+    def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
+        with self._database.read() as connection:
+            return _filed(connection, study_instance_uid, channel)
+
+    def record_refused(self, order_id: str, channel: str, code: str, words: str, told: str | None = None) -> None:
+        refused = tables.refused_return
+        here = (refused.c.order_id == order_id) & (refused.c.channel == channel)
+        values = {"code": code, "words": words, "at": self._clock()}
+        with self._database.write() as connection:
+            if connection.execute(update(refused).where(here).values(**values)).rowcount == 0:
+                connection.execute(insert(refused).values(order_id=order_id, channel=channel, **values))
+            if told is not None:
+                answer = {"order_id": order_id, "channel": channel, "code": code, "reference": "", "words": told}
+                self._outbox.append(connection, ReportAcknowledged.model_validate(answer))
+
+    def refusals(self) -> dict[str, tuple[str, ...]]:
+        """Order id → how its channels refused last, such as `ris AE: words`; they may name the patient."""
+        told: dict[str, tuple[str, ...]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(select(tables.refused_return).order_by(tables.refused_return.c.channel)):
+                told[row.order_id] = (*told.get(row.order_id, ()), f"{row.channel} {row.code}: {row.words}")
+        return told
+
+    def losses(self, order_id: str) -> dict[str, tuple[str, ...]]:
+        """Channel → what it could not carry, though it was sent."""
+        column = tables.report_loss.c
+        with self._database.read() as connection:
+            rows = connection.execute(select(column.channel, column.losses).where(column.order_id == order_id)).all()
+        return {row.channel: tuple(row.losses) for row in rows}
+
+    def _queue_return(self, connection: Connection, order_id: str, body: ReturnReport) -> None:
+        for channel in body.channels or self._channels:
+            self._jobs.enqueue(
+                connection, kind=RETURN_JOB, key=f"{order_id}/{channel}", destination=f"{RETURN_JOB}:{channel}"
+            )
+
+    def _resend_return(self, connection: Connection, key: str) -> bool:
+        """Queue what is parked of an order (all of it where `key` names no channel); False where nothing is."""
+        job = tables.job.c
+        mine = (job.key == key) | job.key.startswith(f"{key}/", autoescape=True)
+        parked = select(job.key).where(job.kind == RETURN_JOB, mine, job.state == JobState.PARKED)
+        keys = connection.execute(parked).scalars().all()
+        resent = [self._jobs.resend(connection, kind=RETURN_JOB, key=found) for found in keys]
+        return any(resent)
+
+    def _recall(self, connection: Connection, recall: RecallReport) -> None:
+        """Count what is not acknowledged as done, so that it is sent no more; a parked job ends by itself then."""
+        known = connection.execute(select(tables.order.c.order_id).where(tables.order.c.order_id == recall.order_id))
+        if known.first() is None:
+            return
+        returned = tables.returned_report
+        of_order = select(returned.c.channel).where(returned.c.order_id == recall.order_id)
+        for channel in set(recall.channels) - set(connection.execute(of_order).scalars()):
+            values = {"order_id": recall.order_id, "channel": channel, "code": _RECALLED, "reference": ""}
+            connection.execute(insert(returned).values(**values, at=self._clock()))
+            self._resend_return(connection, f"{recall.order_id}/{channel}")
+
+    def _finish(self, connection: Connection, job: Job) -> bool:
+        """Complete a channel's job; the last one of its order completes the order, whichever finishes last."""
+        order_id = job.key.partition("/")[0]
+        connection.execute(select(tables.order.c.seq).where(tables.order.c.order_id == order_id).with_for_update())
+        self._jobs.complete(connection, job)
+        row = tables.job.c
+        unfinished = select(row.id).where(
+            row.kind == RETURN_JOB, row.key.startswith(f"{order_id}/", autoescape=True), row.state != JobState.DONE
+        )
+        if connection.execute(unfinished.limit(1)).first() is not None:
+            return False
+        returned = tables.returned_report.c
+        answered = select(returned.channel).where(returned.order_id == order_id, returned.code != _RECALLED)
+        channels = tuple(sorted(connection.execute(answered).scalars()))
+        completed = OrderCompleted.model_validate({"order_id": order_id, "channels": channels})
+        self._outbox.append(connection, completed)
+        return True
+
+    def _keep_losses(self, connection: Connection, order_id: str, channel: str, losses: Sequence[str]) -> None:
+        if losses:
+            values = {"order_id": order_id, "channel": channel, "losses": list(losses)}
+            connection.execute(insert(tables.report_loss).values(**values, at=self._clock()))
+
+    def _file(self, connection: Connection, order_id: str, channel: str) -> None:
+        """Note the version and status that the channel has acknowledged now, unless it had gone further before."""
+        order = connection.execute(select(tables.order.c.body).where(tables.order.c.order_id == order_id)).scalar_one()
+        body = ReturnReport.model_validate(order)
+        uid, status = body.study.study_instance_uid, "C" if body.addendum else body.status
+        before = _filed(connection, uid, channel)
+        now = Filed(body.version, status) if before is None else before.and_also(body.version, status)
+        values = {"version": now.version, "status": now.status}
+        if before is None:
+            connection.execute(insert(tables.filed_report).values(study_instance_uid=uid, channel=channel, **values))
+        else:
+            connection.execute(update(tables.filed_report).where(_of(uid, channel)).values(**values))
+
+
+def _of(study_instance_uid: str, channel: str) -> ColumnElement[bool]:
+    columns = tables.filed_report.c
+    return (columns.study_instance_uid == study_instance_uid) & (columns.channel == channel)
+
+
+def _filed(connection: Connection, study_instance_uid: str, channel: str) -> Filed | None:
+    row = connection.execute(select(tables.filed_report).where(_of(study_instance_uid, channel))).one_or_none()
+    return None if row is None else Filed(row.version, row.status)

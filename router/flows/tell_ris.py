@@ -1,0 +1,60 @@
+"""The RIS as a channel: an order to the origin's node, in the commit that finishes the notification's job."""
+
+from datetime import datetime
+
+from dicom_nodes.contract import AlertCode, OrderBatch, TellRis
+from router.alert_settings import AlertsFile
+from router.flows.alert_life import log_alert
+from router.flows.alert_record import record_failed, record_sent
+from router.flows.answer_alert import make_link
+from router.flows.images import identity_of
+from router.flows.ports import IssuedOrder, Store, Transaction
+from router.model.alert import Alert, Notification, Urgency
+
+
+def order_ris(tx: Transaction, alert: Alert, told: Notification, now: datetime) -> None:
+    """Order the node of the trust that made the images to tell its RIS; what cannot be ordered counts as failed."""
+    study = tx.studies.get(alert.study_instance_uid) if alert.study_instance_uid is not None else None
+    if study is None or alert.held_because is not None or tx.network.node(study.origin) is None:
+        reason = "the RIS cannot be told: the report is matched to no study of a trust with a node"
+        record_failed(tx, told.id, reason, now)
+        return
+    body = TellRis(
+        alert_id=alert.id,
+        notification_id=told.id,
+        study=identity_of(study),
+        report_id=alert.report_id,
+        code=AlertCode(value=alert.code, scheme=alert.scheme, text=alert.code_text),
+        category=alert.category or "unknown code",
+        urgency=(alert.urgency or Urgency.CRITICAL).value,
+        level=told.level,
+        raised_at=alert.raised_at,
+        deadline_at=alert.deadline_at or alert.raised_at,
+    )
+    order = tx.orders.issue(study.origin, body, now, read_id=alert.read_id, report_id=alert.report_id)
+    detail = {"channel": told.recipient.channel, "order": order.order_id, "notification": told.id}
+    log_alert(tx, "alert.ris_ordered", alert, now, "router", detail)
+
+
+def with_links(store: Store, batch: OrderBatch, settings: AlertsFile, now: datetime) -> OrderBatch:
+    """The batch as it is handed to the node: an alert gets its one-time link now, so that the log keeps no secret."""
+    if not any(isinstance(order.body, TellRis) for order in batch.orders):
+        return batch
+    orders = list(batch.orders)
+    with store.write() as tx:
+        for place, order in enumerate(orders):
+            told = tx.alerts.notification(order.body.notification_id) if isinstance(order.body, TellRis) else None
+            if told is not None:
+                linked = order.body.model_copy(update={"link": make_link(tx, told, settings, now)})
+                orders[place] = order.model_copy(update={"body": linked})
+    return batch.model_copy(update={"orders": tuple(orders)})
+
+
+def take_told(tx: Transaction, issued: IssuedOrder, body: TellRis, now: datetime) -> None:
+    """The RIS has taken the message."""
+    record_sent(tx, body.notification_id, issued.order.order_id, now)
+
+
+def take_not_told(tx: Transaction, body: TellRis, reason: str, now: datetime) -> None:
+    """The node gave up."""
+    record_failed(tx, body.notification_id, reason, now)

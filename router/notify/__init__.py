@@ -1,0 +1,1 @@
+"""Channels by which people are told of alerts; each implements `router.flows.alert_ports.AlertChannel`."""

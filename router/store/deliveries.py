@@ -1,0 +1,90 @@
+"""Deliveries in the database: one row for each channel of each version of a report."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, exists, func, or_, select, update
+
+from router.model.delivery import Delivery, DeliveryState, ListedDelivery
+from router.store import tables as t
+from router.store.statements import upsert
+
+
+class SqlDeliveries:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, delivery: Delivery) -> None:
+        values = {
+            "report_id": delivery.report_id,
+            "channel": delivery.channel,
+            "order_id": delivery.order_id,
+            "state": delivery.state,
+            "updated_at": delivery.updated_at,
+            "code": delivery.code,
+            "reference": delivery.reference,
+            "queued_at": delivery.queued_at or delivery.updated_at,
+            "words": delivery.words,
+            "note": delivery.note,
+        }
+        upsert(self._connection, t.delivery, ["report_id", "channel"], values)
+
+    def of_report(self, report_id: str) -> Sequence[Delivery]:
+        query = select(t.delivery).where(t.delivery.c.report_id == report_id).order_by(t.delivery.c.channel)
+        return [_delivery(row) for row in self._connection.execute(query)]
+
+    def of_study(self, study_instance_uid: str) -> Sequence[ListedDelivery]:
+        return self._listed(t.report.c.study_instance_uid == study_instance_uid)
+
+    def listing(
+        self, states: Collection[DeliveryState] = (), trust: str | None = None, limit: int | None = None
+    ) -> Sequence[ListedDelivery]:
+        conditions: list[Any] = [t.delivery.c.state.in_(list(states))] if states else []
+        if trust is not None:
+            conditions.append(t.study.c.origin == trust)
+        return self._listed(*conditions, limit=limit)
+
+    def overdue(self, states: Collection[DeliveryState], trust: str, at: datetime) -> Sequence[ListedDelivery]:
+        d, q = t.delivery.c, t.human_queue.c
+        asked = exists().where(
+            q.kind == "phone_list", q.report_id == d.report_id, or_(q.resolved_at.is_(None), q.resolved_at > at)
+        )
+        return self._listed(d.state.in_(list(states)), t.study.c.origin == trust, d.queued_at <= at, ~asked)
+
+    def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
+        these = (t.delivery.c.order_id.in_(list(order_ids)), t.delivery.c.state == DeliveryState.QUEUED)
+        self._connection.execute(update(t.delivery).where(*these).values(state=DeliveryState.SENT, updated_at=at))
+
+    def _listed(self, *conditions: Any, limit: int | None = None) -> Sequence[ListedDelivery]:
+        d, r, s = t.delivery, t.report, t.study
+        joined = d.join(r, r.c.id == d.c.report_id).join(s, s.c.study_instance_uid == r.c.study_instance_uid)
+        queued = func.coalesce(d.c.queued_at, d.c.updated_at)
+        query = (
+            select(d, r.c.version, r.c.status, r.c.addendum, r.c.read_id, s.c.study_instance_uid, s.c.origin)
+            .select_from(joined)
+            .where(*conditions)
+            .order_by(r.c.version if limit is None else queued, queued, d.c.report_id, d.c.channel)
+            .limit(limit)
+        )
+        return [
+            ListedDelivery(
+                _delivery(row), row.origin, row.study_instance_uid, row.read_id, row.version, row.status, row.addendum
+            )
+            for row in self._connection.execute(query)
+        ]
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        row.report_id,
+        row.channel,
+        row.order_id,
+        DeliveryState(row.state),
+        row.updated_at,
+        row.code,
+        row.reference,
+        row.queued_at or row.updated_at,
+        row.words,
+        row.note,
+    )

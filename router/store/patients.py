@@ -1,0 +1,60 @@
+"""Merged numbers and imaging orders in the database."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from router.model.imaging_order import ImagingOrder
+from router.model.study_identity import PatientKey
+from router.store import tables as t
+from router.store.statements import upsert
+
+
+class SqlPatients:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record_merge(self, origin: str, issuer: str, prior_id: str, present_id: str, at: datetime) -> None:
+        values = {"origin": origin, "issuer": issuer, "prior_id": prior_id, "present_id": present_id, "at": at}
+        upsert(self._connection, t.patient_merge, ["origin", "issuer", "prior_id"], values)
+
+    def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
+        m = t.patient_merge.c
+        present, seen = patient_id, {patient_id}
+        while True:
+            query = select(m.present_id).where(m.origin == origin, m.issuer == issuer, m.prior_id == present)
+            following = self._connection.execute(query).scalar_one_or_none()
+            if following is None or following in seen:
+                return present
+            present = following
+            seen.add(present)
+
+
+class SqlImagingOrders:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, issuer: str, number: str) -> ImagingOrder | None:
+        o = t.imaging_order
+        query = select(o).where(o.c.accession_issuer == issuer, o.c.accession_number == number)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else order_of(row._mapping)
+
+    def put(self, order: ImagingOrder) -> None:
+        values = {name: getattr(order, name) for name in ImagingOrder.__dataclass_fields__ if name != "patient"}
+        patient = order.patient
+        values |= {
+            "patient_issuer": patient.issuer,
+            "patient_id": patient.patient_id,
+            "nhs_number": patient.nhs_number,
+            "birth_date": patient.birth_date,
+        }
+        upsert(self._connection, t.imaging_order, ["accession_issuer", "accession_number"], values)
+
+
+def order_of(row: Any) -> ImagingOrder:
+    """The order of a row that has the table's columns."""
+    patient = PatientKey(row["patient_issuer"], row["patient_id"], row["nhs_number"], row["birth_date"])
+    own = {name: row[name] for name in ImagingOrder.__dataclass_fields__ if name != "patient"}
+    return ImagingOrder(patient=patient, **own)
