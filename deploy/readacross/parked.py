@@ -43,7 +43,7 @@ def _show(jobs: Sequence[Job], refusals: Mapping[str, Sequence[str]]) -> None:
     table = Table("kind", "key", "to", "attempts", "why", title="parked jobs")
     for job in jobs:
         order_id, _, channel = job.key.partition("/")
-        said = [words for words in refusals.get(order_id, ()) if words.startswith(f"{channel} ")]
+        said = [words for words in refusals.get(order_id, ()) if not channel or words.startswith(f"{channel} ")]
         why = "\n".join((job.reason or "", *said))
         table.add_row(job.kind, job.key, escape(job.destination), str(job.attempt), escape(why))
     console.print(table)

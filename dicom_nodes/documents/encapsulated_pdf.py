@@ -18,6 +18,7 @@ from dicom_nodes.model.delivery import OutgoingInstance
 from dicom_nodes.model.errors import PeerRefused
 from dicom_nodes.model.loss import Loss
 from dicom_nodes.model.report import OutgoingReport
+from dicom_nodes.model.report_text import control_character
 from dicom_nodes.rules.report_losses import why_not_sent
 
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
@@ -38,6 +39,8 @@ class ReportPages:
         """
         if report.status not in {"P", "F", "C"}:
             raise PeerRefused("pdf: a report that is not preliminary, final or corrected has no page")
+        if control := control_character(report.text):
+            raise PeerRefused(f"pdf: the text holds the control character {control}; nothing was sent")
         pages = set_pages(report, self._organisation)
         if (why := why_not_sent("pdf", pages.losses)) is not None:
             raise PeerRefused(why)

@@ -9,6 +9,7 @@ from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
+from dicom_nodes.foundation.spoken_name import spoken
 from dicom_nodes.model.report import OutgoingReport, ReportAuthor
 from dicom_nodes.rules.report_losses import is_right_to_left
 
@@ -145,8 +146,7 @@ def _nhs(number: str | None) -> str:
 
 def _person(author: ReportAuthor) -> str:
     """`Dr Ada Okafor (GMC 9991234)`; the number of a doctor is `C` and seven digits (UK Core)."""
-    family, given, middle, prefix, suffix = [*(author.name or "").split("=")[0].split("^"), "", "", "", "", ""][:5]
-    name = " ".join(part.strip() for part in (prefix, given, middle, family, suffix) if part.strip())
+    name = spoken(author.name)
     number = author.registration or ""
     if number[:1] == "C" and number[1:].isdigit() and len(number) == 8:
         number = f"GMC {number[1:]}"

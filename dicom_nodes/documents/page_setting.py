@@ -2,7 +2,7 @@
 
 The letters are this package's own (DejaVu Sans Condensed), so that the same report gives the same bytes on every
 machine. What they lack is written in words where that says the same, and is a loss that stops the page where not.
-WeasyPrint is loaded when the first page is set: only trusts that want pages need the libraries behind it.
+WeasyPrint and pypdf are loaded when the first page is set: only trusts that want pages need the libraries behind it.
 """
 
 import io
@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-
-from pypdf import PdfReader
 
 from dicom_nodes.documents.page import BODY_POINTS, FIRST, LATER, expected_on_every_page, heads_of, page_of
 from dicom_nodes.documents.page_style import BOLD, HEADS_ALONE, PAGES, REGULAR, STYLE, room_for
@@ -70,6 +68,8 @@ def _losses(pdf: bytes, report: OutgoingReport, substitutions: Mapping[str, str]
 
 def read_pages(pdf: bytes) -> tuple[str, tuple[str, ...]]:
     """(the body of the finished pages, known by the size of its letters; everything that each page shows)."""
+    from pypdf import PdfReader
+
     body: list[str] = []
     whole: list[str] = []
     for page in PdfReader(io.BytesIO(pdf)).pages:

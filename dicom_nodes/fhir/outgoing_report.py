@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 from pydantic import ValidationError
 
 from dicom_nodes.fhir import outgoing_resources as fhir
+from dicom_nodes.foundation.spoken_name import spoken
 from dicom_nodes.model.errors import PeerRefused
 from dicom_nodes.model.loss import Loss, LossKind
 from dicom_nodes.model.report import OutgoingReport, ReportAuthor
@@ -177,7 +178,7 @@ def _names(name: str | None) -> tuple[fhir.HumanName, ...] | None:
     """DICOM PN (family^given^middle^prefix^suffix) as HumanName."""
     parts = [part.strip() for part in (name or "").split("=")[0].split("^")]
     family, given, middle, prefix, suffix = [*parts, "", "", "", "", ""][:5]
-    whole = " ".join(part for part in (prefix, given, middle, family, suffix) if part)
+    whole = spoken(name)
     if not whole:
         return None
     return (

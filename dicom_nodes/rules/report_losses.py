@@ -97,15 +97,16 @@ def _of_substitutions(came: str, substitutions: Mapping[str, str]) -> Iterable[L
     used = set(came).intersection(substitutions)
     same = {character for character in used if substitutions[character] == stand_in(character)}
     if same:
-        words = f"{kinds_of(same)} in {_count(came, same)} places, written in plain characters"
+        words = f"{kinds_of(same)} written in plain characters ({_often(came, same)})"
         yield Loss(LossKind.CHARACTERS, words, changes_meaning=False)
     if used - same:
-        words = f"{kinds_of(used - same)} in {_count(came, used - same)} places, which cannot be written"
+        words = f"{kinds_of(used - same)} that cannot be written ({_often(came, used - same)})"
         yield Loss(LossKind.CHARACTERS, words, changes_meaning=True)
 
 
-def _count(text: str, characters: Collection[str]) -> int:
-    return sum(text.count(character) for character in characters)
+def _often(text: str, characters: Collection[str]) -> str:
+    times = sum(text.count(character) for character in characters)
+    return "once" if times == 1 else f"{times} times"
 
 
 def _difference(only_layout: bool) -> Loss:

@@ -87,7 +87,11 @@ def test_a_study_goes_round(tmp_path: Path, database_url: str, channel: str) -> 
         assert [report_text(message) for message in region.ris.messages] == [TEXT]
         assert archived_report_texts(region, study) == [TEXT]
         region.wait(lambda: "study.archived" in region.steps(study), "the archive's acknowledgement in the ledger")
-        assert [step for step in region.steps(study) if step != "study.archived"] == JOURNEY
+        steps = [step for step in region.steps(study) if step != "study.archived"]
+        home = JOURNEY.index("order.return") + 1
+        assert steps[:home] == JOURNEY[:home]
+        assert sorted(steps[home:-2]) == sorted(JOURNEY[home:-2]), "each channel goes at its own pace"
+        assert steps[-2:] == JOURNEY[-2:]
         assert region.queue() == []
 
 

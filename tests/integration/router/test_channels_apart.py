@@ -19,7 +19,7 @@ def test_a_channel_that_waits_for_a_person_leaves_the_others_under_way(region: R
 
 def test_what_a_channel_could_not_carry_stands_in_the_ledger(region: Region) -> None:
     order_id = returned(region)
-    losses = ("characters: punctuation in 2 places, written in plain characters",)
+    losses = ("characters: punctuation written in plain characters (2 times)",)
     region.rxn.say(ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="1", losses=losses))
     (trace,) = region.get("/ledger", study_instance_uid="1.2.3.4")
     (entry,) = [entry for entry in trace["entries"] if entry["event"] == "report.acknowledged"]

@@ -252,7 +252,7 @@ def test_an_addendum_goes_with_the_report_it_is_added_to() -> None:
     desk.run("order-2")
     report = desk.ris.received[-1]
     assert report.text == (
-        "No haemorrhage.\n\nAddendum by Okafor Ada (C9991234), 1 March 2026, 10:05 GMT:\nRib fracture."
+        "No haemorrhage.\n\nAddendum by Ada Okafor (C9991234), 1 March 2026, 10:00 GMT:\nRib fracture."
     )
     assert (report.status, report.addendum, report.addition) == ("C", True, "Rib fracture.")
 

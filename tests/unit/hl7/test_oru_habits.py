@@ -142,7 +142,7 @@ def test_typography_may_be_written_plainly_where_the_trust_says_so() -> None:
     assert read_oru(made.message).text == '"No change" - 3 <= 5 mm...'
     (loss,) = made.losses
     assert (loss.kind, loss.changes_meaning) == (LossKind.CHARACTERS, False)
-    assert "in 5 places" in loss.words
+    assert "(5 times)" in loss.words
 
 
 @pytest.mark.parametrize("text", ["costs 5 €", "10⁻³", "ok 😀", "Łokieć", "½ dose"])

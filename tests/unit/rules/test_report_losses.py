@@ -38,14 +38,14 @@ def test_any_other_difference_changes_the_meaning(arrived: str) -> None:
 def test_what_was_replaced_by_its_plain_equal_is_said_and_sent() -> None:
     (loss,) = losses_of_text(CAME, 'T1 < 5 mm.\nNo "change".', {"“": '"', "”": '"'})
     assert (loss.kind, loss.changes_meaning) == (LossKind.CHARACTERS, False)
-    assert loss.words == "punctuation in 2 places, written in plain characters"
+    assert loss.words == "punctuation written in plain characters (2 times)"
 
 
 @pytest.mark.parametrize("replacement", ["", "?", "<", "''"])
 def test_a_replacement_that_says_something_else_is_never_sent(replacement: str) -> None:
     losses = losses_of_text("≤ 5", f"{replacement} 5", {"≤": replacement})
     assert harmful(losses)
-    assert "mathematical signs in 1 places, which cannot be written" in (why_not_sent("ris", losses) or "")
+    assert "mathematical signs that cannot be written (once)" in (why_not_sent("ris", losses) or "")
 
 
 def test_a_replacement_that_was_announced_and_not_made_is_found() -> None:
