@@ -372,10 +372,10 @@ def load_node_settings(file: Path) -> NodeSettings:
         missing = [("router.token_file", f"is empty: {settings.router.token_file}")]
     if settings.tls is not None:
         missing += tls_problems(settings.tls)
-    reports = settings.reports
-    if settings.ris is None and "ris" in reports.channels and "channels" in reports.model_fields_set:
-        missing.append(("ris", "is missing, but reports.channels lists 'ris'"))  # by default a person is told instead
-    if "archive_pdf" in reports.channels and (why := _why_no_pages()):
+    lists_channels = "channels" in settings.reports.model_fields_set
+    if settings.ris is None and lists_channels and "ris" in settings.reports.channels:
+        missing.append(("ris", "is missing, but reports.channels lists 'ris'"))
+    if "archive_pdf" in settings.reports.channels and (why := _why_no_pages()):
         missing.append(("reports.channels", why))
     if missing:
         raise SettingsError(file, missing)

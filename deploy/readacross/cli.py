@@ -20,6 +20,7 @@ _SUBCOMMANDS = {
     "why": "why:why",
     "parked": "parked:parked",
     "refused": "refused:refused",
+    "held": "held:held",
     "export": "export:export",
     "queue": "human_queue:queue",
     "deliveries": "deliveries:deliveries",

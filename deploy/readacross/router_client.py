@@ -19,6 +19,7 @@ from router.web.messages import (
     StudyTrace,
     WhyView,
 )
+from router.web.report_messages import ProposedView, SidesView
 from router.web.rota_messages import RotaImportBody, RotaImportView
 
 TIMEOUT_S = 15.0
@@ -82,6 +83,34 @@ class RouterClient:
         answer = self._call("POST", f"/human-queue/{item_id}/{action}", json={"note": note})
         return QueueItemView.model_validate(answer)
 
+    def held_reports(self) -> list[ReportView]:
+        """All of them, page after page."""
+        found: list[ReportView] = []
+        while True:
+            params: dict[str, Any] = {"disposition": "WAITING", "limit": 200}
+            page = self._list(ReportView, "GET", "/reports", params=params | ({"after": found[-1].id} if found else {}))
+            found += page
+            if len(page) < 200:
+                return found
+
+    def sides(self, report_id: str) -> SidesView:
+        return SidesView.model_validate(self._call("GET", f"{_report(report_id)}/sides"))
+
+    def accept_report(self, report_id: str, read_id: str, reason: str) -> ReportView:
+        body = {"read_id": read_id, "reason": reason}
+        return ReportView.model_validate(self._call("POST", f"{_report(report_id)}/accept", json=body))
+
+    def propose_match(self, report_id: str, read_id: str, reason: str) -> ProposedView:
+        body = {"read_id": read_id, "reason": reason}
+        return ProposedView.model_validate(self._call("POST", f"{_report(report_id)}/match", json=body))
+
+    def confirm_match(self, report_id: str, reason: str) -> ReportView:
+        answer = self._call("POST", f"{_report(report_id)}/match/confirm", json={"reason": reason})
+        return ReportView.model_validate(answer)
+
+    def reject_match(self, report_id: str, reason: str) -> None:
+        self._call("POST", f"{_report(report_id)}/match/reject", json={"reason": reason})
+
     def deliveries(self, states: list[str], trust: str | None) -> list[ListedDeliveryView]:
         params: dict[str, Any] = {"state": states, "limit": 1000} | ({} if trust is None else {"trust": trust})
         return self._list(ListedDeliveryView, "GET", "/deliveries", params=params)
@@ -113,8 +142,12 @@ class RouterClient:
             why = str(error) or type(error).__name__
             raise RouterSaidNo(f"the router at {self._url} cannot be reached: {why}") from None
         if answer.is_success:
-            return answer.json()
+            return answer.json() if answer.content else None
         raise RouterSaidNo(_refusal(answer), answer.status_code)
+
+
+def _report(report_id: str) -> str:
+    return f"/reports/{quote(report_id, safe='')}"
 
 
 def _refusal(answer: httpx2.Response) -> str:

@@ -230,12 +230,25 @@ class RouteBody(Request):
     minimum_level: LevelName = "general"
 
 
+class SectionBody(Request):
+    """A part of the text under its heading."""
+
+    title: str = Field(max_length=200)
+    text: str = Field(max_length=1_000_000)
+
+
 class ReportBody(ClaimToken):
-    status: Literal["P", "F"] = Field(description="HL7 table 0085: preliminary or final")
+    status: Literal["P", "F", "C", "X"] = Field(
+        description="HL7 table 0085: preliminary, final; corrected or cancelled, where a final report stands"
+    )
     text: str = Field(min_length=1, max_length=1_000_000)
     report_id: str | None = Field(
         default=None, min_length=8, max_length=64, description="Your own id; sending it twice files one report"
     )
+    sections: list[SectionBody] = Field(
+        default=[], max_length=100, description="A view of the text, which is the whole; none: by its headings"
+    )
+    addendum: bool = Field(default=False, description="The text is added to the report that stands")
 
 
 class AcceptBody(Request):
@@ -287,6 +300,8 @@ class ReportView(BaseModel):
     received_at: datetime
     text: str
     text_sha256: str
+    addendum: bool = False
+    sections: list[SectionBody] = Field(default=[], description="A view of the text, which is the whole")
     deliveries: list[DeliveryView]
 
 

@@ -1,6 +1,7 @@
 """Reads: what there is to report, who has it, and what a reader or coordinator does with it."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Annotated
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from router.flows.take_report import decide
 from router.model.errors import NotAllowed, NotFound, ReportHeld
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
-from router.model.report import Disposition, Report
+from router.model.report import Disposition, Original, Report, ReportAuthor
 from router.rules.planning import ListLengths
 from router.rules.planning.telling import tell_choice, tell_waiting
 from router.rules.read_states import Event
@@ -33,6 +34,7 @@ from router.web.messages import (
     RouteBody,
     WhyView,
 )
+from router.web.report_bodies import OriginalBytes, sections_of
 from router.web.security import ReaderCaller, Staff, StaffOrReader
 from router.web.services import Services, WithServices
 from router.web.views import order_view, read_view, report_view
@@ -178,14 +180,18 @@ def post_decline(read_id: str, body: DeclineBody, services: WithServices, caller
 @router.post(
     "/{read_id}/report", tags=["reading"], summary="File a report", status_code=201, responses=responses(404, 409)
 )
-def post_report(read_id: str, body: ReportBody, services: WithServices, caller: ReaderCaller) -> ReportView:
-    """File a preliminary (`P`) or final (`F`) report under the fencing token.
+def post_report(
+    read_id: str, body: ReportBody, original: OriginalBytes, services: WithServices, caller: ReaderCaller
+) -> ReportView:
+    """File a preliminary (`P`) or final (`F`) report under the fencing token, or change the one that stands.
+
+    Under the token that it was signed with, a correction (`C`), a cancellation (`X`) or an addendum may follow.
 
     A report that cannot be accepted (stale token, no longer entitled, a final one stands) is kept, put into the human
     queue and answered 409 `report_held`.
     """
     with services.store.write() as tx:
-        filed = _file(tx, services, caller, read_id, body)
+        filed = _file(tx, services, caller, read_id, body, original)
         view = report_view(tx, filed)
     if filed.disposition is Disposition.WAITING:
         raise ReportHeld(f"the report {filed.id} was kept and waits for a person: {'; '.join(filed.reasons)}")
@@ -270,7 +276,9 @@ def _visible(tx: SqlTransaction, services: Services, caller: Caller, read_id: st
     return read
 
 
-def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, body: ReportBody) -> Report:
+def _file(
+    tx: SqlTransaction, services: Services, caller: Caller, read_id: str, body: ReportBody, original: bytes
+) -> Report:
     read = tx.reads.get(read_id)
     reader = tx.readers.get(caller.subject)
     study = tx.studies.get(read.study_instance_uid) if read is not None else None
@@ -292,8 +300,13 @@ def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, 
         authored_at=now,
         received_at=now,
         transaction_uid=body.transaction_uid,
+        original_digest=sha256(original).hexdigest(),
+        sections=tuple(sections_of(body)),
+        authors=(ReportAuthor(reader.registration, reader.name),),
+        addendum=body.addendum,
     )
     if tx.reports.add(report):
+        tx.originals.add(Original(report.id, "application/json", report.original_digest or "", original, now))
         return decide(tx, report, study, ("filed under the read's fencing token",), now)
     known = tx.reports.get(report.id)
     if known is None or _gist(known) != _gist(report):
@@ -303,4 +316,5 @@ def _file(tx: SqlTransaction, services: Services, caller: Caller, read_id: str, 
 
 def _gist(report: Report) -> tuple[str | None, ...]:
     """What two filings under one report id must have in common."""
-    return report.study_instance_uid, report.text, report.status, report.registration
+    changes = "addendum" if report.addendum else None
+    return report.study_instance_uid, report.text, report.status, report.registration, changes

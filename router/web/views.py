@@ -32,6 +32,7 @@ from router.web.messages import (
     ReaderView,
     ReadView,
     ReportView,
+    SectionBody,
     SessionView,
     StudyTrace,
     WorkstationBody,
@@ -194,6 +195,8 @@ def report_view(tx: Transaction, report: Report) -> ReportView:
         received_at=report.received_at,
         text=report.text,
         text_sha256=text_digest(report.text),
+        addendum=report.addendum,
+        sections=[SectionBody.model_construct(title=one.title, text=one.text) for one in report.sections],
         deliveries=[delivery_view(delivery) for delivery in tx.deliveries.of_report(report.id)],
     )
 

@@ -4,6 +4,7 @@ Between any two of the steps the entitlement ends, in each way it can: it expire
 inactive, or only another trust's credential is left. The next step is refused with the reason.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ import pytest
 from router.app import open_store
 from router.flows import assign_reads
 from router.rules.planning import Decision, Snapshot, plan
+from tests.fakes.fhir_samples import diagnostic_report, form
 from tests.integration.router.region import Region, received, settled
 
 NO_CREDENTIAL = "no valid credential for trust RXN"
@@ -85,6 +87,15 @@ def reader(sqlite_region: Region) -> Reader:
     return only_reader_of(sqlite_region)
 
 
+def by_fhir(region: Region, token: str, status: str) -> Any:
+    """Reader 1's own system, under the live fencing token."""
+    named = [{"system": "urn:readacross:transaction-uid", "value": token}]
+    forms, word = [form(f"by fhir, {status}")], {"P": "preliminary", "F": "final"}[status]
+    body = diagnostic_report(identifier=named, status=word, presentedForm=forms)
+    headers = {**region.reader(1), "Content-Type": "application/fhir+json"}
+    return region.client.post("/fhir/DiagnosticReport", content=json.dumps(body), headers=headers)
+
+
 def check_that_nothing_was_returned(region: Region) -> None:
     orders = [*region.rxn.orders(after=0).orders, *region.rxl.orders(after=0).orders]
     assert "return" not in [order.body.kind for order in orders]
@@ -153,7 +164,9 @@ def test_it_cannot_be_signed_by_any_channel(reader: Reader, end: Ending, reason:
         assert (answer.status_code, answer.json()["error"]) == (409, "report_held")
         assert reason in answer.json()["message"]
         region.rxl.say(received(status=status, text=f"by oru, {status}"))
-        for channel in ("api", "oru"):
+        answer = by_fhir(region, token, status)
+        assert (answer.status_code, reason in answer.text) == (202, True)
+        for channel in ("api", "oru", "fhir"):
             check_that_it_waits_with_its_reason(region, f"by {channel}, {status}", reason)
     assert region.read()["state"] == "READING"
     check_that_nothing_was_returned(region)

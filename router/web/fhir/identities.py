@@ -53,7 +53,10 @@ def identity_of(report: DiagnosticReport) -> ReportIdentity:
 def fencing_token(report: DiagnosticReport) -> str | None:
     """The token of the read, where the reading system has it."""
     found = {one.value for one in report.identifier if one.system == FENCING_TOKEN and one.value}
-    return _one(found, "identifier", "two fencing tokens")
+    token = _one(found, "identifier", "two fencing tokens")
+    if (token is not None and _UID.fullmatch(token) is None) or len(token or "") > 64:
+        raise refuse("identifier", "the fencing token is no UID")
+    return token
 
 
 def authors_of(report: DiagnosticReport) -> tuple[ReportAuthor, ...]:

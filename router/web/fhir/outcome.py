@@ -1,5 +1,6 @@
 """OperationOutcome: what went well or wrong, and where (FHIR R4 3.2.1; the places are FHIRPath expressions)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 MEDIA_TYPE = "application/fhir+json"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CODES = {"missing": "required", "literal_error": "code-invalid", "json_invalid": "structure"}
 
 
@@ -34,6 +36,22 @@ class ResourceRefused(Exception):
 def refuse(expression: str, diagnostics: str, code: str = "value") -> ResourceRefused:
     """One thing is wrong at one place."""
     return ResourceRefused((Issue(code, diagnostics, f"DiagnosticReport.{expression}"),))
+
+
+def require_characters(value: object, place: str = "DiagnosticReport") -> None:
+    """No NUL and no half of a surrogate pair: neither is a character, and no database keeps one.
+
+    Raises:
+        ResourceRefused: says where.
+    """
+    if isinstance(value, str) and ("\x00" in value or (not value.isascii() and _SURROGATE.search(value))):
+        raise ResourceRefused((Issue("value", "holds a NUL or half a surrogate pair, which is no character", place),))
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            require_characters(inner, f"{place}.{name if name.isidentifier() else '?'}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            require_characters(inner, f"{place}[{number}]")
 
 
 def outcome(issues: Sequence[Issue], status: int, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -22,8 +22,9 @@ from router.model.errors import NotFound
 from router.model.record import Entry
 from router.model.report import Disposition, Original, Report, ReportAuthor
 from router.store.tokens import Caller
+from router.web.errors import responses
 from router.web.fhir.diagnostic_report import Sender, report_id_of, report_of
-from router.web.fhir.outcome import MEDIA_TYPE, Issue, ResourceRefused, issues_of, outcome
+from router.web.fhir.outcome import MEDIA_TYPE, Issue, ResourceRefused, issues_of, outcome, require_characters
 from router.web.fhir.resources import DiagnosticReport
 from router.web.security import require
 from router.web.services import Services, WithServices
@@ -41,6 +42,7 @@ ReportCaller = Annotated[Caller, Depends(require("node", "reader"))]
     status_code=201,
     response_class=JSONResponse,
     responses={
+        **responses(404),
         200: {"description": "Known already, or says nothing new"},
         202: {"description": "Kept; waits for a person, for the reasons given"},
         400: {"description": "No JSON, or no DiagnosticReport"},
@@ -77,7 +79,10 @@ def _take(services: Services, caller: Caller, original: bytes) -> JSONResponse:
         return outcome([Issue("structure", "expected a DiagnosticReport", "DiagnosticReport.resourceType")], 400)
     sender = _sender(services, caller)
     try:
+        require_characters(body)
         report = report_of(DiagnosticReport.model_validate(body), sender, original, services.now())
+    except RecursionError:
+        return outcome([Issue("structure", "the resource is nested too deep")], 400)
     except ValidationError as error:
         return _refused(services, caller, sender, original, issues_of(error))
     except ResourceRefused as refusal:

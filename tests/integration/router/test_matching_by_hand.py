@@ -148,3 +148,30 @@ def test_sides_and_matches_are_for_staff(sqlite_region: Region) -> None:
         body = {"read_id": read["id"], "reason": "x"}
         assert region.client.post(f"/reports/{report.report_id}/match", json=body, headers=headers).status_code == 403
     assert region.client.get(f"/reports/{report.report_id}/original", headers=region.staff).status_code == 404
+
+
+def test_a_report_by_the_api_is_kept_as_it_came_with_its_sections_and_may_be_added_to(region: Region) -> None:
+    read = region.offer()
+    token = region.claim(read)
+
+    def file(**body: Any) -> Any:
+        path = f"/reads/{read['id']}/report"
+        return region.client.post(path, json={"transaction_uid": token, **body}, headers=region.reader())
+
+    first = file(status="F", text="FINDINGS\nclear\nIMPRESSION: normal")
+    assert first.status_code == 201, first.text
+    assert [(one["title"], one["text"]) for one in first.json()["sections"]] == [
+        ("FINDINGS", "clear"),
+        ("IMPRESSION", "normal"),
+    ]
+    original = region.client.get(f"/reports/{first.json()['id']}/original", headers=region.staff)
+    assert original.json()["text"] == "FINDINGS\nclear\nIMPRESSION: normal"
+    added = file(
+        status="F", text="And a nodule.", addendum=True, sections=[{"title": "Addendum", "text": "And a nodule."}]
+    )
+    assert added.status_code == 201, added.text
+    returned = [order.body for order in region.rxn.new_orders() if isinstance(order.body, ReturnReport)]
+    assert [(body.addendum, [one.title for one in body.sections]) for body in returned][:1] == [
+        (False, ["FINDINGS", "IMPRESSION"])
+    ]
+    assert sorted((one["addendum"], one["version"]) for one in region.get("/reports")) == [(False, 1), (True, 2)]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from router.model.report import AlertCode, Report, ReportAuthor
 from router.model.study import PatientKey
 from router.web.fhir.diagnostic_report import Sender, report_of
-from router.web.fhir.outcome import ResourceRefused, issues_of, outcome
+from router.web.fhir.outcome import ResourceRefused, issues_of, outcome, require_characters
 from router.web.fhir.resources import DiagnosticReport
 from tests.fakes.fhir_samples import GMC, NHS, diagnostic_report, form, typed
 from tests.fakes.pdf_samples import pdf_of, picture_pdf
@@ -144,3 +144,11 @@ def test_what_cannot_be_taken_is_refused_saying_what_and_where(
     assert told["expression"] == [issue.expression]
     for secret in ("9990000018", "999 000 0018", "H100200", "Siân", "Okafor"):
         assert secret not in str(told)
+
+
+@pytest.mark.parametrize("bad", ["a\x00b", "half \ud83d a pair"])
+def test_what_is_no_character_is_refused_where_it_stands(bad: str) -> None:
+    with pytest.raises(ResourceRefused) as caught:
+        require_characters(diagnostic_report(conclusionCode=[{"text": bad}]))
+    assert caught.value.issues[0].expression == "DiagnosticReport.conclusionCode[0].text"
+    require_characters(diagnostic_report(conclusion="Ł😀 \\u0000"))
