@@ -339,13 +339,6 @@ class NodeSettings(Settings):
             raise ValueError(f"spool.make_room_until_mib: is {until}; expected at least make_room_below_mib ({below})")
         return self
 
-    @model_validator(mode="after")
-    def _the_ris_of_the_reports_is_set(self) -> "NodeSettings":
-        """A file that lists no channels may do without RIS: then the report waits for a person, who is told so."""
-        if self.ris is None and "channels" in self.reports.model_fields_set and "ris" in self.reports.channels:
-            raise ValueError("ris: is missing, but reports.channels lists 'ris'")
-        return self
-
     @property
     def make_room_mib(self) -> tuple[int, int]:
         """(with less free room than this archived studies go before their time, until there is this much)."""
@@ -379,6 +372,9 @@ def load_node_settings(file: Path) -> NodeSettings:
         missing = [("router.token_file", f"is empty: {settings.router.token_file}")]
     if settings.tls is not None:
         missing += tls_problems(settings.tls)
+    lists_channels = "channels" in settings.reports.model_fields_set
+    if settings.ris is None and lists_channels and "ris" in settings.reports.channels:
+        missing.append(("ris", "is missing, but reports.channels lists 'ris'"))
     if "archive_pdf" in settings.reports.channels and (why := _why_no_pages()):
         missing.append(("reports.channels", why))
     if missing:

@@ -83,7 +83,8 @@ class Reports(Settings):
     """Every channel listed must acknowledge a report; the one that `closes` ends the read."""
 
     channels: tuple[Channel, ...] = Field(default=("ris", "archive_sr"), min_length=1)
-    closes: Channel = "ris"
+    closes: Literal["ris", "fhir"] = "ris"
+    """Whose answer the trust holds for its own; an archive's receipt is none."""
     oru: OruHabits = OruHabits()
     fhir: FhirEndpoint | None = None
 
@@ -101,6 +102,11 @@ class Reports(Settings):
     def return_channels(self) -> tuple[str, ...]:
         """The channels by the names that the router knows them by."""
         return tuple(_KNOWN_AS[channel] for channel in self.channels)
+
+    @property
+    def closed_as(self) -> str:
+        """`closes` by the name that the router knows it by."""
+        return _KNOWN_AS[self.closes]
 
     @property
     def files(self) -> dict[str, LocalPath | None]:

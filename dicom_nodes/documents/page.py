@@ -9,8 +9,8 @@ from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
+from dicom_nodes.foundation.spoken_name import spoken
 from dicom_nodes.model.report import OutgoingReport, ReportAuthor
-from dicom_nodes.rules.person_name import spoken
 from dicom_nodes.rules.report_losses import is_right_to_left
 
 BODY_POINTS = 10.3

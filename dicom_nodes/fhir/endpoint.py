@@ -32,7 +32,7 @@ class FhirReportSender:
             ssl.SSLError, OSError: a certificate cannot be used.
         """
         self._endpoint, self._trust = endpoint, trust
-        self._context = _context(endpoint)
+        self._context = tls_context(endpoint)
 
     def send(self, report: OutgoingReport) -> ChannelAnswer:
         """Send the report and return the server's answer, be it yes or no.
@@ -76,7 +76,8 @@ class FhirReportSender:
             raise PeerRefused("reports.fhir.token_file cannot be read; nothing was sent") from None
 
 
-def _context(endpoint: FhirEndpoint) -> ssl.SSLContext:
+def tls_context(endpoint: FhirEndpoint) -> ssl.SSLContext:
+    """Whom we trust, and who we are where the endpoint wants to know."""
     context = ssl.create_default_context(cafile=endpoint.trusted)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if endpoint.certificate is not None:

@@ -15,11 +15,11 @@ from uuid import UUID, uuid5
 from pydantic import ValidationError
 
 from dicom_nodes.fhir import outgoing_resources as fhir
+from dicom_nodes.foundation.spoken_name import spoken
 from dicom_nodes.model.errors import PeerRefused
 from dicom_nodes.model.loss import Loss, LossKind
 from dicom_nodes.model.report import OutgoingReport, ReportAuthor
 from dicom_nodes.model.report_text import control_character
-from dicom_nodes.rules.person_name import spoken
 from dicom_nodes.rules.report_losses import losses_of_text, why_not_sent
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"

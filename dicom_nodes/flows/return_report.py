@@ -10,14 +10,13 @@ from collections.abc import Mapping
 
 from dicom_nodes import contract
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, OrderStore, ReportSender, no_checkpoint
+from dicom_nodes.foundation.addendum import whole_text
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.errors import PeerRefused
 from dicom_nodes.model.instance import InstanceHeader
 from dicom_nodes.model.report import ChannelAnswer, OutgoingReport, ReportAuthor, ReportSection
 from dicom_nodes.model.study import StudyRecord
-from dicom_nodes.rules.addendum import whole_text
 from dicom_nodes.rules.partner_words import may_name_patient
-from dicom_nodes.rules.person_name import spoken
 from dicom_nodes.rules.report_order import goes_backwards
 
 _NOT_IMAGING = {"SR", "PR", "KO", "DOC", "REG", "SEG"}
@@ -157,9 +156,8 @@ def _whole_text(order: contract.ReturnReport) -> str:
         return order.text
     if order.standing_text is None:
         raise PeerRefused("an addendum came without the report that it is added to; a person must look")
-    number = f"({order.author.registration})" if order.author.registration else ""
-    author = f"{spoken(order.author.name)} {number}".strip()
-    return whole_text(order.standing_text, order.text, author or None, order.verified_at)
+    author = order.author
+    return whole_text(order.standing_text, order.text, author.name, author.registration, order.authored_at)
 
 
 def _passed_on(words: str, report: OutgoingReport) -> str:

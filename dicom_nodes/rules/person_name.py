@@ -1,4 +1,4 @@
-"""Person names: how they are compared (DICOM PS3.4 C.2.2.2.1), and how they are said."""
+"""How person names are compared: without regard to case and diacritics (allowed by DICOM PS3.4 C.2.2.2.1)."""
 
 import unicodedata
 from functools import lru_cache
@@ -25,10 +25,3 @@ def fold(text: str) -> str:
 def _trimmed(name: str) -> str:
     groups = (group.split("^") for group in name.split("="))
     return "=".join("^".join(component.strip(" ") for component in group).rstrip("^") for group in groups).rstrip("=")
-
-
-def spoken(name: str | None) -> str:
-    """DICOM PN (family^given^middle^prefix^suffix) as people say it, `Dr Ada Okafor`; empty where there is none."""
-    parts = [part.strip() for part in (name or "").split("=")[0].split("^")]
-    family, given, middle, prefix, suffix = [*parts, "", "", "", "", ""][:5]
-    return " ".join(part for part in (prefix, given, middle, family, suffix) if part)

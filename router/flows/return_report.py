@@ -9,6 +9,7 @@ from datetime import datetime
 
 from dicom_nodes import contract
 from dicom_nodes.contract import ExamCode, RecallReport, ReturnReport
+from dicom_nodes.foundation.addendum import whole_text
 from router.flows.images import identity_of, patient_identity
 from router.flows.ports import Transaction
 from router.flows.second_read import owe_second_read
@@ -90,7 +91,6 @@ def _issue(tx: Transaction, report: Report, deliveries: Sequence[ListedDelivery]
 
 def _body(report: Report, read: Read, study: Study, before: Sequence[Report], verified_at: datetime) -> ReturnReport:
     code = study.exam_code
-    standing = [other for other in before if other.status in {"F", "C"} and not other.addendum]
     return ReturnReport(
         read_id=read.id,
         report_id=report.id,
@@ -108,8 +108,19 @@ def _body(report: Report, read: Read, study: Study, before: Sequence[Report], ve
         ),
         addendum=report.addendum,
         present_patient=None if study.present_patient is None else patient_identity(study.present_patient),
-        standing_text=standing[-1].text if report.addendum and standing else None,
+        standing_text=_standing_text(before) if report.addendum else None,
     )
+
+
+def _standing_text(before: Sequence[Report]) -> str | None:
+    """The whole report that an addendum is added to: the last that stands by itself, and what was added to it since."""
+    text: str | None = None
+    for other in before:
+        if other.status in {"F", "C"} and not other.addendum:
+            text = other.text
+        elif text is not None and other.addendum:
+            text = whole_text(text, other.text, other.author_name, other.registration, other.authored_at)
+    return text
 
 
 def _earlier(tx: Transaction, report: Report, study_instance_uid: str) -> list[Report]:

@@ -213,8 +213,8 @@ def ris_quotes_the_patient(watched: Watched, answer_with: Callable[[Callable[...
     filed = {"transaction_uid": claim["transaction_uid"], "status": "F", "text": f"{MARK} by api"}
     answer_with(words)
     region.call("POST", f"/reads/{claim['read']['id']}/report", READER, filed, expect=201)
-    for next_answer in (no_answer, acknowledgement):
-        item = watched.wait_for_item("order", study)
+    for kind, next_answer in (("report_rejected", no_answer), ("order", acknowledgement)):
+        item = watched.wait_for_item(kind, study)
         answer_with(next_answer)
         region.call("POST", f"/human-queue/{item['id']}/resend", body={"note": f"{MARK} mended"})
     region.wait_for_state(study, "CLOSED")

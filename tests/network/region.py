@@ -173,8 +173,13 @@ def running_region(
     timeouts: str = "",
     attempts: int = 40,
     second_reader: bool = False,
+    returns: str = "",
+    reports: str = "",
 ) -> Iterator[Region]:
-    """Run a region with Orthanc as both PACS; `timeouts` are lines for the router's file."""
+    """Run a region with Orthanc as both PACS; `timeouts` are lines for the router's file.
+
+    `returns` are lines of the origin's `[trusts.returns]` in network.toml, `reports` tables of its own file.
+    """
     with ExitStack() as stack:
         pacs = {ods: stack.enter_context(running_orthanc(f"{ods}_PACS")) for ods in (ORIGIN, READING)}
         workstation = stack.enter_context(running_workstation("HOME_WS"))
@@ -189,9 +194,9 @@ def running_region(
             workstation,
             timeouts=timeouts,
         )
-        _write_router_files(region, second_reader)
+        _write_router_files(region, second_reader, returns)
         _issue_tokens(region, second_reader)
-        _write_trust_files(region, attempts)
+        _write_trust_files(region, attempts, reports)
         try:
             region.start_router()
             for node in region.nodes.values():
@@ -203,12 +208,15 @@ def running_region(
                     process.stop()
 
 
-def _write_router_files(region: Region, second_reader: bool) -> None:
+def _write_router_files(region: Region, second_reader: bool, returns: str) -> None:
     nodes = "\n".join(
         f'[[nodes]]\nods_code = "{ods}"\nae_title = "{ods}_NODE"\nhost = "127.0.0.1"\nport = {node.dicom_port}'
         for ods, node in region.nodes.items()
     )
-    trusts = "\n".join(f'[[trusts]]\nods_code = "{ods}"\nname = "Trust {ods}"' for ods in region.nodes)
+    wishes = {ORIGIN: f"\n[trusts.returns]\n{returns}"} if returns else {}
+    trusts = "\n".join(
+        f'[[trusts]]\nods_code = "{ods}"\nname = "Trust {ods}"{wishes.get(ods, "")}' for ods in region.nodes
+    )
     readers = [(READER, REGISTRATION, 1000)] + ([(OTHER_READER, OTHER_REGISTRATION, 500)] if second_reader else [])
     region.folder.mkdir(parents=True, exist_ok=True)
     (region.folder / "network.toml").write_text(f"{trusts}\n{nodes}\n")
@@ -253,9 +261,9 @@ def _issue_tokens(region: Region, second_reader: bool) -> None:
         region.tokens[reader] = issue_token(settings, "reader", reader)
 
 
-def _write_trust_files(region: Region, attempts: int) -> None:
+def _write_trust_files(region: Region, attempts: int, reports: str) -> None:
     peers = {
-        ORIGIN: [MODALITY, peer(f"{READING}_NODE", "node", ("echo", "get"))],
+        ORIGIN: [reports, MODALITY, peer(f"{READING}_NODE", "node", ("echo", "get"))],
         READING: [
             peer(f"{ORIGIN}_NODE", "node", ("echo", "get")),
             peer("HOME_WS", "workstation", ("echo", "store", "find", "get"), region.workstation.address),

@@ -26,6 +26,7 @@ class FhirServer:
         self.answer: int | None = None
         """A status to answer with instead of doing anything."""
         self.words = "no"
+        self.metadata = (200, b'{"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}')
         self.kept: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
         self._server: ThreadingHTTPServer | None = None
@@ -43,6 +44,10 @@ class FhirServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                status, body = owner.metadata if self.path.endswith("/metadata") else (404, b"")
+                self._answer(status, "", body)
 
             def do_PUT(self) -> None:
                 self._answer(*owner._take("PUT", self.path, self.headers, self._body()))

@@ -26,7 +26,23 @@ def disagreements(files: Files) -> Iterator[Finding]:
         network = router.router.seeds.network
         for trust in files.trusts:
             yield from _node_as_the_network_knows_it(trust, router, network)
+            yield from _reports_go_home_alike(trust, router, network)
         yield from _readers_are_reachable(files.trusts, router)
+
+
+def _reports_go_home_alike(trust: TrustFile, router: RouterSettings, network: Path) -> Iterator[Finding]:
+    """The router waits for the channels by which the node sends, and for the trust's own answer."""
+    reports, here = trust.settings.reports, trust.settings.trust.ods_code
+    for number, known in enumerate(router.network.trusts):
+        if known.ods_code != here:
+            continue
+        if set(known.returns.channels) != set(reports.return_channels):
+            wanted, sent = ", ".join(known.returns.channels), ", ".join(reports.return_channels)
+            words = f"are {wanted}, but {trust.path} says reports.channels for {sent}"
+            yield Finding(network, f"trusts[{number}].returns.channels", words)
+        elif reports.closed_as not in known.returns.closed_by:
+            words = f"is without {reports.closed_as}, but {trust.path} says reports.closes = {reports.closes!r}"
+            yield Finding(network, f"trusts[{number}].returns.closed_by", words)
 
 
 # -- one trust file ------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ IMAGES = {
     "CR": "1.2.840.10008.5.1.4.1.1.1",
 }
 REPORTS = {"Basic Text SR": "1.2.840.10008.5.1.4.1.1.88.11"}
+PAGES = {"Encapsulated PDF": "1.2.840.10008.5.1.4.1.1.104.1"}
 _UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 TIMEOUTS = Timeouts(connect_s=10, associate_s=10, response_s=10)
 

@@ -1,4 +1,4 @@
-"""Ask the partners that are no DICOM ones: a RIS by MLLP, an Orthanc by REST, the router by HTTPS."""
+"""Ask the partners that are no DICOM ones: a RIS by MLLP, an Orthanc by REST, FHIR and the router by HTTPS."""
 
 import socket
 from datetime import UTC, datetime
@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import httpx2
 
 from dicom_nodes.config import NodeSettings, OrthancArchive, Ris
+from dicom_nodes.fhir.endpoint import tls_context
 from dicom_nodes.foundation.settings_file import split_host_port
+from dicom_nodes.report_settings import FhirEndpoint
 from readacross.check.outcome import Answer
 
 TIMEOUT_S = 10.0
@@ -69,6 +71,27 @@ def orthanc(archive: OrthancArchive) -> Answer:
     if answer.status_code != 200 or "Version" not in answer.text:
         return Answer("REST", False, f"answers {answer.status_code} to /system: is this an Orthanc?")
     return Answer("REST", True, f"is Orthanc {answer.json()['Version']}")
+
+
+def fhir(endpoint: FhirEndpoint) -> Answer:
+    """Read /metadata with our token, and say which FHIR it speaks; no report is sent by a check."""
+    headers = {"Accept": "application/fhir+json"}
+    if endpoint.token_file is not None:
+        headers["Authorization"] = f"Bearer {endpoint.token_file.read_text(encoding='ascii').strip()}"
+    try:
+        with httpx2.Client(timeout=TIMEOUT_S, verify=tls_context(endpoint)) as http:
+            answer = http.get(f"{endpoint.url.rstrip('/')}/metadata", headers=headers)
+    except httpx2.HTTPError as error:
+        return Answer("FHIR", False, f"cannot be reached at {endpoint.url}: {_why(error)}")
+    if answer.status_code in {401, 403}:
+        return Answer("FHIR", False, "refuses our token: see reports.fhir.token_file")
+    try:
+        version = str(answer.json()["fhirVersion"])
+    except (ValueError, KeyError, TypeError):
+        return Answer("FHIR", False, f"answers {answer.status_code} to /metadata: is this a FHIR server's base?")
+    if not version.startswith("4."):
+        return Answer("FHIR", False, f"speaks FHIR {version}; reports are R4 (4.0.1)")
+    return Answer("FHIR", True, f"speaks FHIR {version}; a report is not sent by a check")
 
 
 def router(settings: NodeSettings) -> Answer:

@@ -47,7 +47,8 @@ def _of_trust(trust: TrustFile) -> Iterator[Probe]:
     if isinstance(archive, DimseArchive):
         entity = _entity(archive.ae_title, archive.address)
         label = f"archive {archive.ae_title}"
-        wanted = dicom_probe.IMAGES | dicom_probe.REPORTS
+        pages = dicom_probe.PAGES if "archive_pdf" in settings.reports.channels else {}
+        wanted = dicom_probe.IMAGES | dicom_probe.REPORTS | pages
         yield Probe(name, label, partial(dicom_probe.echo, calling, entity, call))
         yield Probe(name, label, partial(dicom_probe.takes, calling, entity, wanted, call))
         yield Probe(name, label, partial(dicom_probe.find, calling, entity, call))
@@ -55,6 +56,9 @@ def _of_trust(trust: TrustFile) -> Iterator[Probe]:
         yield Probe(
             name, f"RIS {settings.ris.address}", partial(other_probes.ris, settings.ris, settings.trust.ods_code)
         )
+    if settings.reports.fhir is not None:
+        endpoint = settings.reports.fhir
+        yield Probe(name, f"FHIR endpoint {endpoint.url}", partial(other_probes.fhir, endpoint))
     for peer in settings.peers:
         if peer.address is None or peer.role == "node":
             continue

@@ -11,7 +11,16 @@ from dicom_nodes.contract import ImagingOrdered, PatientIdentity, Referrer
 from dicom_nodes.foundation.settings_file import SettingsError
 from router.app import create_app
 from router.config import load_router_settings
-from tests.integration.router.region import PATIENT, NodeSide, Region, TestClock, issue, settled, write_region
+from tests.integration.router.region import (
+    PATIENT,
+    NodeSide,
+    Region,
+    TestClock,
+    issue,
+    running_region,
+    settled,
+    write_region,
+)
 from tests.integration.router.rule_region import Administrators
 from tests.unit.router.routing_rules.rule_texts import rule, text
 
@@ -136,10 +145,13 @@ def test_the_rules_see_what_the_order_says(region: Region) -> None:
     assert not region.read()["directives"].get("holds")
 
 
-def test_a_flag_without_a_priority_for_it_is_shown_to_a_person(sqlite_region: Region) -> None:
-    sqlite_region.rxn.say(plain(), ordered(suspected_cancer=True))
-    assert sqlite_region.read()["priority"] == "routine"
-    assert "route it by hand" in sqlite_region.queue("suspected_cancer")[0]["reason"]
+@pytest.mark.parametrize("first", ["order", "study"])
+def test_a_flag_without_a_priority_for_it_is_shown_to_a_person(tmp_path: Path, database_url: str, first: str) -> None:
+    order = ordered(suspected_cancer=True)
+    with running_region(tmp_path / "region", database_url) as region:
+        region.rxn.say(*([order, plain()] if first == "order" else [plain(), order]))
+        assert region.read()["priority"] == "routine"
+        assert "route it by hand" in region.queue("suspected_cancer")[0]["reason"]
 
 
 def test_a_priority_that_is_none_stops_the_start(tmp_path: Path) -> None:

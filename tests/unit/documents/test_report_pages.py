@@ -102,7 +102,7 @@ def test_every_page_says_what_it_is_whose_it_is_and_which_of_how_many(changes: d
 def test_no_head_however_high_covers_a_word_of_the_text() -> None:
     crowd = tuple(ReportAuthor(f"C999{number:04}", "Wolstenholme^Alexandrina^^Dr") for number in range(12))
     name = "W" * 31 + "^" + "M" * 31
-    text = "TOPMOST\n" + "a line\n" * 100 + "LOWEST"
+    text = "TOPMOST\n" + "a line\n" * 45 + "LOWEST"
     pdf = pdf_of(outgoing_report(text=text, authors=crowd, patient_name=name, exam_code=("C", "N", "W" * 64)))
     for page in pdftotext(pdf, "-bbox").split("<page ")[1:]:
         words = re.findall(r'yMin="([\d.]+)" xMax="[\d.]+" yMax="([\d.]+)">([^<]+)', page)

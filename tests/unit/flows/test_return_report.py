@@ -252,7 +252,7 @@ def test_an_addendum_goes_with_the_report_it_is_added_to() -> None:
     desk.run("order-2")
     report = desk.ris.received[-1]
     assert report.text == (
-        "No haemorrhage.\n\nAddendum by Ada Okafor (C9991234), 1 March 2026, 10:05 GMT:\nRib fracture."
+        "No haemorrhage.\n\nAddendum by Ada Okafor (C9991234), 1 March 2026, 10:00 GMT:\nRib fracture."
     )
     assert (report.status, report.addendum, report.addition) == ("C", True, "Rib fracture.")
 
@@ -347,3 +347,14 @@ def test_a_newer_version_that_is_on_its_way_holds_an_older_one_back() -> None:
         with pytest.raises(PeerRefused, match="newer version"):
             older.result(10)
     assert [report.version for report in desk.ris.received] == [2]
+
+
+def test_a_report_goes_out_under_the_number_that_the_patient_has_now() -> None:
+    desk = Desk()
+    now = contract.PatientIdentity(issuer="RXN", patient_id="H900900")
+    desk.also("order-2", present_patient=now)
+    desk.run("order-2")
+    assert desk.ris is not None
+    (report,) = desk.ris.received
+    assert (report.patient_id, report.patient_id_issuer) == ("H900900", "RXN")
+    assert (report.nhs_number, report.birth_date) == (NHS_NUMBER, date(1960, 2, 3)), "what ADT did not say stays"

@@ -43,6 +43,12 @@ def test_files_that_agree_pass(tmp_path: Path) -> None:
             "RXL.toml: trust.ods_code: 'RXN' is used by {folder}/RXN.toml too",
         ),
         (
+            "network.toml",
+            swap('name = "RXN Trust"', 'name = "RXN Trust", returns = { channels = ["ris", "archive", "pdf"] }'),
+            "network.toml: trusts[0].returns.channels: are ris, archive, pdf, "
+            "but {folder}/RXN.toml says reports.channels for ris, archive",
+        ),
+        (
             "RXL.toml",
             swap('ae_title = "RXL_NODE"', 'ae_title = "NODE_OF_RXL"'),
             "network.toml: nodes[1].ae_title: is 'RXL_NODE', but {folder}/RXL.toml says node.ae_title = 'NODE_OF_RXL'",

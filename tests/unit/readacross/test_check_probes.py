@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from dicom_nodes.config import OrthancArchive, Ris, load_node_settings
 from dicom_nodes.model.delivery import ApplicationEntity
+from dicom_nodes.report_settings import FhirEndpoint
 from readacross.check import dicom_probe, other_probes
 from readacross.cli import command_line
 from tests.peers.dcmtk import running_workstation
+from tests.peers.fhir_server import FhirServer
 from tests.peers.orthanc import running_orthanc
 from tests.peers.processes import free_port
 from tests.peers.ris import Behaviour, MllpRis
@@ -120,3 +122,27 @@ def test_check_shows_every_partner_and_fails_when_one_does(tmp_path: Path) -> No
     for partner in ("archive RXN_PACS", "workstation RXL_WS", "node RXN (RXN_NODE)"):
         assert any(partner in line and "✗" in line for line in lines), partner
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok", "words"),
+    [
+        ((200, b'{"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}'), True, "speaks FHIR 4.0.1"),
+        ((200, b'{"fhirVersion": "5.0.0"}'), False, "speaks FHIR 5.0.0; reports are R4"),
+        ((200, b"<html>"), False, "is this a FHIR server's base?"),
+        ((404, b""), False, "answers 404 to /metadata"),
+        ((401, b""), False, "refuses our token"),
+    ],
+)
+def test_a_fhir_endpoint_is_asked_what_it_speaks(answer: tuple[int, bytes], ok: bool, words: str) -> None:
+    with FhirServer() as server:
+        server.metadata = answer
+        found = other_probes.fhir(FhirEndpoint(url=server.url))
+    assert (found.ok, server.kept) == (ok, {})
+    assert words in found.words
+
+
+def test_a_fhir_endpoint_that_is_off_is_said_to_be() -> None:
+    found = other_probes.fhir(FhirEndpoint(url=f"http://127.0.0.1:{free_port()}/R4"))
+    assert not found.ok
+    assert "cannot be reached" in found.words
