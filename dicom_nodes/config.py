@@ -18,6 +18,7 @@ from dicom_nodes.foundation.settings_file import (
 )
 from dicom_nodes.foundation.tls_context import TlsContexts, TlsFiles, TlsFilesError
 from dicom_nodes.report_settings import Reports
+from dicom_nodes.report_settings import tls_problems as fhir_tls_problems
 
 Action = Literal["echo", "store", "find", "move", "get", "commit", "ian", "mpps", "worklist"]
 
@@ -375,6 +376,8 @@ def load_node_settings(file: Path) -> NodeSettings:
     lists_channels = "channels" in settings.reports.model_fields_set
     if settings.ris is None and lists_channels and "ris" in settings.reports.channels:
         missing.append(("ris", "is missing, but reports.channels lists 'ris'"))
+    if not missing and settings.reports.fhir is not None:
+        missing += fhir_tls_problems(settings.reports.fhir)
     if "archive_pdf" in settings.reports.channels and (why := _why_no_pages()):
         missing.append(("reports.channels", why))
     if missing:

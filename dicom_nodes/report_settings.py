@@ -1,6 +1,7 @@
 """How a trust wants its reports sent home: `[reports]` of its file, with one table a form (ADR 107)."""
 
 import re
+import ssl
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -77,6 +78,23 @@ class FhirEndpoint(Settings):
         if self.url.startswith("http://") and host not in {"127.0.0.1", "localhost", "[::1]"}:
             raise ValueError("reports.fhir.url: a report leaves this machine by https only")
         return self
+
+
+def tls_problems(endpoint: FhirEndpoint) -> list[tuple[str, str]]:
+    """(key, reason) for each of its PEM files that is there and cannot be used."""
+    context, problems = ssl.create_default_context(), []
+    try:
+        if endpoint.trusted is not None:
+            context.load_verify_locations(endpoint.trusted)
+    except (ssl.SSLError, OSError):
+        problems.append(("reports.fhir.trusted", f"is no PEM file of certificates: {endpoint.trusted}"))
+    try:
+        if endpoint.certificate is not None:
+            context.load_cert_chain(endpoint.certificate, endpoint.key, password="")
+    except (ssl.SSLError, OSError, ValueError):
+        words = f"{endpoint.certificate} and {endpoint.key} are no certificate with its key (PEM, without a password)"
+        problems.append(("reports.fhir.certificate", words))
+    return problems
 
 
 class Reports(Settings):

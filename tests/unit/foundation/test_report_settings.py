@@ -78,3 +78,12 @@ def test_a_mistake_is_named_by_its_key(tmp_path: Path, more: str, key: str, word
         load_node_settings(file)
     assert any(found == key and words in reason for found, reason in caught.value.problems), str(caught.value)
     assert str(file) in str(caught.value)
+
+
+def test_certificates_that_cannot_be_used_stop_the_start(tmp_path: Path) -> None:
+    for name in ("authority.pem", "node.pem", "node.key"):
+        (tmp_path / name).write_text("no certificate\n")
+    more = FHIR + 'trusted = "authority.pem"\ncertificate = "node.pem"\nkey = "node.key"\n'
+    with pytest.raises(SettingsError) as caught:
+        load_node_settings(written(tmp_path, more))
+    assert [key for key, _ in caught.value.problems] == ["reports.fhir.trusted", "reports.fhir.certificate"]
