@@ -234,7 +234,6 @@ study = Table(
     Column("present_nhs_number", Text),
     Column("present_birth_date", Date),
     Column("order_joined", Boolean, nullable=False, server_default=false(), doc="to the order of its accession"),
-    Index("ix_study_patient", "patient_id", "patient_issuer"),
     Index("ix_study_present_patient", "present_patient_id", "present_issuer"),
     Index("ix_study_accession", "accession_number", "accession_issuer"),
     Index("ix_study_patient", "patient_issuer", "patient_id"),

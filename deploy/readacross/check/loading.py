@@ -69,8 +69,8 @@ def _warnings(router: RouterSettings) -> Iterable[Finding]:
 
 def _seeds_of(router: RouterSettings) -> tuple[Path, ...]:
     seeds = router.router.seeds
-    optional = tuple(seed for seed in (seeds.pathways, seeds.aid, seeds.rules) if seed is not None)
-    return seeds.network, seeds.readers, seeds.routing, *optional
+    optional = (seeds.pathways, seeds.aid, seeds.rules, router.router.alerts)
+    return seeds.network, seeds.readers, seeds.routing, *(file for file in optional if file is not None)
 
 
 def _load(paths: Iterable[Path]) -> Files:

@@ -24,7 +24,6 @@ def upgrade() -> None:
         op.add_column("study", sa.Column(name, sa.Text()))
     op.add_column("study", sa.Column("present_birth_date", sa.Date()))
     op.add_column("study", sa.Column("order_joined", sa.Boolean(), nullable=False, server_default=sa.false()))
-    op.create_index("ix_study_patient", "study", ["patient_id", "patient_issuer"], unique=False)
     op.create_index("ix_study_present_patient", "study", ["present_patient_id", "present_issuer"], unique=False)
     op.create_table(
         "imaging_order",
