@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.router.region import Region, received, settled
 from tests.integration.router.rule_region import Administrators
+from tests.integration.router.test_reports_stay_as_they_came import database_of, refused
 from tests.unit.router.routing_rules.rule_texts import rule, text
 
 TWICE = text(rule("true", "second_read = true", "two readers"))
@@ -124,6 +125,9 @@ def test_the_second_report_goes_home_as_the_next_version_where_a_person_says_so(
     file(signed, second, token, 2, agreement="discordant", text="A mass.")
     assert settle(signed, second, "return_second").status_code == 200
     assert [version for version, _ in returned(signed)] == [1, 2]
+    for change in ("version = 3", "version = NULL", "reasons = '[]'", "read_id = NULL"):
+        statement = f"UPDATE report SET {change} WHERE read_id = '{second['id']}'"
+        assert "an accepted report never changes" in refused(database_of(signed), statement), change
     for order in signed.rxn.orders(after=0).orders:
         if order.body.kind == "return":
             signed.rxn.return_report(order)
