@@ -170,6 +170,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "not_now": [{"reader_id": e.reader_id, "reasons": list(e.reasons)} for e in explanation.not_now],
         "others": [{"reason": reason, "readers": count} for reason, count in explanation.others],
         "acute": explanation.acute,
+        "given_up": explanation.given_up,
         "urgency": explanation.urgency,
         "choice": explanation.choice,
         "version": explanation.version,

@@ -51,7 +51,7 @@ def plan_ahead(snapshot: Snapshot, outlook: Outlook, valid_for: timedelta, tunin
         readers=words.readers,
         classes=words.classes,
         tips=found.pair,
-        given_up=frozenset(arrays.reads[row].need.read_id for row in np.flatnonzero(found.given_up)),
+        given_up=frozenset(arrays.reads[row].stakes for row in np.flatnonzero(found.given_up)),
     )
 
 

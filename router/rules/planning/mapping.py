@@ -114,14 +114,15 @@ def _said_by_rules(need: Need, readers: Sequence[ReaderOnDuty]) -> tuple[frozens
 
 
 def _guidance(ahead: Ahead, reads: Sequence[PlannableRead], words: Vocabulary) -> Guidance:
-    """Readers and classes that came since are tipped nowhere."""
+    """Readers and classes that came since are tipped nowhere; a read that was raised since is given up no more."""
     readers = [(row, ahead.readers[name]) for name, row in words.readers.items() if name in ahead.readers]
     classes = [(row, ahead.classes[key]) for key, row in words.classes.items() if key in ahead.classes]
     pair = np.zeros((len(words.readers), len(words.classes)))
     if readers and classes:
         (rows, known_readers), (columns, known_classes) = zip(*readers, strict=True), zip(*classes, strict=True)
         pair[np.ix_(rows, columns)] = ahead.tips[np.ix_(known_readers, known_classes)]
-    return Guidance(pair, np.array([read.need.read_id in ahead.given_up for read in reads], np.bool_))
+    given_up = [not read.need.acute and read.stakes in ahead.given_up for read in reads]
+    return Guidance(pair, np.array(given_up, np.bool_))
 
 
 def _digest(problem: PlanningProblem, tuning: Tuning) -> str:
