@@ -36,8 +36,8 @@ def _tell_who_can_help(store: Store, snapshot: Snapshot, ahead: Ahead, now: date
     count = Counter(late)
     kinds = ", ".join(f"{name} {count[name]}" for name in sorted(count))
     reason = (
-        f"with the sessions of the coming week {len(late)} of {len(snapshot.reads)} waiting reads cannot be in time and "
-        f"make room for others: {kinds}; add sessions or aid, or raise what must not wait"
+        f"with the sessions of the coming week {len(late)} of {len(snapshot.reads)} waiting reads cannot be in time "
+        f"and make room for others: {kinds}; add sessions or aid, or raise what must not wait"
     )
     with store.write() as tx:
         ask_again(tx, "not_in_time", reason, ",".join(sorted(count)), now, About(), _TOLD_AGAIN_AFTER_S)
