@@ -13,6 +13,7 @@ from router.model.report import Disposition
 from router.rules.alert_states import ALERT_STATES, ALERT_TRANSITIONS
 from router.rules.read_states import STATES, TRANSITIONS
 from router.store import planner_rounds
+from router.web.access_record import record_access
 from router.web.errors import ErrorBody, responses
 from router.web.messages import (
     AcceptBody,
@@ -102,12 +103,17 @@ def post_accept(report_id: str, body: AcceptBody, services: WithServices, caller
 
 
 @router.get("/reports/{report_id}", tags=["reports"], summary="One report", responses=responses(404))
-def get_report(report_id: str, services: WithServices, _caller: Staff) -> ReportView:
-    """A report as it came in, also one that waits for a person, with its reasons and deliveries."""
-    with services.store.read() as tx:
+def get_report(report_id: str, services: WithServices, caller: Staff) -> ReportView:
+    """A report as it came in, also one that waits for a person, with its reasons and deliveries.
+
+    Who looked is recorded.
+    """
+    with services.store.write() as tx:
         report = tx.reports.get(report_id)
         if report is None:
             raise NotFound("no such report")
+        of = [report.study_instance_uid] if report.study_instance_uid else []
+        record_access(tx, services, caller, "a report", of, report_id)
         return report_view(tx, report)
 
 
