@@ -207,7 +207,8 @@ def test_planning_ahead_changes_no_read_and_the_next_round_still_plans(sqlite_re
     region.plan()
     why = region.get(f"/reads/{region.read()['id']}/why")["assignments"][0]
     assert region.read()["state"] == "ASSIGNED"
-    assert max(candidate["planned"] for candidate in why["explanation"]["candidates"]) > 0
+    assert why["explanation"]["version"] == "index-prices/2"
+    assert all(candidate["planned"] <= 0 for candidate in why["explanation"]["candidates"])
 
 
 def test_a_person_and_the_reads_explanation_say_what_cannot_be_in_time(sqlite_region: Region) -> None:
