@@ -242,8 +242,8 @@ class Reads(Protocol):
 
     def assignments(self, read_id: str) -> Sequence[Assignment]: ...
 
-    def arrived(self, since: datetime, until: datetime) -> Sequence[Read]:
-        """Reads made from `since` to just before `until`, whatever became of them."""
+    def arrived(self, since: datetime, until: datetime, most: int) -> tuple[Sequence[Read], int]:
+        """Reads made in this time, by id; of more than `most` every so-many-th, and how many each stands for."""
 
     def past_holders(self, *states: ReadState) -> Sequence[tuple[str, str, str]]:
         """(read id, reader id, outcome) of every assignment that ended, of all reads in these states."""

@@ -140,9 +140,15 @@ class SqlReads:
         query = select(t.assignment).where(t.assignment.c.read_id == read_id).order_by(t.assignment.c.epoch)
         return [Assignment(**row._mapping) for row in self._connection.execute(query)]
 
-    def arrived(self, since: datetime, until: datetime) -> Sequence[Read]:
-        query = select(t.read).where(t.read.c.created_at >= since, t.read.c.created_at < until).order_by(t.read.c.id)
-        return [_read(row) for row in self._connection.execute(query)]
+    def arrived(self, since: datetime, until: datetime, most: int) -> tuple[Sequence[Read], int]:
+        came = (t.read.c.created_at >= since, t.read.c.created_at < until)
+        count = self._connection.execute(select(func.count()).select_from(t.read).where(*came)).scalar_one()
+        step = -(-count // most) or 1
+        turn = func.row_number().over(order_by=t.read.c.id)
+        numbered = select(t.read.c.id, turn.label("turn")).where(*came).subquery()
+        chosen = select(numbered.c.id).where(numbered.c.turn % step == 0)
+        query = select(t.read).where(t.read.c.id.in_(chosen)).order_by(t.read.c.id)
+        return [_read(row) for row in self._connection.execute(query)], step
 
     def past_holders(self, *states: ReadState) -> Sequence[tuple[str, str, str]]:
         a = t.assignment

@@ -160,6 +160,19 @@ def test_a_read_that_was_raised_since_it_was_given_up_makes_room_no_more(raised:
     assert isinstance(mine, Assign)
 
 
+def test_a_sample_of_last_week_stands_for_all_of_it() -> None:
+    people = (on_duty("a"),)
+    snapshot = Snapshot(NOW, tuple(read(f"r{number}", hours=30.0) for number in range(9)), people)
+    sessions = tuple(load.session for load in people[0].sessions)
+    urgent = tuple(
+        replace(read(f"w{n}", hours=-7 * 24 + 6.0), weight=50.0, arrived_at=NOW - timedelta(days=7)) for n in range(2)
+    )
+    whole = plan_ahead(snapshot, Outlook(sessions, urgent * 30), timedelta(hours=1))
+    sample = plan_ahead(snapshot, Outlook(sessions, urgent, 30.0), timedelta(hours=1))
+    assert whole is not None is not sample
+    assert whole.given_up == sample.given_up != frozenset()
+
+
 def test_advice_about_others_leaves_whoever_came_since_alone() -> None:
     before = Snapshot(NOW, tuple(read(f"r{n}", hours=2.0) for n in range(40)), (on_duty("a"),))
     ahead = plan_ahead(before, Outlook(tuple(load.session for load in on_duty("a").sessions), ()), timedelta(hours=1))
