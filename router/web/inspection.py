@@ -1,7 +1,8 @@
 """What happened and what waits: human queues, held reports, the ledger, the life of a read, health."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
@@ -10,8 +11,8 @@ from router.flows.accept_report import accept_held_report
 from router.flows.resend_work import resend
 from router.model.errors import Invalid, NotFound
 from router.model.report import Disposition
-from router.rules.alert_states import ALERT_STATES, ALERT_TRANSITIONS
-from router.rules.read_states import STATES, TRANSITIONS
+from router.rules.alert_states import ALERT_STATES, ALERT_TRANSITIONS, AlertPolicy, AlertTransition
+from router.rules.read_states import STATES, TRANSITIONS, StatePolicy, Transition
 from router.store import planner_rounds
 from router.web.access_record import record_access
 from router.web.errors import ErrorBody, responses
@@ -141,34 +142,20 @@ def get_ledger(
 @router.get("/read-states", tags=["reads"], summary="The life of a read", responses=responses())
 def get_read_states(_caller: StaffOrReader) -> LifeView:
     """The table the router works by: states with owner and timeout, and the transitions between them."""
-    return LifeView(
-        states=[
-            StateView(
-                state=state,
-                means=policy.means,
-                owner=policy.owner,
-                timeout=policy.timeout,
-                on_timeout=policy.on_timeout or ("human queue" if policy.timeout else None),
-            )
-            for state, policy in STATES.items()
-        ],
-        transitions=[
-            TransitionView(
-                event=row.event,
-                sources=sorted(row.sources),
-                target=row.target,
-                who=sorted(row.who),
-                guard=row.guard,
-                records=row.records,
-            )
-            for row in TRANSITIONS
-        ],
-    )
+    return _life(STATES, [(row, sorted(row.who)) for row in TRANSITIONS])
 
 
 @router.get("/alert-states", tags=["alerts"], summary="The life of an alert", responses=responses())
 def get_alert_states(_caller: StaffOrReader) -> LifeView:
     """The table the alerts go by: states with owner and timeout, and the transitions between them."""
+    return _life(ALERT_STATES, [(row, [row.who]) for row in ALERT_TRANSITIONS])
+
+
+def _life(
+    states: Mapping[Any, StatePolicy] | Mapping[Any, AlertPolicy],
+    transitions: Sequence[tuple[Transition | AlertTransition, Sequence[str]]],
+) -> LifeView:
+    """A table of states, and its rows with who may take each."""
     return LifeView(
         states=[
             StateView(
@@ -178,18 +165,18 @@ def get_alert_states(_caller: StaffOrReader) -> LifeView:
                 timeout=policy.timeout,
                 on_timeout=policy.on_timeout or ("human queue" if policy.timeout else None),
             )
-            for state, policy in ALERT_STATES.items()
+            for state, policy in states.items()
         ],
         transitions=[
             TransitionView(
                 event=row.event,
                 sources=sorted(row.sources),
                 target=row.target,
-                who=[row.who],
+                who=list(who),
                 guard=row.guard,
                 records=row.records,
             )
-            for row in ALERT_TRANSITIONS
+            for row, who in transitions
         ],
     )
 
