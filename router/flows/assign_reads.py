@@ -79,32 +79,36 @@ def assign_ready_reads(
 
 
 def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime, lists: ListLengths) -> Snapshot:
-    """These reads, what readers have in hand, and every reader, as the database has them now.
-
-    A read on somebody's list may be moved only while its images have not arrived: afterwards it may be being read by
-    somebody whose system does not say so.
-    """
+    """These reads, what readers have in hand, and every reader, as the database has them now."""
     held = tx.reads.listing(states={ReadState.ASSIGNED, ReadState.READING})
     past: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
     for read_id, reader_id, outcome in tx.reads.past_holders(ReadState.READY, ReadState.ASSIGNED):
         past[read_id].append((reader_id, outcome))
     pathways = pathways_of(tx)
-    reads, in_hand = [], []
-    for read in (*ready, *held):
-        need = need_of(read, past[read.id], pathways)
-        holder = None if read.live_lease is None else read.live_lease.reader_id
-        if holder is not None and (need is None or not _may_be_moved(read)):
-            in_hand.append(InHand(holder, read.expected_minutes or 0.0, read.exam_group))
-        elif need is not None:
-            reads.append(plannable(read, need, holder, pathways))
+    planned = [planned_as(read, past[read.id], pathways) for read in (*ready, *held)]
     return Snapshot(
         now=now,
-        reads=tuple(reads),
+        reads=tuple(read for read in planned if isinstance(read, PlannableRead)),
         readers=tuple(tx.readers.on_duty(now)),
         aid=tx.aid.book(day_start(now)),
-        in_hand=tuple(in_hand),
+        in_hand=tuple(read for read in planned if isinstance(read, InHand)),
         lists=lists,
     )
+
+
+def planned_as(
+    read: Read, past: Iterable[tuple[str, str | None]], pathways: Mapping[str, Pathway]
+) -> PlannableRead | InHand | None:
+    """What the planner makes of a read; None of one of which nobody has said what exam it is.
+
+    A read on somebody's list may be moved only while its images have not arrived: afterwards it may be being read by
+    somebody whose system does not say so.
+    """
+    need = need_of(read, past, pathways)
+    holder = None if read.live_lease is None else read.live_lease.reader_id
+    if holder is not None and (need is None or not _may_be_moved(read)):
+        return InHand(holder, read.expected_minutes or 0.0, read.exam_group)
+    return None if need is None else plannable(read, need, holder, pathways)
 
 
 def plannable(read: Read, need: Need, holder: str | None, pathways: Mapping[str, Pathway]) -> PlannableRead:

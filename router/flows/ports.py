@@ -72,6 +72,12 @@ class Readers(Protocol):
     def on_duty(self, now: datetime) -> Sequence[ReaderOnDuty]:
         """Every reader, with the load of each session open at `now`."""
 
+    def with_loads(self, readers: Sequence[Reader], now: datetime) -> Sequence[ReaderOnDuty]:
+        """The same of these readers."""
+
+    def versions(self) -> Sequence[tuple[str, int]]:
+        """(reader id, version) by id; the version grows whenever the reader or one of its credentials changes."""
+
     def duty_of(self, reader_id: str, now: datetime) -> ReaderOnDuty | None:
         """One reader with these loads; nobody else can give this reader a read until the transaction ends."""
 
@@ -220,6 +226,14 @@ class Reads(Protocol):
 
     def arrived(self, since: datetime, until: datetime) -> Sequence[Read]:
         """Reads made from `since` to just before `until`, whatever became of them."""
+
+    def versions(self, states: Collection[ReadState]) -> Sequence[tuple[str, int]]:
+        """(read id, version) of the reads in these states, in any order; the version grows whenever a read or one of
+        its assignments changes."""
+
+    def to_plan(self, read_ids: Sequence[str]) -> Sequence[tuple[Read, int, Sequence[tuple[str, str]]]]:
+        """These reads without the explanation of why they wait, each with its version and its past holders
+        (reader id, outcome)."""
 
     def past_holders(self, *states: ReadState) -> Sequence[tuple[str, str, str]]:
         """(read id, reader id, outcome) of every assignment that ended, of all reads in these states."""

@@ -1,8 +1,8 @@
 """Who may read what, now: every reason against a reader is named, so that a choice can be explained later.
 
 `exclusions` is for one pair of read and reader. Its parts (`entitlement_problems`, `scope_problems`,
-`presence_problems`, `rules.aid.aid_problems`) are pure functions of the same arguments, for callers that weigh many
-pairs at once and check each part once for a class of reads.
+`history_problems`, `presence_problems`, `rules.aid.aid_problems`) are pure functions of the same arguments, for
+callers that weigh many pairs at once and check each part once for a class of reads.
 """
 
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def exclusions(need: Need, on_duty: ReaderOnDuty, now: datetime, aid: AidBook = 
     reasons = [
         *entitlement_problems(reader, need.origin, now),
         *scope_problems(need, reader),
-        *_history_problems(need, reader),
+        *history_problems(need, reader),
         *need.directives.reasons_against(reader.id, reader.employer),
         *presence_problems(need, on_duty, now),
         *aid_problems(
@@ -107,7 +107,8 @@ def _scope_problems(need: Need, reader: Reader) -> Iterator[str]:
         yield f"exam {exam or '(no code)'} is outside the reader's exam scope"
 
 
-def _history_problems(need: Need, reader: Reader) -> Iterator[str]:
+def history_problems(need: Need, reader: Reader) -> Iterator[str]:
+    """Why what happened keeps the reader from this read."""
     if reader.id in need.declined_by:
         yield "declined this read"
     if reader.id in need.read_by:

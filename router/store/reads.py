@@ -1,15 +1,21 @@
 """Reads and their leases in the database. A read is changed only where it is still as the caller saw it."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Exists, Row, and_, exists, insert, or_, select, update
+from sqlalchemy import JSON, Connection, Exists, Row, and_, exists, insert, literal_column, or_, select, update
 
+from dicom_nodes.foundation.database import portions
 from router.model.read import Assignment, Lease, Read, ReadState, Visibility
 from router.model.reader import Level
 from router.store import tables as t
 from router.store.directives import directives_from_json, directives_to_json
+
+_TO_PLAN = [column for column in t.read.c if column.name != "waiting"]
+_TO_PLAN.append(literal_column("NULL", JSON).label("waiting"))
+"""A read without the explanation of why it waits, which is most of its row and no part of a plan."""
 
 
 class SqlReads:
@@ -36,7 +42,8 @@ class SqlReads:
             t.read.c.epoch == before.epoch,
             t.read.c.transaction_uid.is_not_distinct_from(token),
         )
-        return self._connection.execute(update(t.read).where(*unchanged).values(**_values(after))).rowcount == 1
+        values = _values(after) | {"version": t.read.c.version + 1}
+        return self._connection.execute(update(t.read).where(*unchanged).values(**values)).rowcount == 1
 
     def explain_waiting(self, read_id: str, explanation: dict[str, Any]) -> None:
         read = self.get(read_id)
@@ -125,6 +132,26 @@ class SqlReads:
     def arrived(self, since: datetime, until: datetime) -> Sequence[Read]:
         query = select(t.read).where(t.read.c.created_at >= since, t.read.c.created_at < until).order_by(t.read.c.id)
         return [_read(row) for row in self._connection.execute(query)]
+
+    def versions(self, states: Collection[ReadState]) -> Sequence[tuple[str, int]]:
+        query = select(t.read.c.id, t.read.c.version).where(t.read.c.state.in_(list(states)))
+        return [(row[0], row[1]) for row in self._connection.execute(query)]
+
+    def to_plan(self, read_ids: Sequence[str]) -> Sequence[tuple[Read, int, Sequence[tuple[str, str]]]]:
+        found: list[tuple[Read, int, Sequence[tuple[str, str]]]] = []
+        for some in portions(read_ids):
+            past = self._past_of(some)
+            rows = self._connection.execute(select(*_TO_PLAN).where(t.read.c.id.in_(some)))
+            found += [(_read(row), row.version, past[row.id]) for row in rows]
+        return found
+
+    def _past_of(self, read_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, str]]]:
+        a = t.assignment.c
+        query = select(a.read_id, a.reader_id, a.outcome).where(a.read_id.in_(read_ids), a.outcome.is_not(None))
+        past: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for read_id, reader_id, outcome in self._connection.execute(query):
+            past[read_id].append((reader_id, outcome))
+        return past
 
     def past_holders(self, *states: ReadState) -> Sequence[tuple[str, str, str]]:
         a = t.assignment

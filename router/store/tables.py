@@ -72,6 +72,7 @@ reader = Table(
     Column("delivery", String(4), nullable=False, server_default="push"),
     Column("outsourcer_price_pence", Integer),
     Column("outsourcer_queue_limit", Integer),
+    Column("version", Integer, nullable=False, server_default="0", comment="grows with every change, credentials too"),
 )
 
 credential = Table(
@@ -263,6 +264,7 @@ read = Table(
     Column("minimum_level", Integer, nullable=False, server_default="1"),
     Column("pathway", String(40)),
     Column("directives", JSON, comment="what the routing rules say besides"),
+    Column("version", Integer, nullable=False, server_default="0", comment="grows with every change"),
     UniqueConstraint("study_instance_uid", "ordinal", name="uq_read_study_ordinal"),
 )
 

@@ -24,6 +24,7 @@ from router.rules.planning.decisions import (
     Candidate,
     ClassKey,
     Decision,
+    Excluded,
     Exclusion,
     Explanation,
     InHand,
@@ -35,6 +36,7 @@ from router.rules.planning.decisions import (
 from router.rules.planning.fit import Fit, fit_of
 from router.rules.planning.flow import plan_flow
 from router.rules.planning.index import Choices, next_choices, next_read
+from router.rules.planning.kept import Kept
 from router.rules.planning.planner import plan, replayed, weigh
 from router.rules.planning.tuning import Tuning
 from router.rules.planning.weights import weight_of
@@ -54,11 +56,13 @@ __all__ = [
     "ClassKey",
     "Decision",
     "DutyArrays",
+    "Excluded",
     "Exclusion",
     "Explanation",
     "Fit",
     "ForecastArrays",
     "InHand",
+    "Kept",
     "ListLengths",
     "PlannableRead",
     "PlanningProblem",

@@ -5,18 +5,18 @@ from datetime import datetime
 
 import numpy as np
 
-from router.model.reader import DeliveryMode
 from router.rules.eligibility import Need
+from router.rules.planning.arrays import IntArray
 from router.rules.planning.decisions import (
     RULE,
     Candidate,
-    Exclusion,
+    Excluded,
     Explanation,
     PlannableRead,
 )
 from router.rules.planning.index import Step, Trace
 from router.rules.planning.mapping import Mapped
-from router.rules.planning.reasons import ReasonsSoFar
+from router.rules.planning.reasons import ByReasons, ReasonsSoFar
 from router.rules.planning.tiers import LAST_RESORT
 from router.rules.planning.wording import why_chosen, why_waiting
 
@@ -39,8 +39,10 @@ def explain_choice(
     """Who had room at that moment, best first; who was excluded and why; who could read it and had no room."""
     rows = _best_rows(mapped, trace, step, read.need)
     candidates = tuple(_candidate(mapped, trace, step, int(at), read.need, so_far) for at in rows[:NAMED])
-    with_room = {mapped.readers[trace.rows[at]].reader.id for at in rows}
-    excluded, not_now = _without_room(mapped, read.need, so_far, with_room)
+    known = so_far.everybody(read.need)
+    without_room = np.ones(len(mapped.readers), np.bool_)
+    without_room[trace.rows[rows]] = False
+    excluded, not_now = _told(mapped, known, np.flatnonzero(without_room))
     return Explanation(
         rule=RULE,
         considered_at=now,
@@ -58,25 +60,25 @@ def explain_choice(
 
 def explain_wait(mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, now: datetime) -> Explanation:
     """Why nobody has it: the readers nearest to eligible by name, further reasons by number."""
-    excluded, not_now = _without_room(mapped, read.need, so_far, set())
-    nearest = sorted(excluded, key=_distance)
-    named = tuple(sorted(nearest[:NAMED], key=lambda e: e.reader_id))
-    others = Counter(reason for exclusion in nearest[NAMED:] for reason in exclusion.reasons)
+    known = so_far.everybody(read.need)
+    count = np.array([len(reasons) for reasons in known.reasons], np.int64)[known.of]
+    could, excluded = np.flatnonzero(count == 0), np.flatnonzero(count)
+    nearest = excluded[np.argsort(count[excluded], kind="stable")]  # rows ascend by id
+    others: Counter[str] = Counter()
+    for number, readers in enumerate(np.bincount(known.of[nearest[NAMED:]], minlength=len(known.reasons))):
+        if readers:
+            others.update({reason: int(readers) for reason in known.reasons[number]})
     return Explanation(
         rule=RULE,
         considered_at=now,
         due_at=read.due_at,
         candidates=(),
-        exclusions=named,
-        choice=why_waiting(len(not_now), len(excluded)),
-        not_now=not_now[:NAMED],
+        exclusions=_told(mapped, known, np.sort(nearest[:NAMED]))[0],
+        choice=why_waiting(len(could), len(excluded)),
+        not_now=_told(mapped, known, could[:NAMED])[1],
         others=tuple(sorted(others.items())),
         acute=read.need.acute,
     )
-
-
-def _distance(exclusion: Exclusion) -> tuple[int, str]:
-    return len(exclusion.reasons), exclusion.reader_id
 
 
 def _best_rows(mapped: Mapped, trace: Trace, step: Step, need: Need) -> list[int]:
@@ -107,16 +109,16 @@ def _candidate(mapped: Mapped, trace: Trace, step: Step, at: int, need: Need, so
     )
 
 
-def _without_room(
-    mapped: Mapped, need: Need, so_far: ReasonsSoFar, with_room: set[str]
-) -> tuple[tuple[Exclusion, ...], tuple[Exclusion, ...]]:
-    excluded: list[Exclusion] = []
-    not_now: list[Exclusion] = []
-    for duty, reasons in zip(mapped.readers, so_far.everybody(need), strict=True):
-        if duty.reader.id in with_room:
-            continue
-        if reasons:
-            excluded.append(Exclusion(duty.reader.id, reasons))
+def _told(mapped: Mapped, known: ByReasons, rows: IntArray) -> tuple[Excluded, Excluded]:
+    """(who is excluded, who could read it and had no room) of these readers."""
+    excluded, not_now = [], []
+    of = known.of[rows]
+    for number in np.unique(of):
+        alike = rows[of == number]
+        if known.reasons[number]:
+            excluded.append((known.reasons[number], tuple(mapped.names[alike].tolist())))
         else:
-            not_now.append(Exclusion(duty.reader.id, _PULLS if duty.reader.delivery is DeliveryMode.PULL else _FULL))
-    return tuple(excluded), tuple(not_now)
+            pulls = mapped.pulls[alike]
+            parts = ((_FULL, alike[~pulls]), (_PULLS, alike[pulls]))
+            not_now += [(words, tuple(mapped.names[some].tolist())) for words, some in parts if len(some)]
+    return Excluded(tuple(excluded)), Excluded(tuple(not_now))
