@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -20,8 +21,10 @@ from dicom_nodes.foundation.settings_file import split_host_port
 from router.config import RouterSettings
 from router.flows import overdue
 from router.flows.assign_reads import assign_ready_reads
+from router.flows.kept_snapshot import PlannerMemory
 from router.flows.learn_times import learn_reading_times
 from router.flows.look_ahead import look_ahead
+from router.flows.round_times import RoundTimes
 from router.rules.planning import Ahead, ListLengths
 from router.store import planner_rounds
 from router.store.rule_seeding import load_rule_seed
@@ -36,9 +39,17 @@ from router.web.order_bell import OrderBell
 from router.web.services import Services
 from router.web.views import traces
 
+_LEAST_PAUSE_S = 0.1
+"""Between two rounds, so that events that come together are planned together."""
+_SAY_TIMES_EVERY_S = 60.0
+
 
 class Planner:
-    """Plans and looks for what is overdue: at every interval, and soon after being woken."""
+    """Plans soon after being woken, and at every interval also looks for what is overdue.
+
+    A round at an event works out only what changed since the round before, and rounds take turns with the rest of the
+    router: however many events come, at least as much time passes between two rounds as they take.
+    """
 
     def __init__(self, store: SqlStore, settings: RouterSettings, clock: Clock) -> None:
         self._store = store
@@ -51,6 +62,8 @@ class Planner:
         self._lists = ListLengths(self._settings.list_length)
         self._ahead: Ahead | None = None
         self._looking = threading.Thread(target=self._look_ahead, name="planner-ahead", daemon=True)
+        self._memory = PlannerMemory()
+        self._times = RoundTimes()
 
     def start(self) -> None:
         self._thread.start()
@@ -73,13 +86,23 @@ class Planner:
         self._ahead = look_ahead(self._store, self._clock(), self._settings.flow_every_s, self._lists)
 
     def run_once(self) -> None:
-        """One round, unless another replica is at it."""
+        """Plan everything anew from the database and look for what is overdue, unless another replica is at it."""
+        self._memory = PlannerMemory()
+        self._round(on_the_clock=True, anew=True)
+
+    def _round(self, *, on_the_clock: bool, anew: bool) -> None:
         with self._store.planner_lock() as mine:
-            if mine:
-                now = self._clock()
+            if not mine:
+                self._woken.set()  # what woke us may have come too late for the other's round
+                return
+            now = self._clock()
+            if on_the_clock:
                 overdue.give_back(self._store, now, _log_failure)
-                timeout_s = self._settings.claim_timeout_s
-                assign_ready_reads(self._store, now, timeout_s, _log_failure, self._lists, self._ahead)
+            timeout_s, memory = self._settings.claim_timeout_s, self._memory
+            assign_ready_reads(
+                self._store, now, timeout_s, _log_failure, self._lists, self._ahead, memory, explain_anew=anew
+            )
+            if on_the_clock:
                 overdue.tick(self._store, self._settings, now, _log_failure)
                 learn_reading_times(self._store, self._exam_table, now)
                 with self._store.write() as tx:
@@ -94,15 +117,26 @@ class Planner:
             self._stopping.wait(self._settings.flow_every_s)
 
     def _run(self) -> None:
+        clock_s = anew_s = time.monotonic()
         while not self._stopping.is_set():
-            self._woken.wait(self._settings.plan_every_s)
+            self._woken.wait(max(0.0, clock_s - time.monotonic()))
             self._woken.clear()
             if self._stopping.is_set():
-                return
+                break
+            now_s = time.monotonic()
+            on_the_clock, anew = now_s >= clock_s, now_s >= anew_s
+            clock_s = now_s + self._settings.plan_every_s if on_the_clock else clock_s
+            anew_s = now_s + self._settings.replan_every_s if anew else anew_s
             try:
-                self.run_once()
+                with self._times.timed("full" if anew else "event"):
+                    self.run_once() if anew else self._round(on_the_clock=on_the_clock, anew=False)
             except Exception as error:  # noqa: BLE001 - the worker's boundary: the next round tries again
                 event_log().error("planner.failed", exc_info=error)
+                self._memory = PlannerMemory()
+            if self._times.due(_SAY_TIMES_EVERY_S):
+                event_log().info("planner.worked", **self._times.said())
+            self._stopping.wait(max(_LEAST_PAUSE_S, self._times.last_s))
+        event_log().info("planner.worked", **self._times.said())
 
 
 def _log_failure(failure: Exception) -> None:

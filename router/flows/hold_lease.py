@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from router.config import RoutingFile
 from router.flows.apply_rules import close_hold_items, directives_after_a_person
-from router.flows.assign_reads import explanation_json, grant, need_now, new_lease
+from router.flows.assign_reads import grant, need_now, new_lease
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.model.errors import Invalid, NotAllowed, NotFound, StaleLease, TransitionRefused
@@ -17,6 +17,7 @@ from router.model.reader import Level, Reader
 from router.rules.eligibility import entitlement_problems, scope_problems
 from router.rules.local_time import day_start
 from router.rules.planning import RULE, Assign, Excluded, Explanation, weigh
+from router.rules.planning.storing import explanation_json
 from router.rules.read_states import Actor, Event
 from router.rules.study_routing import Routed, due_at
 

@@ -5,16 +5,17 @@ that a planner knows what other replicas did. `take_snapshot` gives the same fro
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from router.flows.assign_reads import planned_as
 from router.flows.ports import Transaction
+from router.flows.waits_told import WaitsTold
 from router.model.pathway import Pathway
 from router.model.read import ReadState
 from router.model.reader import Reader, ReaderOnDuty
 from router.rules.local_time import day_start
-from router.rules.planning import InHand, ListLengths, PlannableRead, Snapshot
+from router.rules.planning import InHand, Kept, ListLengths, PlannableRead, Snapshot
 
 PLANNED_STATES = (ReadState.READY, ReadState.ASSIGNED, ReadState.READING)
 
@@ -35,6 +36,8 @@ class KeptSnapshot:
         self._readers: dict[str, tuple[int, Reader]] = {}
         self._duties: dict[str, ReaderOnDuty] = {}
         self._pathways: Mapping[str, Pathway] = {}
+        self.changed: tuple[str, ...] = ()
+        """Reads that were not as they had been when the snapshot was taken, by id."""
 
     def take(self, tx: Transaction, now: datetime, lists: ListLengths) -> Snapshot:
         """As the database has it now. What is equal to what was there before is the same object."""
@@ -54,6 +57,7 @@ class KeptSnapshot:
     def _current_reads(self, tx: Transaction) -> Iterable[_KeptRead]:
         versions, known = tx.reads.versions(PLANNED_STATES), self._reads
         stale = [id_ for id_, version in versions if (kept := known.get(id_)) is None or kept.version != version]
+        self.changed = tuple(stale)
         for id_ in stale:
             known.pop(id_, None)
         for read, version, past in tx.reads.to_plan(stale):
@@ -78,6 +82,15 @@ class KeptSnapshot:
                 for id_, version in versions
             }
         return [reader for _, reader in self._readers.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerMemory:
+    """What a planner keeps from round to round. A fresh one costs time and changes nothing."""
+
+    snapshot: KeptSnapshot = field(default_factory=KeptSnapshot)
+    kept: Kept = field(default_factory=Kept)
+    told: WaitsTold = field(default_factory=WaitsTold)
 
 
 def _same(before: ReaderOnDuty | None, now: ReaderOnDuty) -> ReaderOnDuty:

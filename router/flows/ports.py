@@ -189,7 +189,11 @@ class Reads(Protocol):
     def replace(self, before: Read, after: Read) -> bool:
         """Write `after` only where state, epoch and token are still as in `before`; False when somebody was first."""
 
-    def explain_waiting(self, read_id: str, explanation: dict[str, Any]) -> None: ...
+    def explain_waiting(self, explanations: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """Write down of reads by id why they wait, of those that still do."""
+
+    def waiting(self, read_ids: Sequence[str]) -> Sequence[tuple[str, dict[str, Any]]]:
+        """What was written down of these reads, where anything was."""
 
     def listing(
         self,
@@ -418,6 +422,14 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
+    @property
+    def effects_a_commit(self) -> int:
+        """How many effects that are independent of one another belong into one commit.
+
+        Many where one writer holds the whole database anyway, one where writers run beside each other: two that lock
+        the same rows in another order would stop each other.
+        """
+
     def write(self) -> AbstractContextManager[Transaction]: ...
 
     def read(self) -> AbstractContextManager[Transaction]: ...

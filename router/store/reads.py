@@ -5,7 +5,21 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Exists, Row, and_, exists, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Exists,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from dicom_nodes.foundation.database import portions
 from router.model.read import Assignment, Lease, Read, ReadState, Visibility
@@ -13,9 +27,16 @@ from router.model.reader import Level
 from router.store import tables as t
 from router.store.directives import directives_from_json, directives_to_json
 
-_TO_PLAN = [column for column in t.read.c if column.name != "waiting"]
+_TO_PLAN: list[ColumnElement[Any]] = [column for column in t.read.c if column.name != "waiting"]
 _TO_PLAN.append(literal_column("NULL", JSON).label("waiting"))
 """A read without the explanation of why it waits, which is most of its row and no part of a plan."""
+
+_EXPLAIN = (
+    update(t.read)
+    .where(t.read.c.id == bindparam("of_read"), t.read.c.state == ReadState.READY)
+    .values(waiting=bindparam("said", type_=JSON))
+)
+"""No change of the read: its version stays."""
 
 
 class SqlReads:
@@ -45,12 +66,17 @@ class SqlReads:
         values = _values(after) | {"version": t.read.c.version + 1}
         return self._connection.execute(update(t.read).where(*unchanged).values(**values)).rowcount == 1
 
-    def explain_waiting(self, read_id: str, explanation: dict[str, Any]) -> None:
-        read = self.get(read_id)
-        if read is None or read.state is not ReadState.READY or _gist(read.waiting) == _gist(explanation):
-            return
-        still_ready = (t.read.c.id == read_id, t.read.c.state == ReadState.READY)
-        self._connection.execute(update(t.read).where(*still_ready).values(waiting=explanation))
+    def explain_waiting(self, explanations: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        rows = [{"of_read": read_id, "said": explanation} for read_id, explanation in explanations]
+        if rows:
+            self._connection.execute(_EXPLAIN, rows)
+
+    def waiting(self, read_ids: Sequence[str]) -> Sequence[tuple[str, dict[str, Any]]]:
+        found: list[tuple[str, dict[str, Any]]] = []
+        for some in portions(read_ids):
+            query = select(t.read.c.id, t.read.c.waiting).where(t.read.c.id.in_(some))
+            found += [(row[0], row[1]) for row in self._connection.execute(query) if row[1] is not None]
+        return found
 
     def listing(
         self,
@@ -159,17 +185,6 @@ class SqlReads:
         query = select(a.c.read_id, a.c.reader_id, a.c.outcome).select_from(joined)
         rows = self._connection.execute(query.where(t.read.c.state.in_(states), a.c.outcome.is_not(None)))
         return [(row[0], row[1], row[2]) for row in rows]
-
-
-def _gist(explanation: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The explanation without its time: what tells whether it says anything new."""
-    return None if explanation is None else {k: v for k, v in _as_json(explanation).items() if k != "considered_at"}
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
-    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _values(read: Read) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from router.store.studies import SqlStudies
 _PLANNER_LOCK = 0x52656164
 """Key of PostgreSQL's advisory lock for planning."""
 
+_EFFECTS_A_COMMIT = 8
+"""Few enough that nobody waits long for the lock."""
+
 
 class SqlTransaction:
     def __init__(self, connection: Connection) -> None:
@@ -61,6 +64,10 @@ class SqlStore:
         self.database = database
         self._on_orders = on_orders
         self._planning = threading.Lock()
+
+    @property
+    def effects_a_commit(self) -> int:
+        return _EFFECTS_A_COMMIT if self.database.engine.dialect.name == "sqlite" else 1
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:

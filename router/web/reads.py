@@ -14,6 +14,7 @@ from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
 from router.model.report import Disposition, Report
 from router.rules.planning import ListLengths
+from router.rules.planning.storing import in_full
 from router.rules.planning.telling import tell_choice, tell_waiting
 from router.rules.read_states import Event
 from router.store.tokens import Caller
@@ -79,14 +80,18 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
                 ended_at=a.ended_at,
                 outcome=a.outcome,
                 reason=a.reason,
-                explanation=a.explanation,
-                sentences=list(tell_choice(a.explanation, a.reader_id)),
+                explanation=in_full(a.explanation),
+                sentences=list(tell_choice(in_full(a.explanation), a.reader_id)),
             )
             for a in tx.reads.assignments(read_id)
         ]
-    waiting = [] if read.waiting is None else list(tell_waiting(read.waiting))
+    waiting = None if read.waiting is None else in_full(read.waiting)
     return WhyView(
-        read_id=read_id, state=read.state, waiting=read.waiting, waiting_sentences=waiting, assignments=history
+        read_id=read_id,
+        state=read.state,
+        waiting=waiting,
+        waiting_sentences=[] if waiting is None else list(tell_waiting(waiting)),
+        assignments=history,
     )
 
 

@@ -22,7 +22,7 @@ from dicom_nodes.foundation.database import Database, open_database
 from readacross.bench.figures import Run, latency_figures
 from readacross.bench.own_postgresql import own_postgresql
 from readacross.bench.process_cost import PeakMemory, cpu_time
-from readacross.bench.region_clients import Arrivals, Caller, NodeClient, Readers, Seen, in_threads
+from readacross.bench.region_clients import Arrivals, NodeClient, Readers, Seen, in_threads
 from readacross.bench.region_filling import Filled, fill_router
 from readacross.bench.region_seeds import trusts, write_settings
 from readacross.bench.region_studies import StudySource, wall_clock
@@ -67,11 +67,16 @@ class RegionBench:
             files = [self._settings(port, url) for port in ports]
             codes, began = trusts(self._plan.trusts), time.monotonic()
             filled = fill_router(files[0], self._plan.readers, self._plan.waiting, codes)
-            self._tell(f"{self._plan.waiting:,} reads and {self._plan.readers:,} readers, {time.monotonic() - began:.0f} s")
-            routers = [stack.enter_context(_running(file, port)) for file, port in zip(files, ports, strict=True)]
-            database = open_database(url)
-            stack.callback(database.dispose)
-            self._result.runs.append(self._measure(routers, server, database, ports, filled, codes))
+            self._tell(
+                f"{self._plan.waiting:,} reads and {self._plan.readers:,} readers, {time.monotonic() - began:.0f} s"
+            )
+            with ExitStack() as running:
+                routers = [running.enter_context(_running(file, port)) for file, port in zip(files, ports, strict=True)]
+                database = open_database(url)
+                running.callback(database.dispose)
+                run = self._measure(routers, server, database, ports, filled, codes)
+            run["rounds"] = _rounds(self._folder)
+            self._result.runs.append(run)
 
     def _database(self, stack: ExitStack) -> tuple[str, int | None]:
         if self._plan.postgres is None:
@@ -144,7 +149,7 @@ class RegionBench:
             "ordering": latency_figures([at - seen.due[uid] for uid, at in seen.ordered.items() if uid in seen.due]),
             "acute": latency_figures([at - seen.due[uid] for uid, at in seen.ordered.items() if uid in seen.acute]),
             "refilling": latency_figures(filled_again),
-            "rounds": _rounds(routers, self._folder),
+            "rounds": [],
         }
         run["sustained"] = run["ok"] and late <= 2 * plan.rate and run["taken_s"] >= _SUSTAINED * plan.rate
         run["sustained"] = run["sustained"] and run["reported_s"] >= _SUSTAINED * plan.rate
@@ -226,9 +231,8 @@ def _filled_again(seen: Seen, assigned: dict[str, str]) -> list[float]:
     return waits
 
 
-def _rounds(routers: list[Child], folder: Path) -> list[dict[str, Any]]:
-    """What the routers' logs say of their planners."""
-    del routers
+def _rounds(folder: Path) -> list[dict[str, Any]]:
+    """What the routers' logs say of their planners, once they have ended."""
     found = []
     for log in folder.glob("router-*/router.log"):
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -106,7 +106,7 @@ class NodeClient:
                 time.sleep(_TICK_S)
 
     def _batch(self) -> list[tuple[dict[str, Any], str | None]]:
-        batch = []
+        batch: list[tuple[dict[str, Any], str | None]] = []
         while len(batch) < _FACTS_A_BATCH and not self._outbox.empty():
             batch.append(self._outbox.get())
         return batch

@@ -48,13 +48,14 @@ def _latencies(run: Run) -> Iterator[Sequence[str]]:
         yield _row(what, run[key])
     for kind in ("event", "full"):
         rounds = [entry[kind] for entry in run["rounds"] if entry.get(kind)]
-        yield (
-            f"planner's round: {kind}",
-            number(sum(one["count"] for one in rounds)),
-            number(_mean(rounds, "p50_ms"), 1),
-            number(_mean(rounds, "p95_ms"), 1),
-            number(max((one["max_ms"] for one in rounds), default=None), 1),
-        )
+        for prefix, what in (("", f"planner's round: {kind}"), ("cpu_", f"its CPU time: {kind}")):
+            yield (
+                what,
+                number(sum(one["count"] for one in rounds)),
+                number(_mean(rounds, f"{prefix}p50_ms"), 1),
+                number(_mean(rounds, f"{prefix}p95_ms"), 1),
+                number(max((one[f"{prefix}max_ms"] for one in rounds), default=None), 1),
+            )
 
 
 def _row(what: str, figures: dict[str, Any]) -> Sequence[str]:

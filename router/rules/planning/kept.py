@@ -15,7 +15,8 @@ from router.rules.planning.arrays import FloatArray, IntArray
 from router.rules.planning.decisions import ClassKey, PlannableRead, Snapshot
 from router.rules.planning.vocabulary import Vocabulary, minute_of, vocabulary_of
 
-_Value, _Part = TypeVar("_Value"), TypeVar("_Part")
+_Value = TypeVar("_Value")
+_Part = TypeVar("_Part")
 _CLASS, _PATHWAY, _WEIGHT, _ACUTE, _ARRIVED, _DUE, _MINUTES, _COLUMNS = range(8)
 _SLOTS = 1024
 _GONE_AT_MOST = 4096
@@ -109,7 +110,10 @@ class Kept:
         people = tuple(duty.reader for duty in snapshot.readers)
         groups = {key.exam_group for key in named} | {held.exam_group for held in snapshot.in_hand}
         parts = (named, paths, people, groups, set(snapshot.aid.limits))
-        return self.value("words", parts, lambda: vocabulary_of(named, paths, people, groups, snapshot.aid.limits))
+        words: Vocabulary = self.value(
+            "words", parts, lambda: vocabulary_of(named, paths, people, groups, snapshot.aid.limits)
+        )
+        return words
 
     def value(self, name: str, made_of: object, make: Callable[[], Any]) -> Any:
         """What was made of equal things before, or else what `make` gives."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """`reads`, `rows` and `readers` are the rows' objects; `names` the readers' ids, `pulls` who asks for reads, (R,)."""
+    """The rows' objects; `names` are the readers' ids, `pulls` says who asks for reads, (R,)."""
 
     problem: PlanningProblem
     reads: tuple[PlannableRead, ...]
@@ -195,5 +195,5 @@ def _digest_of(part: "DataclassInstance") -> bytes:
     for field in fields(part):
         value = getattr(part, field.name)
         digest.update(field.name.encode())
-        digest.update(np.ascontiguousarray(value) if isinstance(value, np.ndarray) else repr(value).encode())
+        digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
     return digest.digest()
