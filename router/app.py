@@ -128,7 +128,7 @@ class Planner:
             clock_s = now_s + self._settings.plan_every_s if on_the_clock else clock_s
             anew_s = now_s + self._settings.replan_every_s if anew else anew_s
             try:
-                with self._times.timed("full" if anew else "event"):
+                with self._times.timed("anew" if anew else "at_event"):
                     self.run_once() if anew else self._round(on_the_clock=on_the_clock, anew=False)
             except Exception as error:  # noqa: BLE001 - the worker's boundary: the next round tries again
                 event_log().error("planner.failed", exc_info=error)

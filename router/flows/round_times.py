@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-RoundKind = Literal["event", "full"]
+RoundKind = Literal["at_event", "anew"]
 
 
 @dataclass(frozen=True, slots=True)

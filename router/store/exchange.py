@@ -16,6 +16,7 @@ from router.store import tables as t
 from router.store.statements import insert_if_new, upsert
 
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
+_ADD, _ISSUE = insert(t.fact), insert(t.node_order)
 
 
 class SqlFacts:
@@ -38,7 +39,7 @@ class SqlFacts:
             "body": fact.body,
             "failure": fact.failure,
         }
-        self._connection.execute(insert(t.fact).values(**values))
+        self._connection.execute(_ADD, values)
         source = (t.fact_source.c.node == fact.node, t.fact_source.c.outbox_id == fact.outbox_id)
         self._connection.execute(update(t.fact_source).where(*source).values(last_seq=fact.seq))
 
@@ -112,7 +113,7 @@ class SqlOrders:
             "report_id": report_id,
             "epoch": epoch,
         }
-        self._connection.execute(insert(t.node_order).values(**values))
+        self._connection.execute(_ISSUE, values)
         self.issued_to.add(node)
         return order
 

@@ -31,6 +31,18 @@ _TO_PLAN: list[ColumnElement[Any]] = [column for column in t.read.c if column.na
 _TO_PLAN.append(literal_column("NULL", JSON).label("waiting"))
 """A read without the explanation of why it waits, which is most of its row and no part of a plan."""
 
+_ADD, _OPEN = insert(t.read), insert(t.assignment)
+_REPLACE = (
+    update(t.read)
+    .where(
+        t.read.c.id == bindparam("was"),
+        t.read.c.state == bindparam("was_state"),
+        t.read.c.epoch == bindparam("was_epoch"),
+        t.read.c.transaction_uid.is_not_distinct_from(bindparam("was_token")),
+    )
+    .values({column.name: bindparam(column.name) for column in t.read.c if column.name != "version"})
+    .values(version=t.read.c.version + 1)
+)
 _EXPLAIN = (
     update(t.read)
     .where(t.read.c.id == bindparam("of_read"), t.read.c.state == ReadState.READY)
@@ -53,18 +65,12 @@ class SqlReads:
         return [_read(row) for row in self._connection.execute(query.with_for_update() if lock else query)]
 
     def add(self, read: Read) -> None:
-        self._connection.execute(insert(t.read).values(**_values(read)))
+        self._connection.execute(_ADD, _values(read))
 
     def replace(self, before: Read, after: Read) -> bool:
         token = before.lease.transaction_uid if before.lease is not None else None
-        unchanged = (
-            t.read.c.id == before.id,
-            t.read.c.state == before.state,
-            t.read.c.epoch == before.epoch,
-            t.read.c.transaction_uid.is_not_distinct_from(token),
-        )
-        values = _values(after) | {"version": t.read.c.version + 1}
-        return self._connection.execute(update(t.read).where(*unchanged).values(**values)).rowcount == 1
+        seen = {"was": before.id, "was_state": before.state, "was_epoch": before.epoch, "was_token": token}
+        return self._connection.execute(_REPLACE, _values(after) | seen).rowcount == 1
 
     def explain_waiting(self, explanations: Sequence[tuple[str, dict[str, Any]]]) -> None:
         rows = [{"of_read": read_id, "said": explanation} for read_id, explanation in explanations]
@@ -144,7 +150,7 @@ class SqlReads:
             "assigned_at": assignment.assigned_at,
             "explanation": assignment.explanation,
         }
-        self._connection.execute(insert(t.assignment).values(**values))
+        self._connection.execute(_OPEN, values)
 
     def close_assignment(self, read_id: str, epoch: int, at: datetime, outcome: str, reason: str | None) -> None:
         this = (t.assignment.c.read_id == read_id, t.assignment.c.epoch == epoch)

@@ -11,6 +11,8 @@ from router.model.errors import NotFound
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
 
+_ADD, _ADD_REVISION = insert(t.study), insert(t.study_revision)
+
 
 class SqlStudies:
     def __init__(self, connection: Connection) -> None:
@@ -30,7 +32,7 @@ class SqlStudies:
 
     def add(self, study: Study) -> None:
         values = {"study_instance_uid": study.study_instance_uid, "origin": study.origin, **_identity(study)}
-        self._connection.execute(insert(t.study).values(**values, **_revisable(study)))
+        self._connection.execute(_ADD, values | _revisable(study))
 
     def revise(self, study: Study) -> None:
         this = t.study.c.study_instance_uid == study.study_instance_uid
@@ -46,7 +48,7 @@ class SqlStudies:
             "instance_count": len(settled.manifest.entries),
             "settled_at": at,
         }
-        self._connection.execute(insert(t.study_revision).values(**values))
+        self._connection.execute(_ADD_REVISION, values)
 
     def revision(self, study_instance_uid: str, revision: int) -> StudyRevision | None:
         r = t.study_revision

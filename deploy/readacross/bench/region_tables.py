@@ -46,9 +46,9 @@ def _latencies(run: Run) -> Iterator[Sequence[str]]:
         ("requests", "a request"),
     ):
         yield _row(what, run[key])
-    for kind in ("event", "full"):
+    for kind, name in (("at_event", "at an event"), ("anew", "all anew")):
         rounds = [entry[kind] for entry in run["rounds"] if entry.get(kind)]
-        for prefix, what in (("", f"planner's round: {kind}"), ("cpu_", f"its CPU time: {kind}")):
+        for prefix, what in (("", f"planner's round, {name}"), ("cpu_", "CPU time of it")):
             yield (
                 what,
                 number(sum(one["count"] for one in rounds)),

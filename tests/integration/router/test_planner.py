@@ -170,7 +170,7 @@ def test_health_says_when_no_planner_finishes_a_round(region: Region, monkeypatc
     region.clock.pass_s(3 * 3600)
     assert health()["state"] == "ok"
 
-    def breaks(*_: object) -> None:
+    def breaks(*_: object, **_kept: object) -> None:
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
