@@ -7,16 +7,17 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from dicom_nodes.contract import Manifest, StudySettled
-from router.model.errors import NotFound
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
+from router.store.manifests import SqlManifests
 
 _ADD, _ADD_REVISION = insert(t.study), insert(t.study_revision)
 
 
 class SqlStudies:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, manifests: SqlManifests) -> None:
         self._connection = connection
+        self._manifests = manifests
 
     def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None:
         query = select(t.study).where(t.study.c.study_instance_uid == study_instance_uid)
@@ -66,10 +67,7 @@ class SqlStudies:
         )
 
     def manifest(self, study_instance_uid: str, revision: int) -> Manifest:
-        found = self.revision(study_instance_uid, revision)
-        if found is None:
-            raise NotFound(f"revision {revision} of the study is not known")
-        return Manifest.model_validate(found.manifest)
+        return self._manifests.get(study_instance_uid, revision)
 
     def settled_between(self, start: datetime, end: datetime, limit: int) -> Sequence[tuple[datetime, Study]]:
         r = t.study_revision.c

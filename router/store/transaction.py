@@ -11,6 +11,7 @@ from router.store.aid import SqlAid
 from router.store.exams import SqlExams
 from router.store.exchange import SqlFacts, SqlOrders
 from router.store.failures import is_of_the_database
+from router.store.manifests import KeptManifests, SqlManifests
 from router.store.network import SqlNetwork
 from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
@@ -28,18 +29,19 @@ _EFFECTS_A_COMMIT = 8
 
 
 class SqlTransaction:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, kept_manifests: KeptManifests) -> None:
         self.connection = connection
+        manifests = SqlManifests(connection, kept_manifests)
         self.network = SqlNetwork(connection)
         self.readers = SqlReaders(connection)
         self.rota = SqlRota(connection)
         self.aid = SqlAid(connection)
         self.exams = SqlExams(connection)
-        self.studies = SqlStudies(connection)
+        self.studies = SqlStudies(connection, manifests)
         self.reads = SqlReads(connection)
         self.reports = SqlReports(connection)
         self.facts = SqlFacts(connection)
-        self.orders = SqlOrders(connection)
+        self.orders = SqlOrders(connection, manifests)
         self.ledger = SqlLedger(connection)
         self.queue = SqlHumanQueue(connection)
         self.rule_sets = SqlRuleSets(connection)
@@ -64,6 +66,7 @@ class SqlStore:
         self.database = database
         self._on_orders = on_orders
         self._planning = threading.Lock()
+        self._manifests = KeptManifests()
 
     @property
     def effects_a_commit(self) -> int:
@@ -72,7 +75,7 @@ class SqlStore:
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
         with self.database.write() as connection:
-            transaction = SqlTransaction(connection)
+            transaction = SqlTransaction(connection, self._manifests)
             yield transaction
         if transaction.orders.issued_to:
             self._on_orders(transaction.orders.issued_to)
@@ -80,7 +83,7 @@ class SqlStore:
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
         with self.database.read() as connection:
-            yield SqlTransaction(connection)
+            yield SqlTransaction(connection, self._manifests)
 
     @contextmanager
     def planner_lock(self) -> Iterator[bool]:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from dicom_nodes.contract import FactReceipt, OrderBatch
@@ -42,14 +42,14 @@ def post_facts(batch: ReceivedBatch, services: WithServices, caller: NodeCaller)
     return receipt
 
 
-@router.get("/orders", summary="Wait for orders", responses=responses(503))
+@router.get("/orders", summary="Wait for orders", response_model=OrderBatch, responses=responses(503))
 async def get_orders(
     services: WithServices,
     caller: NodeCaller,
     log_id: Annotated[str | None, Query(description="The log the node knows; another one starts again at 0")] = None,
     after: Annotated[int, Query(ge=0, lt=2**63, description="Seq of the last order the node has")] = 0,
     wait: Annotated[float, Query(ge=0, le=300, description="Seconds to wait for an order")] = 0,
-) -> OrderBatch:
+) -> Response:
     """The node's orders after `after`, at once if there are any, otherwise as soon as there are or `wait` is over.
 
     The log is ordered and immutable: asking again gives the same orders, less those that were carried out or
@@ -67,7 +67,7 @@ async def get_orders(
             )
             left = deadline - loop.time()
             if batch.orders or left <= 0 or services.bell.closed:
-                return batch
+                return Response(batch.as_json(), media_type="application/json")
             async with asyncio.timeout(min(left, LOOK_AGAIN_S)):
                 await heard.wait()
         except TimeoutError:

@@ -1,0 +1,85 @@
+"""Manifests of revisions: kept once in the database, and the last ones used in memory, by their digest.
+
+A manifest is most of an order for images, and the same for the fetch and for each delivery: an order's row names the
+revision, and whoever reads the order gets the manifest from there.
+"""
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from sqlalchemy import Connection, Text, cast, select
+
+from dicom_nodes.contract import Manifest
+from router.model.errors import NotFound
+from router.store import tables as t
+
+_INSTANCES = 20_000
+"""How many instances the manifests in memory hold together, at most; about 25 MB."""
+_Key = tuple[str, int, str]
+
+
+class KeptManifests:
+    """Shared by all transactions of a store. Known by study, revision and digest: what was rolled back harms nobody."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._manifests: OrderedDict[_Key, Manifest] = OrderedDict()
+        self._instances = 0
+
+    def get(self, key: _Key) -> Manifest | None:
+        with self._lock:
+            if key in self._manifests:
+                self._manifests.move_to_end(key)
+            return self._manifests.get(key)
+
+    def put(self, key: _Key, manifest: Manifest) -> None:
+        with self._lock:
+            if key in self._manifests or len(manifest.entries) > _INSTANCES:
+                return
+            self._manifests[key] = manifest
+            self._instances += len(manifest.entries)
+            while self._instances > _INSTANCES:
+                _, oldest = self._manifests.popitem(last=False)
+                self._instances -= len(oldest.entries)
+
+
+class SqlManifests:
+    def __init__(self, connection: Connection, kept: KeptManifests) -> None:
+        self._connection, self._kept = connection, kept
+
+    def get(self, study_instance_uid: str, revision: int) -> Manifest:
+        """The manifest of this revision.
+
+        Raises:
+            NotFound: there is no such revision.
+        """
+        key = (study_instance_uid, revision, self._digest(study_instance_uid, revision))
+        manifest = self._kept.get(key)
+        if manifest is None:
+            stored = self._one(t.study_revision.c.manifest, study_instance_uid, revision)
+            manifest = Manifest.model_validate(stored)
+            self._kept.put(key, manifest)
+        return manifest
+
+    def text(self, study_instance_uid: str, revision: int) -> str:
+        """The same as the JSON that is stored."""
+        return str(self._one(cast(t.study_revision.c.manifest, Text), study_instance_uid, revision))
+
+    def is_of(self, study_instance_uid: str, revision: int, manifest: Manifest) -> bool:
+        """Whether this is the manifest of that revision."""
+        try:
+            return self.get(study_instance_uid, revision) == manifest
+        except NotFound:
+            return False
+
+    def _digest(self, study_instance_uid: str, revision: int) -> str:
+        return str(self._one(t.study_revision.c.manifest_digest, study_instance_uid, revision))
+
+    def _one(self, column: Any, study_instance_uid: str, revision: int) -> Any:
+        r = t.study_revision.c
+        query = select(column).where(r.study_instance_uid == study_instance_uid, r.revision == revision)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound(f"revision {revision} of the study is not known")
+        return row[0]
