@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, Select, Text, and_, cast, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, insert, or_, select, update
 
 from dicom_nodes.contract import DeliverStudy, FetchStudy, Order, OrderBody
 from router.model.fact import KeptFact
@@ -20,6 +20,15 @@ from router.store.statements import insert_if_new, upsert
 
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 _WITH_MANIFEST = ("fetch", "deliver")
+_SOURCE = (t.fact_source.c.node == bindparam("of_node"), t.fact_source.c.outbox_id == bindparam("of_outbox"))
+_LAST_SEQ = select(t.fact_source.c.last_seq).where(*_SOURCE).with_for_update()
+_TAKEN = update(t.fact_source).where(*_SOURCE).values(last_seq=bindparam("last_seq"))
+_NEXT_SEQ = (
+    update(t.order_head)
+    .where(t.order_head.c.node == bindparam("of_node"))
+    .values(last_seq=t.order_head.c.last_seq + 1)
+    .returning(t.order_head.c.last_seq)
+)
 _ADD, _ISSUE = insert(t.fact), insert(t.node_order)
 
 
@@ -28,10 +37,12 @@ class SqlFacts:
         self._connection = connection
 
     def last_seq(self, node: str, outbox_id: str) -> int:
-        insert_if_new(self._connection, t.fact_source, {"node": node, "outbox_id": outbox_id, "last_seq": 0})
-        source = (t.fact_source.c.node == node, t.fact_source.c.outbox_id == outbox_id)
-        query = select(t.fact_source.c.last_seq).where(*source).with_for_update()
-        return int(self._connection.execute(query).scalar_one())
+        source = {"of_node": node, "of_outbox": outbox_id}
+        last = self._connection.execute(_LAST_SEQ, source).scalar_one_or_none()
+        if last is None:
+            insert_if_new(self._connection, t.fact_source, {"node": node, "outbox_id": outbox_id, "last_seq": 0})
+            last = self._connection.execute(_LAST_SEQ, source).scalar_one()
+        return int(last)
 
     def add(self, fact: KeptFact) -> None:
         values = {
@@ -44,8 +55,8 @@ class SqlFacts:
             "failure": fact.failure,
         }
         self._connection.execute(_ADD, values)
-        source = (t.fact_source.c.node == fact.node, t.fact_source.c.outbox_id == fact.outbox_id)
-        self._connection.execute(update(t.fact_source).where(*source).values(last_seq=fact.seq))
+        source = {"of_node": fact.node, "of_outbox": fact.outbox_id}
+        self._connection.execute(_TAKEN, source | {"last_seq": fact.seq})
 
     def between(self, node: str, outbox_id: str, first: int, last: int) -> Sequence[KeptFact]:
         f = t.fact
@@ -155,7 +166,7 @@ class SqlOrders:
         return SentOrder(row.seq, row.order_id, body["kind"], f'{head[:-1]},"body":{text}}}')
 
     def get(self, order_id: str) -> SqlIssuedOrder | None:
-        row = self._connection.execute(_with_outcome().where(t.node_order.c.order_id == order_id)).one_or_none()
+        row = self._connection.execute(_ONE, {"this_order": order_id}).one_or_none()
         return None if row is None else self._issued(row)
 
     def of_read(self, read_id: str) -> Sequence[SqlIssuedOrder]:
@@ -181,12 +192,16 @@ class SqlOrders:
 
     def _next_seq(self, node: str) -> int:
         """The head's row lock is held until commit, so seqs become visible without gaps and in order."""
-        insert_if_new(self._connection, t.order_head, {"node": node, "last_seq": 0})
-        head = t.order_head
-        bump = update(head).where(head.c.node == node).values(last_seq=head.c.last_seq + 1)
-        return int(self._connection.execute(bump.returning(head.c.last_seq)).scalar_one())
+        seq = self._connection.execute(_NEXT_SEQ, {"of_node": node}).scalar_one_or_none()
+        if seq is None:
+            insert_if_new(self._connection, t.order_head, {"node": node, "last_seq": 0})
+            seq = self._connection.execute(_NEXT_SEQ, {"of_node": node}).scalar_one()
+        return int(seq)
 
 
 def _with_outcome() -> Select[Any]:
     joined = t.node_order.outerjoin(t.order_outcome, t.order_outcome.c.order_id == t.node_order.c.order_id)
     return select(t.node_order, t.order_outcome.c.outcome).select_from(joined)
+
+
+_ONE = _with_outcome().where(t.node_order.c.order_id == bindparam("this_order"))

@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
-from sqlalchemy import Connection, Text, cast, select
+from sqlalchemy import Connection, Select, Text, bindparam, cast, select
 
 from dicom_nodes.contract import Manifest
 from router.model.errors import NotFound
@@ -17,6 +17,10 @@ from router.store import tables as t
 _INSTANCES = 20_000
 """How many instances the manifests in memory hold together, at most; about 25 MB."""
 _Key = tuple[str, int, str]
+_R = t.study_revision.c
+_THIS = (_R.study_instance_uid == bindparam("uid"), _R.revision == bindparam("number"))
+_DIGEST, _MANIFEST = select(_R.manifest_digest).where(*_THIS), select(_R.manifest).where(*_THIS)
+_TEXT = select(cast(_R.manifest, Text)).where(*_THIS)
 
 
 class KeptManifests:
@@ -54,17 +58,20 @@ class SqlManifests:
         Raises:
             NotFound: there is no such revision.
         """
-        key = (study_instance_uid, revision, self._digest(study_instance_uid, revision))
+        key = (study_instance_uid, revision, str(self._one(_DIGEST, study_instance_uid, revision)))
         manifest = self._kept.get(key)
         if manifest is None:
-            stored = self._one(t.study_revision.c.manifest, study_instance_uid, revision)
-            manifest = Manifest.model_validate(stored)
+            manifest = Manifest.model_validate(self._one(_MANIFEST, study_instance_uid, revision))
             self._kept.put(key, manifest)
         return manifest
 
+    def keep(self, study_instance_uid: str, revision: int, manifest: Manifest) -> None:
+        """It was just written, and somebody may want it soon."""
+        self._kept.put((study_instance_uid, revision, manifest.digest), manifest)
+
     def text(self, study_instance_uid: str, revision: int) -> str:
         """The same as the JSON that is stored."""
-        return str(self._one(cast(t.study_revision.c.manifest, Text), study_instance_uid, revision))
+        return str(self._one(_TEXT, study_instance_uid, revision))
 
     def is_of(self, study_instance_uid: str, revision: int, manifest: Manifest) -> bool:
         """Whether this is the manifest of that revision."""
@@ -73,13 +80,8 @@ class SqlManifests:
         except NotFound:
             return False
 
-    def _digest(self, study_instance_uid: str, revision: int) -> str:
-        return str(self._one(t.study_revision.c.manifest_digest, study_instance_uid, revision))
-
-    def _one(self, column: Any, study_instance_uid: str, revision: int) -> Any:
-        r = t.study_revision.c
-        query = select(column).where(r.study_instance_uid == study_instance_uid, r.revision == revision)
-        row = self._connection.execute(query).one_or_none()
+    def _one(self, query: Select[Any], study_instance_uid: str, revision: int) -> Any:
+        row = self._connection.execute(query, {"uid": study_instance_uid, "number": revision}).one_or_none()
         if row is None:
             raise NotFound(f"revision {revision} of the study is not known")
         return row[0]

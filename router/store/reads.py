@@ -31,6 +31,9 @@ _TO_PLAN: list[ColumnElement[Any]] = [column for column in t.read.c if column.na
 _TO_PLAN.append(literal_column("NULL", JSON).label("waiting"))
 """A read without the explanation of why it waits, which is most of its row and no part of a plan."""
 
+_ONE = select(t.read).where(t.read.c.id == bindparam("read_id"))
+_LOCKED = _ONE.with_for_update()
+_ASSIGNMENTS = select(t.assignment).where(t.assignment.c.read_id == bindparam("read_id")).order_by(t.assignment.c.epoch)
 _ADD, _OPEN = insert(t.read), insert(t.assignment)
 _REPLACE = (
     update(t.read)
@@ -56,8 +59,7 @@ class SqlReads:
         self._connection = connection
 
     def get(self, read_id: str, *, lock: bool = False) -> Read | None:
-        query = select(t.read).where(t.read.c.id == read_id)
-        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        row = self._connection.execute(_LOCKED if lock else _ONE, {"read_id": read_id}).one_or_none()
         return None if row is None else _read(row)
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
@@ -158,8 +160,8 @@ class SqlReads:
         self._connection.execute(update(t.assignment).where(*this).values(**values))
 
     def assignments(self, read_id: str) -> Sequence[Assignment]:
-        query = select(t.assignment).where(t.assignment.c.read_id == read_id).order_by(t.assignment.c.epoch)
-        return [Assignment(**row._mapping) for row in self._connection.execute(query)]
+        rows = self._connection.execute(_ASSIGNMENTS, {"read_id": read_id})
+        return [Assignment(**row._mapping) for row in rows]
 
     def arrived(self, since: datetime, until: datetime) -> Sequence[Read]:
         query = select(t.read).where(t.read.c.created_at >= since, t.read.c.created_at < until).order_by(t.read.c.id)

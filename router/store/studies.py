@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from dicom_nodes.contract import Manifest, StudySettled
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
 from router.store.manifests import SqlManifests
 
+_ONE = select(t.study).where(t.study.c.study_instance_uid == bindparam("uid"))
+_LOCKED = _ONE.with_for_update()
 _ADD, _ADD_REVISION = insert(t.study), insert(t.study_revision)
 
 
@@ -20,8 +22,7 @@ class SqlStudies:
         self._manifests = manifests
 
     def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None:
-        query = select(t.study).where(t.study.c.study_instance_uid == study_instance_uid)
-        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        row = self._connection.execute(_LOCKED if lock else _ONE, {"uid": study_instance_uid}).one_or_none()
         return None if row is None else _study(row)
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]:
@@ -50,6 +51,7 @@ class SqlStudies:
             "settled_at": at,
         }
         self._connection.execute(_ADD_REVISION, values)
+        self._manifests.keep(settled.study.study_instance_uid, settled.revision, settled.manifest)
 
     def revision(self, study_instance_uid: str, revision: int) -> StudyRevision | None:
         r = t.study_revision

@@ -30,6 +30,8 @@ def _flows(run: Run, rate: float) -> Iterator[Sequence[str]]:
     yield "facts not taken at the end", number(run["late"])
     yield "reads waiting, before → after", f"{number(run['waiting_before'])} → {number(run['waiting_after'])}"
     yield "visits of readers with an empty list", number(run["empty_visits"])
+    cpu_ms = 1000 * sum(run["router_cpu"]) / max(run["taken_s"], 0.01)
+    yield "CPU of all routers for each arrival, ms", number(cpu_ms, 1)
     yield "CPU of each router, cores", ", ".join(f"{cores:.2f}" for cores in run["router_cpu"])
     if run["database_cpu"]:
         yield "CPU of the database, cores", f"{run['database_cpu']:.2f}"
