@@ -1,5 +1,6 @@
 """The router's composition root: the only place where its parts are wired, started and stopped."""
 
+import gc
 import signal
 import socket
 import sys
@@ -42,6 +43,9 @@ from router.web.views import traces
 _LEAST_PAUSE_S = 0.1
 """Between two rounds, so that events that come together are planned together."""
 _SAY_TIMES_EVERY_S = 60.0
+_TURN_S = 0.001
+_GARBAGE_THRESHOLDS = (50_000, 20, 20)
+"""New containers before the youngest are looked through; then how many times before the next older ones are."""
 
 
 class Planner:
@@ -233,6 +237,7 @@ def serve(settings: RouterSettings, clock: Clock = utc_now) -> int:
     The bound address is said on standard output, so that port 0 can be used.
     """
     server = _server(settings, clock)
+    _share_the_interpreter()
     bound = _bind(settings)
     address = _address(bound)
     event_log().info("router.listening", address=address)
@@ -242,6 +247,18 @@ def serve(settings: RouterSettings, clock: Clock = utc_now) -> int:
     server.run(sockets=[bound])
     event_log().info("router.stopped")
     return 0
+
+
+def _share_the_interpreter() -> None:
+    """For one process that answers many callers and plans beside them.
+
+    What is kept from plan to plan is much and never garbage: looking through it at every few facts costs a lot. And a
+    thread that waits after each statement for its turn must not wait long.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    sys.setswitchinterval(_TURN_S)
 
 
 def issue_token(settings: RouterSettings, role: Role, subject: str, clock: Clock = utc_now) -> str:

@@ -84,6 +84,14 @@ def presence_problems(need: Need, on_duty: ReaderOnDuty, now: datetime) -> tuple
     return tuple(_presence_problems(need, on_duty, now))
 
 
+def is_at_leisure(on_duty: ReaderOnDuty, now: datetime, minutes: float) -> bool:
+    """Whether no read of at most so many of the reader's minutes has `presence_problems`, if any session will do."""
+    reader = on_duty.reader
+    if on_duty.leave or reader.display_valid_until is not None or reader.outsourcer is not None:
+        return False
+    return any(load.session.is_open(now) and load.minutes_left(minutes) >= minutes for load in on_duty.sessions)
+
+
 def best_session(need: Need, on_duty: ReaderOnDuty, now: datetime) -> SessionLoad | None:
     """The open session of a fitting kind with most room for this read at the reader's speed; None without room."""
     minutes = on_duty.reader.minutes_for(need.expected_minutes, need.exam_group)

@@ -14,8 +14,8 @@ from dicom_nodes.contract import Manifest
 from router.model.errors import NotFound
 from router.store import tables as t
 
-_INSTANCES = 20_000
-"""How many instances the manifests in memory hold together, at most; about 25 MB."""
+_INSTANCES = 50_000
+"""How many instances the manifests in memory hold together, at most; about 60 MB."""
 _Key = tuple[str, int, str]
 _R = t.study_revision.c
 _THIS = (_R.study_instance_uid == bindparam("uid"), _R.revision == bindparam("number"))

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from sqlalchemy import Connection, text
 
@@ -20,6 +20,7 @@ from router.store.reports import SqlReports
 from router.store.rota import SqlRota
 from router.store.rule_sets import SqlRuleSets
 from router.store.studies import SqlStudies
+from router.store.write_turns import WriteTurns
 
 _PLANNER_LOCK = 0x52656164
 """Key of PostgreSQL's advisory lock for planning."""
@@ -67,6 +68,8 @@ class SqlStore:
         self._on_orders = on_orders
         self._planning = threading.Lock()
         self._manifests = KeptManifests()
+        self._turns = WriteTurns() if database.engine.dialect.name == "sqlite" else None
+        self._planner: int | None = None
 
     @property
     def effects_a_commit(self) -> int:
@@ -74,11 +77,17 @@ class SqlStore:
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
-        with self.database.write() as connection:
+        with self._turn(), self.database.write() as connection:
             transaction = SqlTransaction(connection, self._manifests)
             yield transaction
         if transaction.orders.issued_to:
             self._on_orders(transaction.orders.issued_to)
+
+    def _turn(self) -> AbstractContextManager[None]:
+        """The planner goes first: what it writes is what everybody waits for."""
+        if self._turns is None:
+            return nullcontext()
+        return self._turns.turn(first=threading.get_ident() == self._planner)
 
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
@@ -90,6 +99,7 @@ class SqlStore:
         if not self._planning.acquire(blocking=False):
             yield False
             return
+        self._planner = threading.get_ident()
         try:
             if self.database.engine.dialect.name == "postgresql":
                 with self._advisory_lock() as mine:
@@ -97,6 +107,7 @@ class SqlStore:
             else:
                 yield True
         finally:
+            self._planner = None
             self._planning.release()
 
     @contextmanager

@@ -46,7 +46,7 @@ def plan(
     if pulling is not None:
         snapshot = replace(snapshot, reads=tuple(read for read in snapshot.reads if read.holder is None))
     arrays = mapped(snapshot, tuning, pulling, kept=kept)
-    so_far, trace = ReasonsSoFar(snapshot), Trace()
+    so_far, trace = ReasonsSoFar(snapshot, kept), Trace()
     choices = next_choices(arrays.problem, tuning, trace=trace)
     decisions: list[Decision] = []
     given: set[int] = set()

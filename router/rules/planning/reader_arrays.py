@@ -22,15 +22,20 @@ _NO_LIMIT = 10_000
 def kept_reader_arrays(on_duty: Sequence[ReaderOnDuty], words: Vocabulary, now: datetime, kept: Kept) -> ReaderArrays:
     """Those of before while the readers are the same and no credential begins or ends."""
     people = tuple(duty.reader for duty in on_duty)
-    until = kept.value("credentials", people, lambda: _Until(people))
     named = (words.trusts, words.subspecialties, words.groups)
     found: ReaderArrays = kept.value(
-        "readers", (people, named, until.after(now)), lambda: reader_arrays(on_duty, words, now)
+        "readers", (people, named, credential_epoch(people, now, kept)), lambda: reader_arrays(on_duty, words, now)
     )
     return found
 
 
-class _Until:
+def credential_epoch(people: tuple[Reader, ...], now: datetime, kept: Kept) -> int:
+    """The same number while these readers are the same and no credential of theirs begins or ends."""
+    moments: _Moments = kept.value("credentials", people, lambda: _Moments(people))
+    return moments.passed(now)
+
+
+class _Moments:
     """The moments at which a credential of these readers begins or ends."""
 
     def __init__(self, people: Sequence[Reader]) -> None:
@@ -38,8 +43,8 @@ class _Until:
         moments = {at for c in held for at in (c.valid_from, c.valid_until, c.revoked_at) if at is not None}
         self._moments = sorted(moments)
 
-    def after(self, now: datetime) -> int:
-        """The same number while none of them passes."""
+    def passed(self, now: datetime) -> int:
+        """How many of them are over."""
         return bisect_right(self._moments, now)
 
 

@@ -18,13 +18,18 @@ from router.rules.eligibility import (
     entitlement_problems,
     exclusions,
     history_problems,
+    is_at_leisure,
     presence_problems,
     scope_problems,
 )
 from router.rules.planning.arrays import IntArray
 from router.rules.planning.decisions import Snapshot
+from router.rules.planning.kept import Kept
+from router.rules.planning.reader_arrays import credential_epoch
 
 Reasons = tuple[str, ...]
+_PLENTY_MIN = 240.0
+"""Longer than any read: who has so much left has room for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +61,20 @@ class _Coded:
 class ReasonsSoFar:
     """The rules of eligibility on top of what the plan has given out already."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, kept: Kept | None = None) -> None:
         self._now = snapshot.now
         self._duties = {duty.reader.id: duty for duty in sorted(snapshot.readers, key=lambda duty: duty.reader.id)}
         self._rows = {reader_id: row for row, reader_id in enumerate(self._duties)}
         self._aid = snapshot.aid
         self._changed: list[str] = []
-        self._entitlement: dict[str, _Coded] = {}
-        self._scope: dict[object, _Coded] = {}
+        people = tuple(duty.reader for duty in self._duties.values())
+        kept = Kept() if kept is None else kept
+        self._scope: dict[object, _Coded] = kept.value("scope reasons", people, dict)
+        entitled = (people, credential_epoch(people, snapshot.now, kept))
+        self._entitlement: dict[str, _Coded] = kept.value("entitlement reasons", entitled, dict)
         self._presence: dict[object, tuple[int, _Coded]] = {}
         self._limits: dict[object, Reasons] = {}
+        self._at_leisure = {id_ for id_, duty in self._duties.items() if is_at_leisure(duty, self._now, _PLENTY_MIN)}
 
     @property
     def duties(self) -> Mapping[str, ReaderOnDuty]:
@@ -104,6 +113,7 @@ class ReasonsSoFar:
         )
         self._duties[reader_id] = replace(duty, sessions=sessions, waiting_reads=duty.waiting_reads + 1)
         self._changed.append(reader_id)
+        self._at_leisure.discard(reader_id)
         if duty.reader.employer != need.origin and self._aid.limits:
             self._aid = _with_use(self._aid, AidUse(duty.reader.employer, need.origin, need.exam_group, minutes))
             self._limits.clear()
@@ -135,13 +145,23 @@ class ReasonsSoFar:
     def _of_presence(self, need: Need) -> _Coded:
         key = (need.session_kinds, need.expected_minutes, need.exam_group)
         if key not in self._presence:
-            known = _Coded([presence_problems(need, duty, self._now) for duty in self._duties.values()])
+            known = _Coded([self._presence_problems(need, duty) for duty in self._duties.values()])
         else:
             since, known = self._presence[key]
             for reader_id in set(self._changed[since:]):
                 known.put(self._rows[reader_id], presence_problems(need, self._duties[reader_id], self._now))
         self._presence[key] = (len(self._changed), known)
         return known
+
+    def _presence_problems(self, need: Need, duty: ReaderOnDuty) -> Reasons:
+        """Nothing to look for in whoever has plenty of time for any read of this kind."""
+        if duty.reader.id in self._at_leisure and not need.session_kinds and self._is_short(need, duty):
+            return ()
+        return presence_problems(need, duty, self._now)
+
+    @staticmethod
+    def _is_short(need: Need, duty: ReaderOnDuty) -> bool:
+        return duty.reader.minutes_for(need.expected_minutes, need.exam_group) <= _PLENTY_MIN
 
     def _of_aid(self, need: Need) -> _Coded:
         return _Coded([self._aid_problems(need, duty) for duty in self._duties.values()])
