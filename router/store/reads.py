@@ -169,7 +169,7 @@ class SqlReads:
 
     def versions(self, states: Collection[ReadState]) -> Sequence[tuple[str, int]]:
         query = select(t.read.c.id, t.read.c.version).where(t.read.c.state.in_(list(states)))
-        return [(row[0], row[1]) for row in self._connection.execute(query)]
+        return self._connection.execute(query).tuples().all()
 
     def to_plan(self, read_ids: Sequence[str]) -> Sequence[tuple[Read, int, Sequence[tuple[str, str]]]]:
         found: list[tuple[Read, int, Sequence[tuple[str, str]]]] = []

@@ -266,6 +266,7 @@ read = Table(
     Column("directives", JSON, comment="what the routing rules say besides"),
     Column("version", Integer, nullable=False, server_default="0", comment="grows with every change"),
     UniqueConstraint("study_instance_uid", "ordinal", name="uq_read_study_ordinal"),
+    Index("ix_read_state_version", "state", "id", "version"),
 )
 
 assignment = Table(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from router.rules.planning.arrays import (
     Bonus,
     BoolArray,
     ClassArrays,
+    DutyArrays,
     IntArray,
     PlanningProblem,
     ReaderArrays,
@@ -69,14 +70,16 @@ def mapped(
     people = kept_reader_arrays(readers, words, snapshot.now, kept)
     classes: ClassArrays = kept.value("classes", words, lambda: _classes(words))
     aid = kept.value("aid", (words, snapshot.aid), lambda: aid_arrays(snapshot.aid, words))
+    waiting = _waiting(rows, columns, words, kept)
+    fit = _fit(kept, readers, people, classes, aid, tuning, words, snapshot.now)
     problem = PlanningProblem(
         now_min=minute_of(snapshot.now),
         classes=classes,
-        waiting=_waiting(rows, columns, words, kept),
+        waiting=waiting,
         readers=people,
-        duty=duty_arrays(readers, reads, words, snapshot, pulling),
+        duty=_wanted(duty_arrays(readers, reads, words, snapshot, pulling), waiting, fit),
         aid=aid,
-        fit=_fit(kept, readers, people, classes, aid, tuning, words, snapshot.now),
+        fit=fit,
         barred=_barred(rows, readers, words),
         bonus=_bonus(snapshot.ahead, words, tuning, kept),
     )
@@ -116,6 +119,16 @@ def _waiting(rows: Sequence[KeptRow], columns: Columns, words: Vocabulary, kept:
 def _renumbered(numbers: IntArray, kept: Mapping[Any, int], words: Mapping[Any, int]) -> IntArray:
     now = np.array([words.get(name, -1) for name in kept], np.int64)
     return now[numbers] if len(numbers) else np.zeros(0, np.int64)
+
+
+def _wanted(duty: DutyArrays, waiting: WaitingArrays, fit: Fit) -> DutyArrays:
+    """Without the places for acute reads at readers for whom no acute read waits: nothing could be put there.
+
+    Who has no other place then need not be weighed at all, and that is nearly everybody nearly always.
+    """
+    acute = np.unique(waiting.exam_class[waiting.acute & (waiting.holder == NO_READER)])
+    wanted = fit.eligible[:, acute].any(axis=1)
+    return replace(duty, acute_room=np.where(wanted, duty.acute_room, duty.room))
 
 
 def _fit(

@@ -1,4 +1,4 @@
-"""What a planner keeps from plan to plan changes no plan: the same decisions, explanations and digests as from nothing."""
+"""What a planner keeps from plan to plan changes no plan: the decisions and explanations are those from nothing."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
