@@ -23,6 +23,11 @@ class WriteTurns:
         self._is_taken = False
         self._waiting: deque[threading.Event] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a turn."""
+        return len(self._waiting)
+
     @contextmanager
     def turn(self, *, first: bool = False) -> Iterator[None]:
         """Wait for a turn, before all who wait already where it is to be the `first`.

@@ -5,6 +5,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,8 +61,6 @@ def _programs() -> Path:
 
 
 def _run(command: list[object], user: str | None, tries: int = 1) -> None:
-    import time
-
     for _ in range(tries):
         done = subprocess.run(
             [str(word) for word in command], user=user, cwd="/", capture_output=True, text=True, check=False

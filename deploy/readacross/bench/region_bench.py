@@ -119,6 +119,8 @@ class RegionBench:
             late = sum(uid not in seen.taken for uid in seen.due)
             _until(lambda: all(uid in seen.taken for uid in seen.due) or stopping.is_set(), _SETTLING_S)
             _until(lambda: False, 1.0)
+        for caller in (*nodes, readers):
+            caller.close()
         for child in routers:
             child.check()
         lasted_s, after = ended_s - began_s, _counts(database)
@@ -243,4 +245,4 @@ def _rounds(folder: Path) -> list[dict[str, Any]]:
 
 def smaller_region(plan: RegionPlan) -> RegionPlan:
     """Tiny numbers: shows that it works, measures nothing."""
-    return replace(plan, readers=20, waiting=50, trusts=3, rate=5.0, seconds=4.0, plan_every_s=1.0)
+    return replace(plan, readers=20, waiting=50, trusts=3, rate=5.0, seconds=2.0, plan_every_s=1.0)

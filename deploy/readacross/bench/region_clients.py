@@ -4,6 +4,7 @@ The load is open: a fact or a visit is due at its time whether or not the router
 every delay counts from then.
 """
 
+import hashlib
 import http.client
 import json
 import queue
@@ -21,7 +22,7 @@ from readacross.bench.region_studies import InventedStudy, StudySource, wall_clo
 
 _TICK_S = 0.05
 _FACTS_A_BATCH = 50
-_POLL_S = 10
+_POLL_S = 2
 _HEALTH = {"state": "ok", "reasons": [], "free_bytes": 10**9, "parked_jobs": 0, "quarantined": 0, "outbox_depth": 0,
            "outbox_oldest_s": 0.0}  # fmt: skip
 
@@ -50,10 +51,16 @@ class Caller:
                 answer = self._connection.getresponse()
                 return answer.status, json.loads(answer.read() or b"null")
             except (http.client.HTTPException, OSError):
-                self._connection = None
+                self.close()
                 if not again:
                     raise
         raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 @dataclass
@@ -91,6 +98,11 @@ class NodeClient:
         if study.exam.pathway == "emergency":
             self._seen.acute.add(study.uid)
         self._outbox.put((study.settled(study_time), study.uid))
+
+    def close(self) -> None:
+        """Hang up, once nobody sends or polls any more."""
+        self._posts.close()
+        self._polls.close()
 
     @property
     def waiting(self) -> int:
@@ -161,8 +173,6 @@ class NodeClient:
 
 
 def _proof(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    import hashlib
-
     lines = "".join(f"{entry['sop_instance_uid']} {entry['digest']}\n" for entry in manifest["entries"])
     return {
         "instance_count": len(manifest["entries"]),
@@ -178,6 +188,11 @@ class Readers:
         self._rate, self._seen, self._stopping = rate, seen, stopping
         self._next, self._lock = 0, threading.Lock()
         self._began_s = time.monotonic()
+
+    def close(self) -> None:
+        """Hang up, once nobody reads any more."""
+        for caller in self._callers.values():
+            caller.close()
 
     def read(self) -> None:
         """One of several threads: visits readers at the rate, until stopped."""
