@@ -52,7 +52,7 @@ class Planner:
     """Plans soon after being woken, and at every interval also looks for what is overdue.
 
     A round at an event works out only what changed since the round before, and rounds take turns with the rest of the
-    router: however many events come, at least as much time passes between two rounds as they take.
+    router: however many events come, at least as much time passes between two rounds as they took of the processor.
     """
 
     def __init__(self, store: SqlStore, settings: RouterSettings, clock: Clock) -> None:

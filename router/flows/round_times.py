@@ -23,7 +23,7 @@ class RoundTimes:
         self._took: dict[RoundKind, list[_Took]] = defaultdict(list)
         self._since = time.monotonic()
         self.last_s = 0.0
-        """How long the last one took."""
+        """CPU seconds of the last one."""
 
     @contextmanager
     def timed(self, kind: RoundKind) -> Iterator[None]:
@@ -32,8 +32,8 @@ class RoundTimes:
         try:
             yield
         finally:
-            self.last_s = time.monotonic() - began
-            self._took[kind].append(_Took(self.last_s, time.thread_time() - cpu))
+            self.last_s = time.thread_time() - cpu
+            self._took[kind].append(_Took(time.monotonic() - began, self.last_s))
 
     def due(self, every_s: float) -> bool:
         """Whether so long a time has passed since they were said."""

@@ -126,7 +126,8 @@ def post_next(services: WithServices, caller: ReaderCaller) -> ClaimView:
     """Claim what the plan has for you now, of reads that are on nobody's list. 404: there is nothing for you."""
     settings = services.settings.router
     lists = ListLengths(settings.list_length)
-    read = claim_next(services.store, caller.subject, services.now(), settings.heartbeat_timeout_s, lists)
+    timeout_s = settings.heartbeat_timeout_s
+    read = claim_next(services.store, caller.subject, services.now(), timeout_s, lists, services.pulls)
     if read is None or read.lease is None:
         raise NotFound("there is nothing for you to read now")
     return ClaimView(read=read_view(read), transaction_uid=read.lease.transaction_uid, epoch=read.epoch)
