@@ -119,8 +119,9 @@ class RegionBench:
             late = sum(uid not in seen.taken for uid in seen.due)
             _until(lambda: all(uid in seen.taken for uid in seen.due) or stopping.is_set(), _SETTLING_S)
             _until(lambda: False, 1.0)
-        for caller in (*nodes, readers):
-            caller.close()
+        readers.close()
+        for node in nodes:
+            node.close()
         for child in routers:
             child.check()
         lasted_s, after = ended_s - began_s, _counts(database)
