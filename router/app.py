@@ -42,6 +42,7 @@ from router.web.views import traces
 
 _LEAST_PAUSE_S = 0.1
 """Between two rounds, so that events that come together are planned together."""
+_PAUSE_BESIDE_ANOTHER_S = 0.5
 _SAY_TIMES_EVERY_S = 60.0
 _TURN_S = 0.001
 _GARBAGE_THRESHOLDS = (50_000, 20, 20)
@@ -89,28 +90,32 @@ class Planner:
         """Plan the region ahead; the next rounds go by it until it is stale."""
         self._ahead = look_ahead(self._store, self._clock(), self._settings.flow_every_s, self._lists)
 
-    def run_once(self) -> None:
+    def run_once(self) -> bool:
         """Plan everything anew from the database and look for what is overdue, unless another replica is at it."""
         self._memory = PlannerMemory()
-        self._round(on_the_clock=True, anew=True)
+        return self._round(on_the_clock=True, anew=True)
 
-    def _round(self, *, on_the_clock: bool, anew: bool) -> None:
+    def _round(self, *, on_the_clock: bool, anew: bool) -> bool:
+        """Whether it was ours to do."""
         with self._store.planner_lock() as mine:
-            if not mine:
-                self._woken.set()  # what woke us may have come too late for the other's round
-                return
-            now = self._clock()
-            if on_the_clock:
-                overdue.give_back(self._store, now, _log_failure)
-            timeout_s, memory = self._settings.claim_timeout_s, self._memory
-            assign_ready_reads(
-                self._store, now, timeout_s, _log_failure, self._lists, self._ahead, memory, explain_anew=anew
-            )
-            if on_the_clock:
-                overdue.tick(self._store, self._settings, now, _log_failure)
-                learn_reading_times(self._store, self._exam_table, now)
-                with self._store.write() as tx:
-                    planner_rounds.record(tx.connection, self._clock())
+            if mine:
+                with self._times.timed("anew" if anew else "at_event"):
+                    self._work(on_the_clock=on_the_clock, anew=anew)
+            return mine
+
+    def _work(self, *, on_the_clock: bool, anew: bool) -> None:
+        now = self._clock()
+        if on_the_clock:
+            overdue.give_back(self._store, now, _log_failure)
+        timeout_s, memory = self._settings.claim_timeout_s, self._memory
+        assign_ready_reads(
+            self._store, now, timeout_s, _log_failure, self._lists, self._ahead, memory, explain_anew=anew
+        )
+        if on_the_clock:
+            overdue.tick(self._store, self._settings, now, _log_failure)
+            learn_reading_times(self._store, self._exam_table, now)
+            with self._store.write() as tx:
+                planner_rounds.record(tx.connection, self._clock())
 
     def _look_ahead(self) -> None:
         while not self._stopping.is_set():
@@ -131,15 +136,17 @@ class Planner:
             on_the_clock, anew = now_s >= clock_s, now_s >= anew_s
             clock_s = now_s + self._settings.plan_every_s if on_the_clock else clock_s
             anew_s = now_s + self._settings.replan_every_s if anew else anew_s
+            pause_s = _LEAST_PAUSE_S
             try:
-                with self._times.timed("anew" if anew else "at_event"):
-                    self.run_once() if anew else self._round(on_the_clock=on_the_clock, anew=False)
+                if not (self.run_once() if anew else self._round(on_the_clock=on_the_clock, anew=False)):
+                    self._woken.set()  # what woke us may have come too late for the other replica's round
+                    pause_s = _PAUSE_BESIDE_ANOTHER_S
             except Exception as error:  # noqa: BLE001 - the worker's boundary: the next round tries again
                 event_log().error("planner.failed", exc_info=error)
                 self._memory = PlannerMemory()
             if self._times.due(_SAY_TIMES_EVERY_S):
                 event_log().info("planner.worked", **self._times.said())
-            self._stopping.wait(max(_LEAST_PAUSE_S, self._times.last_s))
+            self._stopping.wait(max(pause_s, self._times.last_s))
         event_log().info("planner.worked", **self._times.said())
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from readacross.bench.results import CannotMeasure
@@ -48,6 +48,18 @@ def own_postgresql(folder: Path) -> Iterator[tuple[str, int]]:
     finally:
         server.send_signal(signal.SIGINT)  # "fast shutdown": open sessions are ended, not awaited
         server.wait(60)
+
+
+def server_cpu_s(pid: int) -> float:
+    """CPU seconds of the server and its children, which lead sessions of their own."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+            if pid in {int(stat.parent.name), int(fields[1])}:
+                ticks += sum(map(int, fields[11:13]))
+                ticks += sum(map(int, fields[13:15])) if int(stat.parent.name) == pid else 0
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _programs() -> Path:

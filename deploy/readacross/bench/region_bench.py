@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 
 from dicom_nodes.foundation.database import Database, open_database
 from readacross.bench.figures import Run, latency_figures
-from readacross.bench.own_postgresql import own_postgresql
+from readacross.bench.own_postgresql import own_postgresql, server_cpu_s
 from readacross.bench.process_cost import PeakMemory, cpu_time
 from readacross.bench.region_clients import Arrivals, NodeClient, Readers, Seen, in_threads
 from readacross.bench.region_filling import Filled, fill_router
@@ -36,6 +36,7 @@ _READER_THREADS = 8
 _FIRST_PLAN_S = 300.0
 _SETTLING_S = 15.0
 """How long after the last arrival what is under way may take to come to an end."""
+_QUIET_S = 3.0
 _SUSTAINED = 0.95
 """Share of what came that must have been taken, and of places that became free that must have been filled."""
 
@@ -105,20 +106,25 @@ class RegionBench:
             NodeClient(addresses[at % len(addresses)], code, filled.nodes[code], seen, stopping)
             for at, code in enumerate(codes)
         ]
-        readers = Readers(addresses[0], filled.readers, plan.rate, seen, stopping)
         arrivals = Arrivals(nodes, StudySource(codes, 2, plan.waiting + 1), plan.rate, arriving)
-        before, cpu_before = _counts(database), [cpu_time(child.pid).total_s for child in routers]
-        server_before = 0.0 if server is None else cpu_time(server).total_s
-        began_at, began_s = wall_clock(), time.monotonic()
-        work = [*(node.send for node in nodes), *(node.poll for node in nodes), *[readers.read] * _READER_THREADS]
-        with PeakMemory(routers[0].pid) as memory, in_threads(work, seen, stopping):
-            with in_threads([arrivals.run], seen, arriving):
+        at_nodes = [*(node.send for node in nodes), *(node.poll for node in nodes)]
+        with PeakMemory(routers[0].pid) as memory, in_threads(at_nodes, seen, stopping):
+            self._bring_first_images(seen, nodes)
+            readers = Readers(addresses[0], filled.readers, plan.rate, seen, stopping)
+            before, cpu_before = _counts(database), [cpu_time(child.pid).total_s for child in routers]
+            server_before = 0.0 if server is None else server_cpu_s(server)
+            began_at, began_s = wall_clock(), time.monotonic()
+            with (
+                in_threads([readers.read] * _READER_THREADS, seen, stopping),
+                in_threads([arrivals.run], seen, arriving),
+            ):
                 self._wait(plan.seconds, arrivals, seen, nodes, stopping)
-            ended_s, cpu_after = time.monotonic(), [cpu_time(child.pid).total_s for child in routers]
-            server_after = 0.0 if server is None else cpu_time(server).total_s
-            late = sum(uid not in seen.taken for uid in seen.due)
-            _until(lambda: all(uid in seen.taken for uid in seen.due) or stopping.is_set(), _SETTLING_S)
-            _until(lambda: False, 1.0)
+                ended_s, cpu_after = time.monotonic(), [cpu_time(child.pid).total_s for child in routers]
+                server_after = 0.0 if server is None else server_cpu_s(server)
+                late = sum(uid not in seen.taken for uid in list(seen.due))
+                arriving.set()
+                _until(lambda: all(uid in seen.taken for uid in list(seen.due)) or stopping.is_set(), _SETTLING_S)
+                _until(lambda: False, 1.0)
         readers.close()
         for node in nodes:
             node.close()
@@ -141,7 +147,7 @@ class RegionBench:
             "assigned_s": round(len(assigned) / lasted_s, 2),
             "visits_s": round(seen.visits / lasted_s, 2),
             "empty_visits": seen.empty_visits,
-            "reported_s": round(sum(map(len, seen.freed.values())) / lasted_s, 2),
+            "reported_s": round(sum(at <= ended_s for freed in seen.freed.values() for at in freed) / lasted_s, 2),
             "waiting_before": before,
             "waiting_after": after,
             "router_cpu": [round((b - a) / lasted_s, 3) for a, b in zip(cpu_before, cpu_after, strict=True)],
@@ -172,6 +178,16 @@ class RegionBench:
             raise CannotMeasure(f"no planner's round ended within {_FIRST_PLAN_S:g} s")
         self._tell(f"the first plan took {time.monotonic() - began:.1f} s")
         return time.monotonic() - began
+
+    def _bring_first_images(self, seen: Seen, nodes: list[NodeClient]) -> None:
+        """The orders of the first plan, which nobody measures: until none came for a while."""
+        known, quiet_since, end = -1, time.monotonic(), time.monotonic() + _FIRST_PLAN_S
+        while time.monotonic() - quiet_since < _QUIET_S and time.monotonic() < end:
+            if seen.orders != known or any(node.waiting for node in nodes):
+                known, quiet_since = seen.orders, time.monotonic()
+            time.sleep(0.1)
+        self._tell(f"the first plan's {known:,} orders are carried out")
+        seen.requests_s.clear()
 
     def _wait(
         self, seconds: float, arrivals: Arrivals, seen: Seen, nodes: list[NodeClient], stopping: threading.Event

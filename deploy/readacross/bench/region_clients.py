@@ -78,6 +78,7 @@ class Seen:
     """Reader id → when a report of its was taken."""
     acute: set[str] = field(default_factory=set)
     requests_s: list[float] = field(default_factory=list)
+    orders: int = 0
     visits: int = 0
     empty_visits: int = 0
     failures: list[str] = field(default_factory=list)
@@ -149,6 +150,7 @@ class NodeClient:
 
     def _carry_out(self, order: Mapping[str, Any], at_s: float) -> None:
         body, order_id = order["body"], order["order_id"]
+        self._seen.orders += 1
         done: dict[str, Any] = {"kind": "order.completed", "order_id": order_id}
         if body["kind"] == "return":
             for channel, code in (("ris", "AA"), ("archive", "0000")):
