@@ -66,18 +66,21 @@ class Kept:
     """Belongs to one planner. Without it, or with an empty one, everything is worked out from the snapshot."""
 
     def __init__(self) -> None:
+        self._values: dict[str, tuple[Any, Any]] = {}
+        self._begin_rows()
+
+    def _begin_rows(self) -> None:
         self._rows: dict[str, KeptRow] = {}
         self._numbers = np.zeros((_SLOTS, _COLUMNS))
         self._used = 0
         self.classes: dict[ClassKey, int] = {}
         self.pathways: dict[str | None, int] = {}
         self._needs: dict[Need, Need] = {}
-        self._values: dict[str, tuple[Any, Any]] = {}
 
     def rows(self, reads: Sequence[PlannableRead]) -> list[KeptRow]:
         """The row of each read."""
         if len(self._rows) > max(_GONE_AT_MOST, 2 * len(reads)):
-            self.__init__()  # type: ignore[misc]
+            self._begin_rows()
         known, rows = self._rows, []
         for read in reads:
             row = known.get(read.need.read_id)
