@@ -1,26 +1,41 @@
 """A reader asks for the next read: what the plan has for this reader now, claimed at once."""
 
+import threading
 from datetime import datetime
 
-from router.flows.assign_reads import take_snapshot
 from router.flows.hold_lease import claim_planned
+from router.flows.kept_snapshot import PlannerMemory
 from router.flows.ports import Store
 from router.model.errors import NotAllowed, TransitionRefused
-from router.model.read import Read, ReadState
+from router.model.read import Read
 from router.rules.planning import Assign, ListLengths, plan
 
 _TRIES = 3
 """Somebody else may be first, and then there is a next one."""
 
 
+class PullMemory:
+    """What is kept from one reader's question to the next one's; one is answered at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._memory = PlannerMemory()
+
+    def planned(self, store: Store, reader_id: str, now: datetime, lists: ListLengths) -> Assign | None:
+        """What the plan has for this reader now."""
+        with self._lock:
+            with store.read() as tx:
+                snapshot = self._memory.snapshot.take(tx, now, lists)
+            decisions = plan(snapshot, pulling=reader_id, kept=self._memory.kept)
+        return next((decision for decision in decisions if isinstance(decision, Assign)), None)
+
+
 def claim_next(
-    store: Store, reader_id: str, now: datetime, heartbeat_timeout_s: float, lists: ListLengths
+    store: Store, reader_id: str, now: datetime, heartbeat_timeout_s: float, lists: ListLengths, memory: PullMemory
 ) -> Read | None:
     """The read, claimed; None when there is nothing for this reader now."""
     for _ in range(_TRIES):
-        with store.read() as tx:
-            snapshot = take_snapshot(tx, tx.reads.listing(states={ReadState.READY}), now, lists)
-        decision = next((d for d in plan(snapshot, pulling=reader_id) if isinstance(d, Assign)), None)
+        decision = memory.planned(store, reader_id, now, lists)
         if decision is None:
             return None
         try:
