@@ -423,6 +423,8 @@ class TellRis(Message):
     deadline_at: AwareDatetime
     link: str | None = None
     """Where to acknowledge; made when the order is handed over, so that the router's log keeps no secret."""
+    present_patient: PatientIdentity | None = None
+    """As of `ReturnReport`: who the patient is now by this trust's ADT."""
 
 
 class ResendJob(Message):

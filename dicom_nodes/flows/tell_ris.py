@@ -61,7 +61,7 @@ class TellRis:
 
 
 def _notice(order: contract.TellRis, record: StudyRecord) -> AlertNotice:
-    held, known = record.header, order.study
+    held, known, now = record.header, order.study, order.present_patient
     return AlertNotice(
         alert_id=order.alert_id,
         notification_id=order.notification_id,
@@ -76,10 +76,10 @@ def _notice(order: contract.TellRis, record: StudyRecord) -> AlertNotice:
         study_instance_uid=held.study_instance_uid,
         accession_number=held.accession_number,
         accession_issuer=held.accession_issuer or known.accession_issuer,
-        patient_id=held.patient_id,
-        patient_id_issuer=held.patient_id_issuer or known.patient.issuer,
-        nhs_number=held.nhs_number,
-        birth_date=held.birth_date,
+        patient_id=held.patient_id if now is None else now.patient_id,
+        patient_id_issuer=(held.patient_id_issuer or known.patient.issuer) if now is None else now.issuer,
+        nhs_number=held.nhs_number if now is None else now.nhs_number or held.nhs_number,
+        birth_date=held.birth_date if now is None else now.birth_date or held.birth_date,
         patient_name=held.attributes.get("PatientName"),
         patient_sex=held.attributes.get("PatientSex"),
     )

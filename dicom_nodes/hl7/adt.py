@@ -4,15 +4,14 @@ A merge names the surviving number in PID-3 and the one that ends in MRG-1 of th
 nobody's identity, and are refused so that a feed that was set up too wide is noticed.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
+from dicom_nodes.hl7.header import check_header, refused
 from dicom_nodes.hl7.identifiers import read_patient
 from dicom_nodes.hl7.message import Message, Segment
 from dicom_nodes.hl7.timestamps import read_date
 from dicom_nodes.model.patient_change import PatientChange, PatientIdentifiers
-from dicom_nodes.model.report import AckCode
 
 _UPDATES = {"A08", "A31"}
 _MERGES = {"A40", "A18"}
@@ -37,18 +36,9 @@ def _checked_event(message: Message) -> str:
     header = message.header
     event = header.value(9, 2)
     if header.value(9) != "ADT" or event not in _UPDATES | _MERGES:
-        raise _refused(9, "expected ADT^A08, A31, A40 or A18", ErrorCode.UNSUPPORTED_EVENT)
-    if header.value(11) != "P":
-        raise _refused(11, "expected processing id P", ErrorCode.UNSUPPORTED_PROCESSING_ID)
-    if not re.fullmatch(r"2\.[1-8](\.\d)?", header.value(12)):
-        raise _refused(12, "expected version 2.1 to 2.8", ErrorCode.UNSUPPORTED_VERSION)
-    if not message.control_id:
-        raise header.fault(10, "message control id is missing", ErrorCode.REQUIRED_FIELD_MISSING)
+        raise refused(9, "expected ADT^A08, A31, A40 or A18", ErrorCode.UNSUPPORTED_EVENT)
+    check_header(message)
     return event
-
-
-def _refused(field_number: int, words: str, code: ErrorCode) -> Hl7Fault:
-    return Hl7Fault(Place("MSH", field_number), words, code, AckCode.AR)
 
 
 def _pairs(segments: Sequence[Segment]) -> Iterator[tuple[Segment, Segment | None]]:

@@ -11,6 +11,7 @@ import hashlib
 from dicom_nodes.config import Ris
 from dicom_nodes.hl7.charset import codec_of, kinds_not_in
 from dicom_nodes.hl7.escapes import escape
+from dicom_nodes.hl7.outgoing_segments import accession, line, msh, pid
 from dicom_nodes.hl7.timestamps import write_moment
 from dicom_nodes.model.alert_notice import AlertNotice
 from dicom_nodes.model.errors import PeerRefused
@@ -31,14 +32,14 @@ def build_alert_oru(notice: AlertNotice, ris: Ris, ods_code: str) -> bytes:
         PeerRefused: the RIS's character set cannot carry it; nothing was sent.
     """
     segments = [
-        _msh(notice, ris, ods_code),
-        _pid(notice),
-        _line("ORC", {1: "RE", 3: _accession(notice)}),
+        msh(alert_control_id(notice), notice.raised_at, ris, ods_code),
+        pid(notice),
+        line("ORC", {1: "RE", 3: accession(notice)}),
         _obr(notice),
-        _line("OBX", {1: "1", 2: "CE", 3: "CODE^Alert code^99READACROSS", 5: _code(notice), 8: "AA", 11: "F"}),
-        _line("OBX", {1: "2", 2: "ST", 3: "URGENCY^Urgency^99READACROSS", 5: escape(notice.urgency), 11: "F"}),
-        _line("OBX", {1: "3", 2: "TS", 3: "DEADLINE^Answer by^99READACROSS", 5: _by(notice), 11: "F"}),
-        _line("OBX", {1: "4", 2: "FT", 3: ALERT_SERVICE, 5: escape(_words(notice), line_breaks=True), 11: "F"}),
+        line("OBX", {1: "1", 2: "CE", 3: "CODE^Alert code^99READACROSS", 5: _code(notice), 8: "AA", 11: "F"}),
+        line("OBX", {1: "2", 2: "ST", 3: "URGENCY^Urgency^99READACROSS", 5: escape(notice.urgency), 11: "F"}),
+        line("OBX", {1: "3", 2: "TS", 3: "DEADLINE^Answer by^99READACROSS", 5: _by(notice), 11: "F"}),
+        line("OBX", {1: "4", 2: "FT", 3: ALERT_SERVICE, 5: escape(_words(notice), line_breaks=True), 11: "F"}),
     ]
     text = "".join(segment + "\r" for segment in segments)
     if missing := kinds_not_in(text, ris.charset):
@@ -54,49 +55,9 @@ def _words(notice: AlertNotice) -> str:
     )
 
 
-def _line(name: str, fields: dict[int, str]) -> str:
-    return "|".join([name, *(fields.get(number, "") for number in range(1, max(fields) + 1))])
-
-
-def _msh(notice: AlertNotice, ris: Ris, ods_code: str) -> str:
-    fields = {
-        2: "^~\\&",
-        3: escape(ris.sending_application),
-        4: ods_code,
-        5: escape(ris.receiving_application),
-        6: ods_code,
-        7: write_moment(notice.raised_at),
-        9: "ORU^R01" if ris.version == "2.3" else "ORU^R01^ORU_R01",
-        10: alert_control_id(notice),
-        11: ris.processing_id,
-        12: ris.version,
-        17: "GBR",
-        18: ris.charset,
-    }
-    return "MSH|" + "|".join(fields.get(number, "") for number in range(2, 19))
-
-
-def _pid(notice: AlertNotice) -> str:
-    identifiers = [f"{escape(notice.nhs_number)}^^^NHS^NH"] if notice.nhs_number else []
-    if notice.patient_id:
-        issuer = escape(notice.patient_id_issuer or "")
-        identifiers.append(f"{escape(notice.patient_id)}^^^{issuer}^MR^{issuer}".rstrip("^"))
-    alphabetic = (notice.patient_name or "").split("=")[0].split("^")
-    family, given, middle, prefix, suffix = [escape(part.strip()) for part in [*alphabetic, "", "", "", "", ""][:5]]
-    name = "^".join([family, given, middle, suffix, prefix]).rstrip("^")
-    born = notice.birth_date.strftime("%Y%m%d") if notice.birth_date else ""
-    sex = notice.patient_sex if notice.patient_sex in {"M", "F", "O"} else "U"
-    return _line("PID", {1: "1", 3: "~".join(identifiers), 5: name, 7: born, 8: sex})
-
-
-def _accession(notice: AlertNotice) -> str:
-    number, issuer = escape(notice.accession_number or ""), escape(notice.accession_issuer or "")
-    return f"{number}^^^{issuer}".rstrip("^")
-
-
 def _obr(notice: AlertNotice) -> str:
     raised = write_moment(notice.raised_at)
-    return _line("OBR", {1: "1", 3: escape(notice.alert_id), 4: ALERT_SERVICE, 7: raised, 22: raised, 25: "F"})
+    return line("OBR", {1: "1", 3: escape(notice.alert_id), 4: ALERT_SERVICE, 7: raised, 22: raised, 25: "F"})
 
 
 def _code(notice: AlertNotice) -> str:

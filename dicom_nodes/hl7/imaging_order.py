@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
+from dicom_nodes.hl7.header import check_header, refused
 from dicom_nodes.hl7.identifiers import read_patient
 from dicom_nodes.hl7.message import Field, Message, Segment
 from dicom_nodes.hl7.order_details import NO_CODES, OrderCodes, read_details
@@ -26,7 +27,6 @@ from dicom_nodes.model.procedure import (
     ScheduleState,
     order_key,
 )
-from dicom_nodes.model.report import AckCode
 
 _EVENTS = {"ORM": "O01", "OMI": "O23"}
 _SCHEDULING = {OrderControl.NEW, OrderControl.CHANGE}
@@ -115,17 +115,8 @@ def _details(group: _Group, whom: OrderPatient, codes: OrderCodes) -> OrderDetai
 def _check_header(message: Message) -> None:
     header = message.header
     if header.value(9, 2) != _EVENTS.get(header.value(9, 1)):
-        raise _refused(9, "expected ORM^O01 or OMI^O23", ErrorCode.UNSUPPORTED_EVENT)
-    if header.value(11) != "P":
-        raise _refused(11, "expected processing id P", ErrorCode.UNSUPPORTED_PROCESSING_ID)
-    if not re.fullmatch(r"2\.[1-8](\.\d)?", header.value(12)):
-        raise _refused(12, "expected version 2.1 to 2.8", ErrorCode.UNSUPPORTED_VERSION)
-    if not message.control_id:
-        raise header.fault(10, "message control id is missing", ErrorCode.REQUIRED_FIELD_MISSING)
-
-
-def _refused(field_number: int, words: str, code: ErrorCode) -> Hl7Fault:
-    return Hl7Fault(Place("MSH", field_number), words, code, AckCode.AR)
+        raise refused(9, "expected ORM^O01 or OMI^O23", ErrorCode.UNSUPPORTED_EVENT)
+    check_header(message)
 
 
 def _groups(message: Message) -> Iterator[_Group]:

@@ -4,18 +4,18 @@ One message is about one patient. Orders of one accession number are one report;
 with text of its own. What would be lost or guessed is a fault of the whole message instead.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dicom_nodes.hl7.authors import read_authors, signer_of
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
+from dicom_nodes.hl7.header import check_header, refused
 from dicom_nodes.hl7.identifiers import Accession, Patient, accession_of, read_patient
 from dicom_nodes.hl7.message import Message, Segment
 from dicom_nodes.hl7.observations import TEXT_TYPES, alert_codes, names_the_study, read_words, study_instance_uid
 from dicom_nodes.hl7.report_status import read_status
 from dicom_nodes.hl7.timestamps import read_date, read_moment
-from dicom_nodes.model.report import AckCode, IncomingReport, ReportChannel
+from dicom_nodes.model.report import IncomingReport, ReportChannel
 
 SEGMENTS = {
     "MSH", "SFT", "UAC", "PID", "PD1", "NK1", "ARV", "NTE", "PRT", "PV1", "PV2", "ORC", "OBR", "OBX", "TQ1", "TQ2",
@@ -163,15 +163,10 @@ def _check_header(message: Message, processing_id: str) -> None:
     header = message.header
     kind, event = header.value(9, 1), header.value(9, 2)
     if kind != "ORU":
-        raise _refused(9, "expected message type ORU", ErrorCode.UNSUPPORTED_MESSAGE_TYPE)
+        raise refused(9, "expected message type ORU", ErrorCode.UNSUPPORTED_MESSAGE_TYPE)
     if event != "R01":
-        raise _refused(9, "expected event R01", ErrorCode.UNSUPPORTED_EVENT)
-    if header.value(11) != processing_id:
-        raise _refused(11, f"expected processing id {processing_id}", ErrorCode.UNSUPPORTED_PROCESSING_ID)
-    if not re.fullmatch(r"2\.[1-8](\.\d)?", header.value(12)):
-        raise _refused(12, "expected version 2.1 to 2.8", ErrorCode.UNSUPPORTED_VERSION)
-    if not message.control_id:
-        raise header.fault(10, "message control id is missing", ErrorCode.REQUIRED_FIELD_MISSING)
+        raise refused(9, "expected event R01", ErrorCode.UNSUPPORTED_EVENT)
+    check_header(message, processing_id)
     _check_segments(message.segments, header)
 
 
@@ -185,10 +180,6 @@ def _check_segments(segments: Sequence[Segment], header: Segment) -> None:
         raise segments[-1].fault(
             1, "a message in fragments is not supported; send it whole", ErrorCode.SEGMENT_SEQUENCE
         )
-
-
-def _refused(number: int, words: str, code: ErrorCode) -> Hl7Fault:
-    return Hl7Fault(Place("MSH", number), words, code, AckCode.AR)
 
 
 def _only(message: Message, name: str) -> Segment:

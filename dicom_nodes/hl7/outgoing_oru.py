@@ -16,6 +16,7 @@ from dicom_nodes.hl7.faults import Hl7Fault
 from dicom_nodes.hl7.message import Message
 from dicom_nodes.hl7.oru import read_oru
 from dicom_nodes.hl7.oru_text import lines_of, text_segments, too_long, values_of
+from dicom_nodes.hl7.outgoing_segments import accession, line, msh, name_parts, pid
 from dicom_nodes.hl7.timestamps import write_moment
 from dicom_nodes.model.errors import PeerRefused
 from dicom_nodes.model.loss import Loss, LossKind
@@ -93,14 +94,14 @@ def _segments(report: OutgoingReport, values: list[str], ris: Ris, ods_code: str
     has_sub_id = ris.version in _OBX_4_IS_REQUIRED
     observations = text_segments(values, habits, report.status, 2 if "obx" in habits.study_uid else 1, has_sub_id)
     sub_id = "1" if has_sub_id else ""
-    study = _line("OBX", {1: "1", 2: "HD", 3: _STUDY_UID_CODE, 4: sub_id, 5: report.study_instance_uid, 11: "O"})
+    study = line("OBX", {1: "1", 2: "HD", 3: _STUDY_UID_CODE, 4: sub_id, 5: report.study_instance_uid, 11: "O"})
     studies = [study] if "obx" in habits.study_uid else []
     quantity = "1" if ris.version in _QUANTITY_IS_REQUIRED else ""
-    orc = _line("ORC", {1: "RE", 3: _accession(report), **({7: quantity} if quantity else {})})
+    orc = line("ORC", {1: "RE", 3: accession(report), **({7: quantity} if quantity else {})})
     notes_first = habits.text == "nte_per_line"
     return [
-        _msh(report, ris, ods_code),
-        _pid(report),
+        msh(control_id(report), report.verified_at, ris, ods_code),
+        pid(report),
         *([orc] if habits.orc else []),
         _obr(report, habits, quantity),
         *((*observations, *studies) if notes_first else (*studies, *observations)),
@@ -141,64 +142,14 @@ def _differing(message: bytes, read: IncomingReport, report: OutgoingReport, hab
     return ", ".join(name for name, (arrived, came) in told.items() if arrived != came)
 
 
-def _line(name: str, fields: dict[int, str]) -> str:
-    """A segment from field numbers (not for MSH, whose first field is the separator)."""
-    return "|".join([name, *(fields.get(number, "") for number in range(1, max(fields) + 1))])
-
-
-def _msh(report: OutgoingReport, ris: Ris, ods_code: str) -> str:
-    fields = {
-        2: "^~\\&",
-        3: escape(ris.sending_application),
-        4: ods_code,
-        5: escape(ris.receiving_application),
-        6: ods_code,
-        7: write_moment(report.verified_at),
-        9: "ORU^R01" if ris.version == "2.3" else "ORU^R01^ORU_R01",
-        10: control_id(report),
-        11: ris.processing_id,
-        12: ris.version,
-        17: "GBR",
-        18: ris.charset,
-    }
-    return "MSH|" + "|".join(fields.get(number, "") for number in range(2, 19))
-
-
-def _pid(report: OutgoingReport) -> str:
-    identifiers = [f"{escape(report.nhs_number)}^^^NHS^NH"] if report.nhs_number else []
-    if report.patient_id:
-        issuer = escape(report.patient_id_issuer or "")
-        identifiers.append(f"{escape(report.patient_id)}^^^{issuer}^MR^{issuer}".rstrip("^"))
-    birth_date = report.birth_date.strftime("%Y%m%d") if report.birth_date else ""
-    sex = report.patient_sex if report.patient_sex in {"M", "F", "O"} else "U"
-    return _line("PID", {1: "1", 3: "~".join(identifiers), 5: _person(report.patient_name), 7: birth_date, 8: sex})
-
-
-def _person(name: str | None) -> str:
-    """DICOM PN (family^given^middle^prefix^suffix) as XPN, where suffix and prefix change places."""
-    family, given, middle, prefix, suffix = _name_parts(name)
-    return "^".join([family, given, middle, suffix, prefix]).rstrip("^")
-
-
-def _name_parts(name: str | None) -> list[str]:
-    alphabetic = (name or "").split("=")[0].split("^")
-    return [escape(part.strip()) for part in [*alphabetic, "", "", "", "", ""][:5]]
-
-
-def _accession(report: OutgoingReport) -> str:
-    """ORC-3 with the authority in its fourth component."""
-    number, issuer = escape(report.accession_number or ""), escape(report.accession_issuer or "")
-    return f"{number}^^^{issuer}".rstrip("^")
-
-
 def _obr(report: OutgoingReport, habits: OruHabits, quantity: str) -> str:
     code, scheme, meaning = report.exam_code or ("", "", None)
     service = "^".join(escape(part) for part in (code, meaning or report.study_description or "", scheme)).rstrip("^")
-    return _line(
+    return line(
         "OBR",
         {
             1: "1",
-            3: escape(report.report_id) if habits.orc else _accession(report),
+            3: escape(report.report_id) if habits.orc else accession(report),
             4: service or _REPORT_CODE,
             7: write_moment(report.study_time) if report.study_time else "",
             22: write_moment(report.authored_at),
@@ -213,5 +164,5 @@ def _obr(report: OutgoingReport, habits: OruHabits, quantity: str) -> str:
 
 def _person_and_number(author: ReportAuthor) -> str:
     """NDL, whose first component is CNN: id & family & given & middle & suffix & prefix."""
-    family, given, middle, prefix, suffix = _name_parts(author.name)
+    family, given, middle, prefix, suffix = name_parts(author.name)
     return "&".join([escape(author.registration or ""), family, given, middle, suffix, prefix]).rstrip("&")

@@ -253,8 +253,8 @@ class Reads(Protocol):
 
     def assignments(self, read_id: str) -> Sequence[Assignment]: ...
 
-    def arrived(self, since: datetime, until: datetime) -> Sequence[Read]:
-        """Reads made from `since` to just before `until`, whatever became of them."""
+    def arrived(self, since: datetime, until: datetime, most: int) -> tuple[Sequence[Read], int]:
+        """Reads made in this time, by id; of more than `most` every so-many-th, and how many each stands for."""
 
     def versions(self, states: Collection[ReadState]) -> Sequence[tuple[str, int]]:
         """(read id, version) of the reads in these states, in any order; the version grows whenever a read or one of

@@ -32,11 +32,37 @@ def raise_for_report(tx: Transaction, report: Report, read: Read | None, now: da
     for code in report.alert_codes:
         if report.channel != "api" and not tx.alert_codes.ask(code):
             continue
+        if report.disposition is Disposition.DROPPED and read is not None and _was_raised(tx, read, code):
+            continue
         failure = tx.attempt(partial(_raise_or_redirect, tx, report, code, read, now))
         if failure is not None:
             reason = f"an alert of this report could not be raised ({type(failure).__name__}): read it and telephone"
             about = About(report_id=report.id, node=report.node)
             ask_a_person(tx, "phone_list", reason, f"{report.id}:{code.scheme}:{code.value}", now, about)
+
+
+def _was_raised(tx: Transaction, read: Read, code: AlertCode) -> bool:
+    """Whether the origin hears of it already by the report that made a dropped one needless."""
+    taken = (r for r in tx.reports.of_study(read.study_instance_uid) if r.read_id == read.id)
+    keys = [f"report:{r.id}" for r in taken if r.disposition is Disposition.ACCEPTED]
+    return any(tx.alerts.raised_for(key, code.value, code.scheme) is not None for key in keys)
+
+
+def ask_about_unread(tx: Transaction, node: str, body: dict[str, object], key: str, now: datetime) -> None:
+    """A report that cannot be understood names alert codes: nobody can be told by machine, so a person telephones."""
+    given = body.get("alert_codes")
+    codes = given if isinstance(given, list) else [given]
+    if body.get("kind") == "report.received" and given and any(_may_alert(tx, code) for code in codes):
+        reason = f"a report of {node} that cannot be understood names an alert code: read the failed fact and telephone"
+        ask_a_person(tx, "phone_list", reason, f"fact:{key}", now, About(node=node))
+
+
+def _may_alert(tx: Transaction, said: object) -> bool:
+    if not isinstance(said, dict):
+        return True
+    value, scheme = said.get("value"), said.get("scheme")
+    is_code = isinstance(value, str) and isinstance(scheme, str)
+    return not is_code or bool(tx.alert_codes.ask(AlertCode(str(value), str(scheme))))
 
 
 def raise_by_hand(

@@ -159,7 +159,7 @@ def stop(
     for one in deliveries:
         tx.deliveries.put(replace(one.delivery, state=state, updated_at=now, note=why))
         detail = {"channel": one.delivery.channel, "version": one.version, "reason": why}
-        tx.ledger.append(_entry(f"delivery.{state.value.lower()}", one, by, now, detail))
+        tx.ledger.append(delivery_entry(f"delivery.{state.value.lower()}", one, by, now, detail))
         if one.delivery.order_id is not None:
             orders.setdefault(one.delivery.order_id, []).append(one)
     for order_id, stopped in orders.items():
@@ -173,7 +173,8 @@ def stop(
         tx.orders.issue(first.trust, recall, now, read_id=first.read_id, report_id=first.delivery.report_id)
 
 
-def _entry(event: str, one: ListedDelivery, by: str, now: datetime, detail: dict[str, object]) -> Entry:
+def delivery_entry(event: str, one: ListedDelivery, by: str, now: datetime, detail: dict[str, object]) -> Entry:
+    """What the ledger keeps of one version's delivery by one channel."""
     return Entry(
         event=event,
         at=now,

@@ -5,10 +5,9 @@ from datetime import datetime
 
 from dicom_nodes.contract import ResendJob
 from router.flows.ports import Transaction
-from router.flows.return_report import send_again, send_ready, stop
+from router.flows.return_report import delivery_entry, send_again, send_ready, stop
 from router.model.delivery import DONE, UNDER_WAY, DeliveryState, ListedDelivery
 from router.model.errors import Conflict, NotFound
-from router.model.record import Entry
 from router.rules.report_versions import must_wait, overtaken
 
 
@@ -74,16 +73,5 @@ def _find(tx: Transaction, report_id: str, channel: str) -> tuple[ListedDelivery
 
 
 def _log(tx: Transaction, event: str, one: ListedDelivery, by: str, reason: str, now: datetime) -> None:
-    tx.ledger.append(
-        Entry(
-            event=event,
-            at=now,
-            actor=by,
-            study_instance_uid=one.study_instance_uid,
-            read_id=one.read_id,
-            report_id=one.delivery.report_id,
-            order_id=one.delivery.order_id,
-            node=one.trust,
-            detail={"channel": one.delivery.channel, "version": one.version, "reason": reason},
-        )
-    )
+    detail: dict[str, object] = {"channel": one.delivery.channel, "version": one.version, "reason": reason}
+    tx.ledger.append(delivery_entry(event, one, by, now, detail))

@@ -32,6 +32,8 @@ def settle_second_read(tx: Transaction, read_id: str, decision: Decision, by: st
         raise Conflict(f"nothing is to be decided of this second read (it is {second.state.value})")
     detail = {"decision": decision, "reason": reason}
     uid = second.study_instance_uid
+    if decision == "return_second":
+        _refuse_what_would_mislead(tx, second)
     tx.ledger.append(Entry("second_read.settled", now, by, uid, second.id, report.id, detail=detail))
     if decision == "first_stands":
         second = conclude(tx, second, Actor.COORDINATOR, by, reason, now)
@@ -42,6 +44,16 @@ def settle_second_read(tx: Transaction, read_id: str, decision: Decision, by: st
             if item.read_id == second.id:
                 resolve_item(tx, item.id, by, f"{decision}: {reason}", now)
     return second
+
+
+def _refuse_what_would_mislead(tx: Transaction, second: Read) -> None:
+    """Nothing goes home while it is doubted whose study it is, nor over the report of later images."""
+    uid = second.study_instance_uid
+    if tx.queue.is_open("study_conflict", uid, second.origin):
+        raise Conflict("a conflict about this study is open; resolve it first")
+    newest = tx.reads.of_study(uid)[-1]
+    if newest.id != second.second_of:
+        raise Conflict("the study has a newer read, of images that the second reader has not seen")
 
 
 def _report_of(tx: Transaction, second: Read) -> Report | None:

@@ -35,7 +35,7 @@ from router.flows.fact_batch import ReceivedBatch, ReceivedFact, about_fact, fac
 from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.order_outcomes import own_order, take_completed, take_parked, take_parked_job
 from router.flows.ports import Store, Transaction
-from router.flows.raise_alert import raise_for_report
+from router.flows.raise_alert import ask_about_unread, raise_for_report
 from router.flows.route_study import take_archived_study, take_settled_study
 from router.flows.take_imaging_order import take_imaging_order
 from router.flows.take_report import report_of, take_refused, take_report
@@ -132,6 +132,8 @@ class _Taking:
         if problem is not None:
             reason = f"fact {fact.seq} ({fact.kind}) of {node} could not be carried out: {problem}"
             ask_a_person(tx, "fact_failed", reason, kept.key, now, about_fact(node, fact.body))
+        if fact.said is None:
+            ask_about_unread(tx, node, fact.body, kept.key, now)
 
 
 def carry_out_again(

@@ -4,6 +4,7 @@ Whatever does not go on stays WAITING with its reasons, as an item of the human 
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -160,6 +161,10 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
     verdict = accept_report(report, read, seated(tx, read, author), of_read, now)
     if isinstance(verdict, Accept) and tx.queue.is_open("study_conflict", uid, study.origin):
         verdict = Hold("a revision contradicts what is known of the study, and nobody has settled that yet")
+    if isinstance(verdict, Accept) and read is not None and _is_anothers(verdict, read, accepted):
+        verdict = Hold(
+            "a second reader's report stands at the origin by a person's decision, and this one changes the first"
+        )
     if isinstance(verdict, Drop) and read is not None:
         return _drop(tx, report, verdict.reason, uid, read, now)
     if not isinstance(verdict, Accept) or read is None or author is None:
@@ -182,6 +187,11 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
         ask_about_cancelled(tx, taken, signed, now)
     raise_for_report(tx, taken, read, now)
     return taken
+
+
+def _is_anothers(verdict: Accept, read: Read, accepted: Sequence[Report]) -> bool:
+    """Whether it would change, or be added to, a text that its author never wrote."""
+    return verdict.event is Event.AMEND and bool(accepted) and accepted[-1].read_id != read.id
 
 
 def decide_second(

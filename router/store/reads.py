@@ -182,9 +182,15 @@ class SqlReads:
         rows = self._connection.execute(_ASSIGNMENTS, {"read_id": read_id})
         return [Assignment(**row._mapping) for row in rows]
 
-    def arrived(self, since: datetime, until: datetime) -> Sequence[Read]:
-        query = select(t.read).where(t.read.c.created_at >= since, t.read.c.created_at < until).order_by(t.read.c.id)
-        return [_read(row) for row in self._connection.execute(query)]
+    def arrived(self, since: datetime, until: datetime, most: int) -> tuple[Sequence[Read], int]:
+        came = (t.read.c.created_at >= since, t.read.c.created_at < until)
+        count = self._connection.execute(select(func.count()).select_from(t.read).where(*came)).scalar_one()
+        step = -(-count // most) or 1
+        turn = func.row_number().over(order_by=t.read.c.id)
+        numbered = select(t.read.c.id, turn.label("turn")).where(*came).subquery()
+        chosen = select(numbered.c.id).where(numbered.c.turn % step == 0)
+        query = select(t.read).where(t.read.c.id.in_(chosen)).order_by(t.read.c.id)
+        return [_read(row) for row in self._connection.execute(query)], step
 
     def versions(self, states: Collection[ReadState]) -> Sequence[tuple[str, int]]:
         query = select(t.read.c.id, t.read.c.version).where(t.read.c.state.in_(list(states)))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 
 from router.flows.take_facts import carry_out_again
 from router.model.errors import NotFound
+from router.web.access_record import record_access
 from router.web.errors import responses
 from router.web.messages import FailedFactBodyView, FailedFactView, NoteBody
 from router.web.security import Staff
@@ -27,12 +28,16 @@ def get_failed_facts(
 
 
 @router.get("/{node}/{outbox_id}/{seq}", summary="One failed fact", responses=responses(404))
-def get_failed_fact(node: str, outbox_id: str, seq: Seq, services: WithServices, _caller: Staff) -> FailedFactBodyView:
-    """All that the node said, such as the text of a report that nobody has seen yet."""
-    with services.store.read() as tx:
+def get_failed_fact(node: str, outbox_id: str, seq: Seq, services: WithServices, caller: Staff) -> FailedFactBodyView:
+    """All that the node said, such as the text of a report that nobody has seen yet.
+
+    Who looked is recorded.
+    """
+    with services.store.write() as tx:
         fact = tx.facts.get(node, outbox_id, seq)
-    if fact is None or fact.failure is None:
-        raise NotFound("no such failed fact")
+        if fact is None or fact.failure is None:
+            raise NotFound("no such failed fact")
+        record_access(tx, services, caller, f"failed fact {fact.key}", node=node)
     return FailedFactBodyView(**failed_fact_view(fact).model_dump(), body=fact.body)
 
 

@@ -12,6 +12,7 @@ from router.model.study import Study
 from router.rules.report_matching import as_known_to, contradictions
 from router.rules.report_sides import compare
 from router.store.transaction import SqlTransaction
+from router.web.access_record import record_access
 from router.web.errors import responses
 from router.web.messages import AcceptBody, ReasonBody, ReportView
 from router.web.report_messages import ComparedView, ProposedView, SidesView, SideView
@@ -26,13 +27,19 @@ ReportId = Annotated[str, Path(max_length=64)]
 
 
 @router.get("/{report_id}/sides", summary="A held report beside its candidates", responses=responses(404))
-def get_sides(report_id: ReportId, services: WithServices, _caller: Staff) -> SidesView:
-    """What the report says, and every read it may be of: by Study UID, by accession, or of the same patient."""
-    with services.store.read() as tx:
+def get_sides(report_id: ReportId, services: WithServices, caller: Staff) -> SidesView:
+    """What the report says, and every read it may be of: by Study UID, by accession, or of the same patient.
+
+    Who looked is recorded.
+    """
+    with services.store.write() as tx:
         report = tx.reports.get(report_id)
         if report is None:
             raise NotFound("no such report")
         match = tx.hand_matches.get(report_id)
+        studies = _studies(tx, report)
+        shown = [study.study_instance_uid for study in studies]
+        record_access(tx, services, caller, "a held report beside its candidates", shown, report_id)
         return SidesView(
             report_id=report.id,
             reasons=list(report.reasons),
@@ -45,7 +52,7 @@ def get_sides(report_id: ReportId, services: WithServices, _caller: Staff) -> Si
             authored_at=report.authored_at,
             received_at=report.received_at,
             text=report.text,
-            candidates=[_side(tx, report, study) for study in _studies(tx, report)],
+            candidates=[_side(tx, report, study) for study in studies],
             proposed=None if match is None else _proposed(match),
         )
 
@@ -56,12 +63,18 @@ def get_sides(report_id: ReportId, services: WithServices, _caller: Staff) -> Si
     responses={**responses(404), 200: {"content": {"application/octet-stream": {}}}},
     response_class=Response,
 )
-def get_original(report_id: ReportId, services: WithServices, _caller: Staff) -> Response:
-    """As it came to the router (FHIR, API), with its SHA-256; what came by a node is kept at that node."""
-    with services.store.read() as tx:
+def get_original(report_id: ReportId, services: WithServices, caller: Staff) -> Response:
+    """As it came to the router (FHIR, API), with its SHA-256; what came by a node is kept at that node.
+
+    Who looked is recorded.
+    """
+    with services.store.write() as tx:
         found = tx.originals.get(report_id)
-    if found is None:
-        raise NotFound("no original of this report is here; what came by a node is kept there")
+        if found is None:
+            raise NotFound("no original of this report is here; what came by a node is kept there")
+        report = tx.reports.get(report_id)
+        of = [report.study_instance_uid] if report is not None and report.study_instance_uid else []
+        record_access(tx, services, caller, "a report's original", of, report_id)
     headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff", "X-SHA256": found.digest}
     return Response(found.original, media_type=found.media_type, headers=headers)
 

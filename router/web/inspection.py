@@ -1,7 +1,8 @@
 """What happened and what waits: human queues, held reports, the ledger, the life of a read, health."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
@@ -10,9 +11,10 @@ from router.flows.accept_report import accept_held_report
 from router.flows.resend_work import resend
 from router.model.errors import Invalid, NotFound
 from router.model.report import Disposition
-from router.rules.alert_states import ALERT_STATES, ALERT_TRANSITIONS
-from router.rules.read_states import STATES, TRANSITIONS
+from router.rules.alert_states import ALERT_STATES, ALERT_TRANSITIONS, AlertPolicy, AlertTransition
+from router.rules.read_states import STATES, TRANSITIONS, StatePolicy, Transition
 from router.store import planner_rounds
+from router.web.access_record import record_access
 from router.web.errors import ErrorBody, responses
 from router.web.messages import (
     AcceptBody,
@@ -102,12 +104,17 @@ def post_accept(report_id: str, body: AcceptBody, services: WithServices, caller
 
 
 @router.get("/reports/{report_id}", tags=["reports"], summary="One report", responses=responses(404))
-def get_report(report_id: str, services: WithServices, _caller: Staff) -> ReportView:
-    """A report as it came in, also one that waits for a person, with its reasons and deliveries."""
-    with services.store.read() as tx:
+def get_report(report_id: str, services: WithServices, caller: Staff) -> ReportView:
+    """A report as it came in, also one that waits for a person, with its reasons and deliveries.
+
+    Who looked is recorded.
+    """
+    with services.store.write() as tx:
         report = tx.reports.get(report_id)
         if report is None:
             raise NotFound("no such report")
+        of = [report.study_instance_uid] if report.study_instance_uid else []
+        record_access(tx, services, caller, "a report", of, report_id)
         return report_view(tx, report)
 
 
@@ -135,34 +142,20 @@ def get_ledger(
 @router.get("/read-states", tags=["reads"], summary="The life of a read", responses=responses())
 def get_read_states(_caller: StaffOrReader) -> LifeView:
     """The table the router works by: states with owner and timeout, and the transitions between them."""
-    return LifeView(
-        states=[
-            StateView(
-                state=state,
-                means=policy.means,
-                owner=policy.owner,
-                timeout=policy.timeout,
-                on_timeout=policy.on_timeout or ("human queue" if policy.timeout else None),
-            )
-            for state, policy in STATES.items()
-        ],
-        transitions=[
-            TransitionView(
-                event=row.event,
-                sources=sorted(row.sources),
-                target=row.target,
-                who=sorted(row.who),
-                guard=row.guard,
-                records=row.records,
-            )
-            for row in TRANSITIONS
-        ],
-    )
+    return _life(STATES, [(row, sorted(row.who)) for row in TRANSITIONS])
 
 
 @router.get("/alert-states", tags=["alerts"], summary="The life of an alert", responses=responses())
 def get_alert_states(_caller: StaffOrReader) -> LifeView:
     """The table the alerts go by: states with owner and timeout, and the transitions between them."""
+    return _life(ALERT_STATES, [(row, [row.who]) for row in ALERT_TRANSITIONS])
+
+
+def _life(
+    states: Mapping[Any, StatePolicy] | Mapping[Any, AlertPolicy],
+    transitions: Sequence[tuple[Transition | AlertTransition, Sequence[str]]],
+) -> LifeView:
+    """A table of states, and its rows with who may take each."""
     return LifeView(
         states=[
             StateView(
@@ -172,18 +165,18 @@ def get_alert_states(_caller: StaffOrReader) -> LifeView:
                 timeout=policy.timeout,
                 on_timeout=policy.on_timeout or ("human queue" if policy.timeout else None),
             )
-            for state, policy in ALERT_STATES.items()
+            for state, policy in states.items()
         ],
         transitions=[
             TransitionView(
                 event=row.event,
                 sources=sorted(row.sources),
                 target=row.target,
-                who=[row.who],
+                who=list(who),
                 guard=row.guard,
                 records=row.records,
             )
-            for row in ALERT_TRANSITIONS
+            for row, who in transitions
         ],
     )
 

@@ -9,6 +9,7 @@ from router.flows.ports import Transaction
 from router.flows.settle_second_read import settle_second_read
 from router.model.errors import NotFound
 from router.model.read import Read
+from router.web.access_record import record_access
 from router.web.errors import responses
 from router.web.messages import ReadView, ReasonBody, ReportView
 from router.web.security import Staff
@@ -41,10 +42,14 @@ class SettleBody(ReasonBody):
 
 
 @router.get("/{read_id}/second-read", tags=["reads"], summary="Both sides of a second read", responses=responses(404))
-def get_second_read(read_id: str, services: WithServices, _caller: Staff) -> SecondReadView:
-    """The first and the second read, by the id of either, with what each reader wrote and what became of it."""
-    with services.store.read() as tx:
+def get_second_read(read_id: str, services: WithServices, caller: Staff) -> SecondReadView:
+    """The first and the second read, by the id of either, with what each reader wrote and what became of it.
+
+    Who looked is recorded.
+    """
+    with services.store.write() as tx:
         first, second = _pair(tx, read_id)
+        record_access(tx, services, caller, "both sides of a second read", [first.study_instance_uid])
         said = {e.event: e.detail for e in tx.ledger.of_study(second.study_instance_uid) if e.read_id == second.id}
         agreements = [a for a in ("concordant", "discordant", "unstated") if f"second_read.{a}" in said]
         return SecondReadView(

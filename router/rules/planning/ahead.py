@@ -3,7 +3,7 @@
 Takes tenths of seconds to seconds: it runs beside the planner, and its answer only tips the index until it is stale.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,10 +23,12 @@ WEEK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Sessions until the horizon without those on leave, and the reads that came in the same hours a week before."""
+    """Sessions until the horizon without those on leave, and the reads that came in the same hours a week before,
+    each of which stands for so many."""
 
     sessions: tuple[Session, ...]
     last_week: tuple[PlannableRead, ...]
+    each: float = 1.0
 
 
 def horizon(tuning: Tuning = STANDARD) -> timedelta:
@@ -41,7 +43,7 @@ def plan_ahead(snapshot: Snapshot, outlook: Outlook, valid_for: timedelta, tunin
     found = plan_region(
         arrays.problem,
         _sessions(outlook.sessions, words, snapshot.now),
-        _forecast(outlook.last_week, words),
+        _forecast(outlook, words),
         tuning,
     )
     if found is None:
@@ -51,7 +53,7 @@ def plan_ahead(snapshot: Snapshot, outlook: Outlook, valid_for: timedelta, tunin
         readers=words.readers,
         classes=words.classes,
         tips=found.pair,
-        given_up=frozenset(arrays.reads[row].need.read_id for row in np.flatnonzero(found.given_up)),
+        given_up=frozenset(arrays.reads[row].stakes for row in np.flatnonzero(found.given_up)),
     )
 
 
@@ -71,9 +73,9 @@ def _sessions(sessions: Iterable[Session], words: Vocabulary, now: datetime) -> 
     )
 
 
-def _forecast(last_week: Sequence[PlannableRead], words: Vocabulary) -> ForecastArrays:
-    """As it was a week ago, one for one."""
-    known = [r for r in last_week if r.arrived_at is not None]
+def _forecast(outlook: Outlook, words: Vocabulary) -> ForecastArrays:
+    """As it was a week ago."""
+    known = [r for r in outlook.last_week if r.arrived_at is not None]
     came = [minute_of(r.arrived_at + WEEK) for r in known if r.arrived_at is not None]
     return ForecastArrays(
         exam_class=np.array([words.classes[ClassKey.of(r.need)] for r in known], np.int64),
@@ -84,5 +86,5 @@ def _forecast(last_week: Sequence[PlannableRead], words: Vocabulary) -> Forecast
         until_min=np.array(came, np.float64),
         target_min=np.array([minute_of(r.due_at + WEEK) - at for r, at in zip(known, came, strict=True)], np.float64),
         expected_minutes=np.array([r.need.expected_minutes for r in known], np.float64),
-        count=np.ones(len(known)),
+        count=np.full(len(known), float(outlook.each)),
     )

@@ -33,6 +33,11 @@ class PlannableRead:
     arrived_at: datetime | None = None
     holder: str | None = None
 
+    @property
+    def stakes(self) -> tuple[str, datetime, float]:
+        """What was judged when it was given up: an order, a rule or a person who changes that saves the read."""
+        return self.need.read_id, self.due_at, self.weight
+
 
 @dataclass(frozen=True, slots=True)
 class InHand:
@@ -72,14 +77,14 @@ class ClassKey:
 class Ahead:
     """What was found when the region was planned ahead, valid until `until`, in names instead of rows.
 
-    `tips` (readers, classes): see `Guidance.pair`. `given_up`: ids of reads that make room for others.
+    `tips` (readers, classes): see `Guidance.pair`. `given_up`: what makes room for others (`PlannableRead.stakes`).
     """
 
     until: datetime
     readers: Mapping[str, int]
     classes: Mapping[ClassKey, int]
     tips: FloatArray
-    given_up: frozenset[str]
+    given_up: frozenset[tuple[str, datetime, float]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,10 +182,12 @@ def _said_by_rules(need: Need, readers: Sequence[ReaderOnDuty]) -> tuple[frozens
 
 
 def _guidance(ahead: Ahead | None, reads: Sequence[PlannableRead], words: Vocabulary, kept: Kept) -> Guidance | None:
+    """A read that was raised since the region was planned ahead is given up no more."""
     if ahead is None:
         return None
     tips: FloatArray = kept.value("tips", (words, Same(ahead)), lambda: _tips(ahead, words))
-    return Guidance(tips, np.array([read.need.read_id in ahead.given_up for read in reads], np.bool_))
+    given_up = [not read.need.acute and read.stakes in ahead.given_up for read in reads]
+    return Guidance(tips, np.array(given_up, np.bool_))
 
 
 def _tips(ahead: Ahead, words: Vocabulary) -> FloatArray:

@@ -13,7 +13,7 @@ import numpy as np
 from router.rules.planning.arrays import FloatArray, ForecastArrays, IntArray, PlanningProblem, SessionArrays
 from router.rules.planning.reader_groups import ReaderGroups, groups_of_readers
 from router.rules.planning.tuning import Tuning
-from router.rules.planning.urgency import slack_min
+from router.rules.planning.work_ahead import work_ahead
 
 _ACUTE_WORTH = 10.0
 """Weight of a minute of acute work: above everything else, whatever its weight and length."""
@@ -60,20 +60,15 @@ def prices_of(
 
 def _work(problem: PlanningProblem, forecast: ForecastArrays, groups: ReaderGroups, tuning: Tuning) -> _Work:
     """What waits in time, what is acute, and what is expected; what falls due after the horizon is worth less."""
-    waiting = problem.waiting
-    open_ = np.flatnonzero((slack_min(problem) >= 0) | waiting.acute)
-    comes = np.maximum((forecast.from_min + forecast.until_min) / 2, problem.now_min)
-    due = np.r_[waiting.due_min[open_], comes + forecast.target_min]
-    exam_class = np.r_[waiting.exam_class[open_], forecast.exam_class]
-    minutes = np.r_[waiting.expected_minutes[open_], forecast.expected_minutes]
-    acute = np.r_[waiting.acute[open_], forecast.acute]
-    worth = np.r_[waiting.weight[open_], forecast.weight] / minutes
-    worth = np.where(due <= problem.now_min + tuning.horizon_min, worth, worth * tuning.beyond_factor)
-    worth = np.where(acute, _ACUTE_WORTH, worth)
-    total = minutes * np.r_[np.ones(len(open_)), forecast.count]
+    ahead = work_ahead(problem, forecast)
+    worth = ahead.weight / ahead.minutes
+    in_time = ahead.due_min <= problem.now_min + tuning.horizon_min
+    worth = np.where(in_time, worth, worth * tuning.beyond_factor)
+    worth = np.where(ahead.acute, _ACUTE_WORTH, worth)
+    total = ahead.minutes * ahead.count
     columns, alike = np.unique(np.round(groups.speed, 3), axis=1, return_inverse=True)
     step = np.rint(np.log(worth) / _STEP).astype(np.int64)
-    keys, kind = np.unique(np.stack([alike.reshape(-1)[exam_class], step]), axis=1, return_inverse=True)
+    keys, kind = np.unique(np.stack([alike.reshape(-1)[ahead.exam_class], step]), axis=1, return_inverse=True)
     kind = kind.reshape(-1)
     summed = np.bincount(kind, total, minlength=keys.shape[1])
     kept = np.flatnonzero(summed > 1e-6)

@@ -14,10 +14,8 @@ import numpy as np
 from router.rules.planning.arrays import BoolArray, FloatArray, ForecastArrays, PlanningProblem, SessionArrays
 from router.rules.planning.reader_groups import standard_minutes
 from router.rules.planning.tuning import Tuning
-from router.rules.planning.urgency import slack_min
+from router.rules.planning.work_ahead import EXPECTED, work_ahead
 
-_EXPECTED = -1
-"""In place of a row: work that is still to come. It makes room too, but nobody has to be told."""
 _GRID_MIN = 30.0
 
 
@@ -37,11 +35,11 @@ def given_up(problem: PlanningProblem, sessions: SessionArrays, forecast: Foreca
         while total > there_are and kept:
             worth, needed, row = heapq.heappop(kept)
             total -= needed
-            if row == _EXPECTED and total < there_are:  # a part of it is enough
+            if row == EXPECTED and total < there_are:  # a part of it is enough
                 heapq.heappush(kept, (worth, there_are - total, row))
                 total = there_are
                 break
-            if row != _EXPECTED:
+            if row != EXPECTED:
                 found[row] = True
     return found
 
@@ -50,18 +48,14 @@ def _jobs(
     problem: PlanningProblem, forecast: ForecastArrays, tuning: Tuning
 ) -> tuple[np.ndarray, FloatArray, FloatArray, FloatArray]:
     """Rows, due times, minutes and weight a minute of what waits in time or is acute, and of what comes."""
-    waiting = problem.waiting
-    open_ = np.flatnonzero((slack_min(problem) >= 0) | waiting.acute)
-    comes = np.maximum((forecast.from_min + forecast.until_min) / 2, problem.now_min) + forecast.target_min
-    new = np.flatnonzero((comes < problem.now_min + tuning.horizon_min) & (forecast.count > 0))
-    weight = np.r_[waiting.weight[open_], forecast.weight[new]]
-    expected = np.r_[waiting.expected_minutes[open_], forecast.expected_minutes[new]]
-    acute = np.r_[waiting.acute[open_], forecast.acute[new]]
+    ahead = work_ahead(problem, forecast)
+    falls_due = (ahead.due_min < problem.now_min + tuning.horizon_min) & (ahead.count > 0)
+    kept = np.flatnonzero((ahead.row != EXPECTED) | falls_due)
     return (
-        np.r_[open_, np.full(len(new), _EXPECTED)],
-        np.r_[waiting.due_min[open_], comes[new]],
-        expected * np.r_[np.ones(len(open_)), forecast.count[new]],
-        np.where(acute, np.inf, weight / expected),
+        ahead.row[kept],
+        ahead.due_min[kept],
+        (ahead.minutes * ahead.count)[kept],
+        np.where(ahead.acute, np.inf, ahead.weight / ahead.minutes)[kept],
     )
 
 

@@ -73,6 +73,12 @@ def test_the_ris_gets_an_alert_under_its_own_identifiers_and_no_report() -> None
     assert str(read.segments("OBX")[2][5]) == "20260301110000+0000"
 
 
+def test_after_a_merge_the_ris_gets_it_under_the_surviving_number() -> None:
+    with MllpRis() as ris:
+        tell(ris, present_patient=PATIENT.model_copy(update={"patient_id": "H900900"}))
+    assert field(ris.messages[0], "PID", 3) == "9990000018^^^NHS^NH~H900900^^^RXN^MR^RXN"
+
+
 @pytest.mark.parametrize(
     ("behaviour", "failure", "words"),
     [

@@ -50,6 +50,19 @@ def test_a_report_that_names_no_study_is_shown_beside_the_patients_studies(regio
     assert [side["study_instance_uid"] for side in sides["candidates"]] == ["1.2.3.4"]
 
 
+def test_who_looked_at_both_sides_is_in_the_trail_of_every_study_that_was_shown(region: Region) -> None:
+    region.offer()
+    report = held(region, patient=PATIENT.model_copy(update={"nhs_number": "9990000026"}))
+    for path in (f"/reports/{report.report_id}/sides", f"/reports/{report.report_id}"):
+        jane = region.token("coordinator", "jane")
+        assert region.client.get(path, headers=jane).status_code == 200
+    entries = region.get("/ledger", study_instance_uid="1.2.3.4")[0]["entries"]
+    shown = [
+        (one["actor"], one["report_id"], one["detail"]["what"]) for one in entries if one["event"] == "access.shown"
+    ]
+    assert shown[0] == ("coordinator jane", report.report_id, "a held report beside its candidates")
+
+
 def test_two_persons_let_a_report_go_on_against_its_identity(region: Region) -> None:
     read = region.assign()
     report = held(region, patient=OTHER_NUMBER)

@@ -208,4 +208,20 @@ def test_planning_ahead_changes_no_read_and_the_next_round_still_plans(sqlite_re
     region.plan()
     why = region.get(f"/reads/{region.read()['id']}/why")["assignments"][0]
     assert region.read()["state"] == "ASSIGNED"
-    assert max(candidate["planned"] for candidate in why["explanation"]["candidates"]) > 0
+    assert why["explanation"]["version"] == "index-prices/2"
+    assert all(candidate["planned"] <= 0 for candidate in why["explanation"]["candidates"])
+
+
+def test_a_person_and_the_reads_explanation_say_what_cannot_be_in_time(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.rxn.say(*(settled(f"1.2.{number}") for number in range(40)))
+    region.clock.pass_s(8.5 * 3600)  # half an hour before the last session ends
+    planner = region.client.app.state.planner  # type: ignore[attr-defined]
+    planner.look_ahead_once()
+    planner.look_ahead_once()
+    (item,) = region.queue("not_in_time")
+    assert "of 40 waiting reads cannot be in time" in item["reason"]
+    region.plan()
+    waiting = region.get("/reads", state="READY")
+    whys = [region.get(f"/reads/{read['id']}/why") for read in waiting]
+    assert any("makes room" in " ".join(why["waiting_sentences"]) for why in whys)

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.router.region import Region, received, settled
+from dicom_nodes.contract import PatientChanged
+from tests.integration.router.region import PATIENT, Region, received, settled
 from tests.integration.router.rule_region import Administrators
+from tests.integration.router.test_reports_stay_as_they_came import database_of, refused
 from tests.unit.router.routing_rules.rule_texts import rule, text
 
 TWICE = text(rule("true", "second_read = true", "two readers"))
@@ -124,6 +126,9 @@ def test_the_second_report_goes_home_as_the_next_version_where_a_person_says_so(
     file(signed, second, token, 2, agreement="discordant", text="A mass.")
     assert settle(signed, second, "return_second").status_code == 200
     assert [version for version, _ in returned(signed)] == [1, 2]
+    for change in ("version = 3", "version = NULL", "reasons = '[]'", "read_id = NULL"):
+        statement = f"UPDATE report SET {change} WHERE read_id = '{second['id']}'"
+        assert "an accepted report never changes" in refused(database_of(signed), statement), change
     for order in signed.rxn.orders(after=0).orders:
         if order.body.kind == "return":
             signed.rxn.return_report(order)
@@ -131,6 +136,45 @@ def test_the_second_report_goes_home_as_the_next_version_where_a_person_says_so(
     assert (first["state"], second["state"]) == ("CLOSED", "CLOSED")
     assert signed.get(f"/reads/{second['id']}/second-read")["settled"] == "return_second"
     assert settle(signed, second, "first_stands").status_code == 409
+
+
+def test_a_returned_second_report_is_not_changed_by_the_first_author_unasked(signed: Region) -> None:
+    second, second_token = second_claimed(signed)
+    file(signed, second, second_token, 2, agreement="discordant", text="A mass.")
+    assert settle(signed, second, "return_second").status_code == 200
+    signed.clock.pass_s(60)
+    for changes in ({"status": "C"}, {"addendum": True}):
+        signed.rxl.say(received(text="See also the left kidney.", **{"status": "F", **changes}))
+        signed.clock.pass_s(60)
+    assert [version for version, _ in returned(signed)] == [1, 2]
+    items = signed.queue("report_not_accepted")
+    assert ["second reader's report stands" in item["reason"] for item in items] == [True, True]
+
+
+def test_no_second_report_goes_home_while_it_is_doubted_whose_study_it_is(signed: Region) -> None:
+    second, token = second_claimed(signed)
+    file(signed, second, token, 2, agreement="discordant", text="A mass.")
+    prior = PATIENT.model_copy(update={"nhs_number": None, "birth_date": None})
+    present = prior.model_copy(update={"patient_id": "H7", "nhs_number": "9990000026"})
+    signed.rxn.say(PatientChanged(present=present, prior=prior, reference="m1"))
+    (conflict,) = signed.queue("study_conflict")
+    answer = settle(signed, second, "return_second")
+    assert (answer.status_code, "conflict" in answer.json()["message"]) == (409, True)
+    assert returned(signed) == []  # the first is held as well
+    resolved = {"note": "the ADT was wrong"}
+    path = f"/human-queue/{conflict['id']}/resolve"
+    assert signed.client.post(path, json=resolved, headers=signed.staff).status_code == 200
+    assert settle(signed, second, "return_second").status_code == 200
+    assert [version for version, _ in returned(signed)] == [2]
+
+
+def test_a_second_report_does_not_replace_the_report_of_later_images(signed: Region) -> None:
+    second, token = second_claimed(signed)
+    file(signed, second, token, 2, agreement="discordant", text="A mass.")
+    signed.rxn.say(settled(revision=2, contents="abc"))
+    answer = settle(signed, second, "return_second")
+    assert (answer.status_code, "newer read" in answer.json()["message"]) == (409, True)
+    assert settle(signed, second, "first_stands").status_code == 200
 
 
 def test_a_second_report_by_hl7_cannot_say_and_is_put_before_a_person(signed: Region) -> None:

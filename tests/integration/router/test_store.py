@@ -219,3 +219,12 @@ def test_the_trace_reads_the_same_rows_as_the_api(region: Region) -> None:
     assert by_uid == by_accession
     assert by_uid.model_dump(mode="json") == region.get("/ledger", study_instance_uid="1.2.3.4")[0]
     assert trace_study(region.settings, "9.9.9") == []
+
+
+def test_last_weeks_reads_are_sampled_when_they_are_very_many(region: Region) -> None:
+    region.rxn.say(*(settled(f"1.2.{number}") for number in range(7)))
+    since, until = region.clock() - timedelta(hours=1), region.clock() + timedelta(hours=1)
+    with region.client.app.state.services.store.read() as tx:  # type: ignore[attr-defined]
+        assert [len(tx.reads.arrived(since, until, most)[0]) for most in (100, 7, 3)] == [7, 7, 2]
+        assert [tx.reads.arrived(since, until, most)[1] for most in (100, 7, 3)] == [1, 1, 3]
+        assert tx.reads.arrived(since, since, 3) == ([], 1)

@@ -1,11 +1,14 @@
 """The plan over the domain's objects: eligibility holds, explanations replay, planning ahead only advises."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.flows.assign_reads import explanation_json
 from router.model.aid import AidBook, AidLimits
 from router.model.reader import DeliveryMode, Level, Profession, ReaderOnDuty
 from router.rules.eligibility import Need, exclusions
@@ -132,11 +135,42 @@ def test_what_was_found_ahead_is_advice_in_names_and_an_explanation_says_so() ->
     assert ahead.until == NOW + timedelta(hours=1)
     assert 0 < len(ahead.given_up) < len(waiting)
     decisions = plan(replace(snapshot, ahead=ahead))
-    assert {d.read_id for d in decisions if d.explanation.given_up} <= ahead.given_up
-    waits = [d.explanation for d in decisions if isinstance(d, Wait) and d.read_id in ahead.given_up]
+    given_up = {read_id for read_id, _, _ in ahead.given_up}
+    assert {d.read_id for d in decisions if d.explanation.given_up} <= given_up
+    waits = [d.explanation for d in decisions if isinstance(d, Wait) and d.read_id in given_up]
     assert waits
-    stored = asdict(waits[0]) | {name: NOW.isoformat() for name in ("due_at", "considered_at")}
-    assert any("makes room" in sentence for sentence in tell_waiting(stored))
+    assert any("makes room" in sentence for sentence in tell_waiting(explanation_json(waits[0])))
+
+
+@pytest.mark.parametrize("raised", [{"hours": 1.0}, {"weight": 100.0}, {"acute": True}])
+def test_a_read_that_was_raised_since_it_was_given_up_makes_room_no_more(raised: dict[str, Any]) -> None:
+    waiting = tuple(read(f"r{number}", hours=2.0) for number in range(40))
+    people = (on_duty("a"),)
+    sessions = tuple(load.session for duty in people for load in duty.sessions)
+    ahead = plan_ahead(Snapshot(NOW, waiting, people), Outlook(sessions, ()), timedelta(hours=9))
+    assert ahead is not None
+    name = min(read_id for read_id, _, _ in ahead.given_up)
+    others = tuple(one for one in waiting if one.need.read_id != name)
+    weight = raised.pop("weight", None)
+    hurried = read(name, **{"hours": 2.0, **raised})
+    hurried = hurried if weight is None else replace(hurried, weight=weight)
+    decisions = plan(Snapshot(NOW, (hurried, *others), people, ahead=ahead))
+    (mine,) = [d for d in decisions if d.read_id == name]
+    assert not mine.explanation.given_up
+    assert isinstance(mine, Assign)
+
+
+def test_a_sample_of_last_week_stands_for_all_of_it() -> None:
+    people = (on_duty("a"),)
+    snapshot = Snapshot(NOW, tuple(read(f"r{number}", hours=30.0) for number in range(9)), people)
+    sessions = tuple(load.session for load in people[0].sessions)
+    urgent = tuple(
+        replace(read(f"w{n}", hours=-7 * 24 + 6.0), weight=50.0, arrived_at=NOW - timedelta(days=7)) for n in range(2)
+    )
+    whole = plan_ahead(snapshot, Outlook(sessions, urgent * 30), timedelta(hours=1))
+    sample = plan_ahead(snapshot, Outlook(sessions, urgent, 30.0), timedelta(hours=1))
+    assert whole is not None is not sample
+    assert whole.given_up == sample.given_up != frozenset()
 
 
 def test_advice_about_others_leaves_whoever_came_since_alone() -> None:

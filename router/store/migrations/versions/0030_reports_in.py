@@ -13,7 +13,6 @@ CONTENT = (
     "birth_date", "status", "text", "registration", "author_name", "authored_at", "received_at", "original_reference",
     "original_digest", "transaction_uid", "sections", "authors", "addendum", "alert_codes",
 )  # fmt: skip
-_SETTLED = ("study_instance_uid", "disposition", "read_id", "version", "reasons")
 _JSON = {"sections", "authors", "alert_codes", "reasons"}
 
 
@@ -50,7 +49,7 @@ def upgrade() -> None:
 
 def _keep_on_postgresql() -> None:
     changed = " OR ".join(_differs(name) for name in CONTENT)
-    anything = " OR ".join(_differs(name) for name in _SETTLED)
+    anything = _changed_once_accepted("IS DISTINCT FROM", "::text")
     op.execute(
         "CREATE FUNCTION report_stays_as_it_came() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "IF TG_OP = 'UPDATE' THEN "
@@ -75,6 +74,14 @@ def _keep_on_postgresql() -> None:
         )
 
 
+def _changed_once_accepted(differs: str, cast: str) -> str:
+    """What nobody changes of an accepted report. A second reader's has no version until a person sends it home."""
+    whose = " OR ".join(f"NEW.{name} {differs} OLD.{name}" for name in ("study_instance_uid", "disposition", "read_id"))
+    version = f"OLD.version IS NOT NULL AND NEW.version {differs} OLD.version"
+    reasons = f"NEW.reasons{cast} {differs} OLD.reasons{cast} AND (OLD.version IS NOT NULL OR NEW.version IS NULL)"
+    return f"{whose} OR ({version}) OR ({reasons})"
+
+
 def _differs(name: str) -> str:
     cast = "::text" if name in _JSON else ""
     return f"NEW.{name}{cast} IS DISTINCT FROM OLD.{name}{cast}"
@@ -83,7 +90,7 @@ def _differs(name: str) -> str:
 def _keep_on_sqlite() -> None:
     """A row that would replace one is left out, as `INSERT … ON CONFLICT DO NOTHING` does."""
     changed = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in CONTENT)
-    anything = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in _SETTLED)
+    anything = _changed_once_accepted("IS NOT", "")
     op.execute(
         f"CREATE TRIGGER report_says_the_same BEFORE UPDATE ON report WHEN {changed} "
         "BEGIN SELECT RAISE(ABORT, 'what a report says never changes'); END"
