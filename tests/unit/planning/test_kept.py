@@ -111,7 +111,7 @@ def _changed(draw: st.DrawFn, duty: ReaderOnDuty) -> ReaderOnDuty:
     return replace(duty, sessions=tuple(replace(load, used_reads=load.used_reads + 2) for load in duty.sessions))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(days())
 def test_a_plan_from_what_was_kept_is_the_plan_from_nothing(snapshots: list[Snapshot]) -> None:
     kept, pulled = Kept(), Kept()
@@ -121,7 +121,7 @@ def test_a_plan_from_what_was_kept_is_the_plan_from_nothing(snapshots: list[Snap
             assert plan(snapshot, pulling=name, kept=pulled) == plan(snapshot, pulling=name)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(days())
 def test_places_for_acute_reads_that_nobody_offers_would_have_been_given_to_nobody(snapshots: list[Snapshot]) -> None:
     for snapshot in snapshots:
@@ -140,6 +140,16 @@ def test_an_acute_read_that_came_to_a_busy_list_moves_from_what_was_kept() -> No
     assert plan(Snapshot(NOW, (listed,), people, in_hand=busy), kept=kept) == ()
     acute = replace(listed, need=replace(listed.need, acute=True))
     (moved,) = plan(Snapshot(NOW, (acute,), people, in_hand=busy), kept=kept)
+    assert isinstance(moved, Assign)
+    assert (moved.reader_id, moved.moved_from) == ("b", "a")
+
+
+def test_an_acute_read_moves_to_an_idle_reader_whose_break_is_due() -> None:
+    busy = (InHand("a", 7.0), InHand("a", 7.0))
+    read_long = (RecentRead("ct_head", NOW - timedelta(minutes=60), NOW - timedelta(minutes=1)),)
+    rests = replace(on_duty("b", break_after_minutes=30), recent=read_long)
+    listed = replace(read("acute", acute=True), holder="a")
+    (moved,) = plan(Snapshot(NOW, (listed,), (on_duty("a"), rests), in_hand=busy), kept=Kept())
     assert isinstance(moved, Assign)
     assert (moved.reader_id, moved.moved_from) == ("b", "a")
 
