@@ -148,6 +148,7 @@ class Planner:
                 if not (self.run_once() if anew else self._round(on_the_clock=on_the_clock, anew=False)):
                     self._woken.set()  # what woke us may have come too late for the other replica's round
                     pause_s = _PAUSE_BESIDE_ANOTHER_S
+                    clock_s, anew_s = (now_s if on_the_clock else clock_s), (now_s if anew else anew_s)  # still due
             except Exception as error:  # noqa: BLE001 - the worker's boundary: the next round tries again
                 event_log().error("planner.failed", exc_info=error)
                 self._memory = PlannerMemory()

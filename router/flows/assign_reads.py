@@ -89,6 +89,8 @@ def assign_ready_reads(
         _decided(store, given[start : start + store.effects_a_commit], now, claim_timeout_s, on_failure)
         for start in range(0, len(given), store.effects_a_commit)
     )
+    if memory is not None:  # a decision that was refused was made of what is no longer so
+        memory.snapshot.forget(decision.read_id for decision in given)
     told.tell(store, waits)
     return PlanOutcome(assigned, len(waits))
 

@@ -54,6 +54,11 @@ class KeptSnapshot:
             lists=lists,
         )
 
+    def forget(self, read_ids: Iterable[str]) -> None:
+        """Read these again at the next snapshot, whatever their version."""
+        for id_ in read_ids:
+            self._reads.pop(id_, None)
+
     def _current_reads(self, tx: Transaction) -> Iterable[_KeptRead]:
         versions, known = tx.reads.versions(PLANNED_STATES), self._reads
         stale = [id_ for id_, version in versions if (kept := known.get(id_)) is None or kept.version != version]
@@ -63,7 +68,7 @@ class KeptSnapshot:
         for read, version, past in tx.reads.to_plan(stale):
             if read.state in PLANNED_STATES:  # it may have changed since its version was asked for
                 known[read.id] = _KeptRead(version, planned_as(read, past, self._pathways))
-        if len(known) > len(versions):
+        if known.keys() - {id_ for id_, _ in versions}:
             self._reads = known = {id_: known[id_] for id_, _ in versions if id_ in known}
         return known.values()
 

@@ -168,6 +168,8 @@ class SqlReaders:
         of_reader: dict[str, list[SessionLoad]] = defaultdict(list)
         people = {reader.id: reader for reader in readers}
         for session in open_sessions:
+            if session.reader_id not in people:  # came since these readers were asked for
+                continue
             reads, minutes = loads.get(session.id, (0, 0.0))
             breaks = minutes_for_breaks(people[session.reader_id], session)
             of_reader[session.reader_id].append(SessionLoad(session, reads, minutes, breaks))
