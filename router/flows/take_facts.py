@@ -72,6 +72,9 @@ def take_facts(
                 raise FactGap(f"{node}:{batch.outbox_id}", through + 1, fresh[0].seq)
             with store.write() as tx:
                 through = taking.take(tx, fresh[: store.effects_a_commit])
+            if through < fresh[0].seq:
+                with store.write() as tx:
+                    through = taking.take_alone(tx, fresh[0])
     except (FactGap, OutboxForked) as refusal:
         with store.write() as tx:
             ask_a_person(tx, refusal.code, f"node {node}: {refusal}", refusal.key, now, About(node=node))
@@ -103,16 +106,23 @@ class _Taking:
     def take(self, tx: Transaction, facts: Sequence[ReceivedFact]) -> int:
         """Those that follow what is taken without a gap; how far it is taken then.
 
-        Another request with the same facts may have been faster.
+        Another request with the same facts may have been faster. One that cannot even be kept holds up none before it.
         """
         last = tx.facts.last_seq(self.node, self.outbox_id)
         for fact in facts:
-            if fact.seq == last + 1:
-                self._take(tx, fact)
-                last = fact.seq
-            elif fact.seq > last:
+            if fact.seq > last + 1:
                 break
+            if fact.seq == last + 1:
+                if tx.attempt(partial(self._take, tx, fact)) is not None:
+                    break
+                last = fact.seq
         return last
+
+    def take_alone(self, tx: Transaction, fact: ReceivedFact) -> int:
+        """Take one that could not be taken among others, and let its failure be the request's."""
+        if fact.seq == tx.facts.last_seq(self.node, self.outbox_id) + 1:
+            self._take(tx, fact)
+        return tx.facts.last_seq(self.node, self.outbox_id)
 
     def _take(self, tx: Transaction, fact: ReceivedFact) -> None:
         node, now = self.node, self.now
