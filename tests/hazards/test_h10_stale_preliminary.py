@@ -114,3 +114,17 @@ def test_a_preliminary_under_way_that_is_answered_after_the_final_does_not_count
     (final,) = ris.waiting
     ris.send(final)
     assert ris.region.read()["state"] == "CLOSED"
+
+
+def test_a_preliminary_that_is_sent_again_as_another_message_is_filed_once(ris: Ris) -> None:
+    ris.region.rxl.say(written("P"))
+    ris.region.rxl.say(written("P"))
+    ris.fetch()
+    assert len(ris.waiting) == 1
+    assert ris.region.events().count("report.dropped") == 1
+    ris.region.rxl.say(received(status="P", text="Perhaps a lump after all", authored_at=START + timedelta(minutes=12)))
+    ris.region.rxl.say(written("P"))
+    ris.fetch()
+    assert [order.body.version for order in ris.waiting if isinstance(order.body, ReturnReport)] == [1, 2]
+    (held,) = ris.region.queue("report_not_accepted")
+    assert "a newer report of the same read was already taken" in held["reason"]

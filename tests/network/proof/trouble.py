@@ -43,16 +43,24 @@ class Trouble:
     turns: list[Turn] = field(default_factory=list)
     _moved_at: float = field(default_factory=time.monotonic)
     _come: int = -1
+    _met: int = 0
 
     def go_on(self, come: int, of: int) -> None:
-        """Let happen what is due after `come` of `of` steps of all reports."""
+        """Let happen what is due after `come` of `of` steps of all reports; a failure lasts until somebody met it."""
         if come != self._come:
             self._come, self._moved_at = come, time.monotonic()
         is_stuck = time.monotonic() - self._moved_at > self.patience_s
-        while self.steps and (is_stuck or self.steps[0][0] * of <= come):
-            _, step = self.steps.pop(0)
-            self._do(step)
-            self._moved_at, is_stuck = time.monotonic(), False
+        if self.steps and (is_stuck or (self.steps[0][0] * of <= come and self._was_met())):
+            self._do(self.steps.pop(0)[1])
+            self._moved_at = time.monotonic()
+
+    def _was_met(self) -> bool:
+        """Whether the RIS that fails now has failed at least once."""
+        return not self.turns or self._answers() > self._met or self.turns[-1].mood == "off"
+
+    def _answers(self) -> int:
+        turn = self.turns[-1]
+        return self.network.trusts[turn.trust].ris.answers[turn.mood]
 
     def end(self) -> None:
         """Everybody is well."""
@@ -63,6 +71,7 @@ class Trouble:
         match step:
             case Turn(trust, mood):
                 self.turns.append(step)
+                self._met = self._answers()
                 for code in self.network.failing:
                     self.network.trusts[code].ris.be(mood if code == trust else "well")
             case Kill(names, away_s):
