@@ -71,7 +71,9 @@ class Expected:
     def to_be_written_again(self) -> list[Letter]:
         """Letters that waited because they overtook what they change, and whose words are in no version."""
         said = {version.text for version in self.versions}
-        waited = {one.text: one for one, outcome in self.outcomes if outcome == "WAITING" and one.kind in {"C", "addendum"}}
+        waited = {
+            one.text: one for one, outcome in self.outcomes if outcome == "WAITING" and one.kind in {"C", "addendum"}
+        }
         return [letter for text, letter in waited.items() if text not in said]
 
 

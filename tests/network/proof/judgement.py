@@ -157,7 +157,9 @@ def _judge_ledger(
 def _judge_queue(course: Course, items: Sequence[dict[str, Any]], reports: dict[str, dict[str, Any]]) -> None:
     """One item for each letter that waits, and otherwise only what the failing RIS caused."""
     held = Counter(reports[item["report_id"]]["text"] for item in items if item["kind"] in _HELD)
-    waiting = Counter(letter.text for one in course.expected for letter, outcome in one.outcomes if outcome == "WAITING")
+    waiting = Counter(
+        letter.text for one in course.expected for letter, outcome in one.outcomes if outcome == "WAITING"
+    )
     assert held == waiting, _difference(held, waiting)
     others = [item for item in items if item["kind"] not in _HELD]
     strange = [one for one in others if one["kind"] not in _OF_FAILING or one["node"] not in course.network.failing]

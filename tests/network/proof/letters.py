@@ -56,7 +56,7 @@ class Letter:
 
 
 def colliding_cases(folder: Path, trusts: Sequence[str], each: int) -> list[Case]:
-    """So many studies of every trust; the n-th of each has the same hospital number, accession number and birth date."""
+    """So many studies of every trust; the n-th of each has the same hospital and accession number and birth date."""
     cases = []
     for number in range(each * len(trusts)):
         nth, place = divmod(number, len(trusts))

@@ -91,12 +91,14 @@ def steps_of(network: Network, chance: random.Random, kills: int, rounds: int) -
         moods = chance.sample(FAILURES, len(FAILURES))
         turns = [Turn(network.failing[n % len(network.failing)], mood) for n, mood in enumerate(moods)]
     found: list[tuple[float, Kill | Turn]] = [(n / (len(turns) + 1), turn) for n, turn in enumerate(turns)]
-    found += [(chance.uniform(0.05, 0.9), Kill(names, chance.uniform(0, 1))) for names in _victims(network, chance, kills)]
+    found += [
+        (chance.uniform(0.05, 0.9), Kill(names, chance.uniform(0, 1))) for names in _victims(network, chance, kills)
+    ]
     return sorted(found, key=lambda step: step[0])
 
 
 def _victims(network: Network, chance: random.Random, kills: int) -> Sequence[tuple[str, ...]]:
-    """The router, a reading node and a failing trust's node before any other; every fifth time router and node at once."""
+    """The router, a reading and a failing trust's node before any other; every fifth time router and node at once."""
     others = list(network.trusts)
     found: list[tuple[str, ...]] = [(_ROUTER,), (next(iter(network.readers)),), (network.failing[0],)]
     while len(found) < kills:

@@ -132,7 +132,9 @@ class Network:
     def outputs(self) -> str:
         """The last words of every process."""
         said = [f"--- router\n{self.router.output[-3000:] if self.router else ''}"]
-        said += [f"--- {one.ods_code}\n{one.process.output[-1500:] if one.process else ''}" for one in self.trusts.values()]
+        said += [
+            f"--- {one.ods_code}\n{one.process.output[-1500:] if one.process else ''}" for one in self.trusts.values()
+        ]
         return "\n".join(said)
 
 
@@ -182,7 +184,9 @@ def _write_router(network: Network, phone_after_s: float, plan_every_s: float) -
     )
     credentials = "\n".join(f'  {{ trust = "{code}", valid_from = {start}, valid_until = {end} }},' for code in codes)
     readers = [
-        _READER.format(id=reader_of(code), node=code, registration=registration, start=start, end=end, credentials=credentials)
+        _READER.format(
+            id=reader_of(code), node=code, registration=registration, start=start, end=end, credentials=credentials
+        )
         for code, registration in network.readers.items()
     ]
     folder.mkdir(parents=True, exist_ok=True)
