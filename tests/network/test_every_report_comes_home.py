@@ -54,7 +54,7 @@ def test_every_version_is_filed_at_its_origin_exactly_once_and_none_elsewhere(tm
         tmp_path / "network", TRUSTS, READERS, FAILING, chance, phone_after_s=PHONE_AFTER_S, plan_every_s=plan_every_s
     ) as network:
         steps = steps_of(network, chance, KILLS, rounds=1 if IS_LARGE else 0)
-        trouble = Trouble(network, steps, patience_s=8.0 if IS_LARGE else 1.0)
+        trouble = Trouble(network, steps, patience_s=4.0 if IS_LARGE else 1.0)
         course = Course(network, cases, expected, deadline_s=3600 if IS_LARGE else 60)
         began = course.bring_images()
         course.seen |= {

@@ -114,11 +114,8 @@ class Course:
         return sum(len(trust.ris.filed) for trust in self.network.trusts.values())
 
     def _expected_filings(self) -> int:
-        return sum(
-            version.kind != "P" or self.network.wants_preliminary(self.cases[number].origin)
-            for number, one in enumerate(self.expected)
-            for version in one.versions
-        )
+        """About: most preliminary reports are overtaken before they are sent."""
+        return sum(version.kind != "P" for one in self.expected for version in one.versions)
 
     def _posted(self, letter: Letter, began: datetime) -> Posted:
         where = self.readers[letter.case]
