@@ -131,7 +131,7 @@ class Course:
                 return
             if time.monotonic() > end:
                 raise TimeoutError(f"after {self.deadline_s:g} s still not: {what()}\n{self.network.outputs()}")
-            time.sleep(min(10.0, max(0.1, 4 * (time.monotonic() - began))))
+            time.sleep(min(15.0, max(0.1, 8 * (time.monotonic() - began))))
 
 
 def chance_of(seed: int, what: str) -> random.Random:
