@@ -29,9 +29,9 @@ class Course:
     cases: Sequence[Case]
     expected: Sequence[Expected]
     deadline_s: float
+    seen: dict[str, Any]
     readers: dict[int, str] = field(default_factory=dict)
     """Case → ODS code of the trust where its reader sits."""
-    seen: dict[str, Any] = field(default_factory=dict)
 
     def bring_images(self) -> datetime:
         """Send every study to its trust's node; when all are with their readers, in whole seconds."""
@@ -53,14 +53,14 @@ class Course:
         self._wait(delivered, lambda: f"all of {len(self.cases)} images are with their readers: {len(self.readers)}")
         return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
 
-    def post(self, letters: Sequence[Letter], began: datetime, trouble: Trouble | None, hold: bool = True) -> None:
+    def post(self, letters: Sequence[Letter], began: datetime, trouble: Trouble | None) -> None:
         """Send all letters; `trouble` happens meanwhile. Returns when every one is acknowledged and trouble is over."""
         latest = began + timedelta(seconds=latest_writing_s())
         while datetime.now(UTC) < latest:
             time.sleep(0.05)
         owed = self._expected_filings()
         posted = [self._posted(letter, began) for letter in letters]
-        senders = Senders(posted, _CONNECTIONS, lambda sent: not hold or sent < 40 + 3 * self.filed())
+        senders = Senders(posted, _CONNECTIONS, lambda sent: trouble is None or sent < 40 + 3 * self.filed())
         end = time.monotonic() + self.deadline_s
         while not senders.is_done() or (trouble is not None and trouble.steps):
             if trouble is not None:

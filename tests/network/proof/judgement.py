@@ -35,6 +35,7 @@ def judge_stuck(course: Course) -> None:
         assert is_told or (state == "PARKED" and code == answer) or state in {"DROPPED", "FILED"}, (answer, delivery)
     _judge_queue(course, items, reports)
     course.seen["stuck"] = len(stuck)
+    course.seen["human queue before clearing up"] = dict(Counter(item["kind"] for item in items))
     course.seen["refused last by AE or AR"] = len(refused)
 
 
@@ -164,7 +165,6 @@ def _judge_queue(course: Course, items: Sequence[dict[str, Any]], reports: dict[
     others = [item for item in items if item["kind"] not in _HELD]
     strange = [one for one in others if one["kind"] not in _OF_FAILING or one["node"] not in course.network.failing]
     assert strange == [], "nobody caused these"
-    course.seen["human queue"] = dict(Counter(item["kind"] for item in items))
 
 
 def _difference(came: Counter[Any], owed: Counter[Any]) -> str:

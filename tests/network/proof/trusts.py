@@ -140,9 +140,14 @@ class Network:
 
 @contextmanager
 def running_network(
-    folder: Path, trusts: Sequence[str], readers: dict[str, str], failing: tuple[str, ...], chance: random.Random,
-    *, phone_after_s: float, plan_every_s: float,
-) -> Iterator[Network]:  # fmt: skip
+    folder: Path,
+    trusts: Sequence[str],
+    readers: dict[str, str],
+    failing: tuple[str, ...],
+    chance: random.Random,
+    phone_after_s: float,
+    plan_every_s: float,
+) -> Iterator[Network]:
     """Start everything, the nodes beside one another."""
     network = Network(folder, free_port(), readers, failing)
     with ExitStack() as stack:
