@@ -63,7 +63,7 @@ class Expected:
         if not is_final:
             if letter.kind in {"C", "addendum"}:
                 return "WAITING"
-            return "DROPPED" if is_known and self.versions[-1].text == letter.text else "ACCEPTED"
+            return "DROPPED" if is_known else "ACCEPTED"
         if letter.kind == "P" or is_known:
             return "DROPPED"
         return "WAITING" if letter.kind == "F" or is_older else "ACCEPTED"

@@ -64,12 +64,13 @@ def test_what_says_nothing_new_needs_no_version(report: Report, dropped: bool) -
         (version(2, "P", text="text 1"), [version(1, "P")], True),
         (version(2, "P"), [version(1, "P")], False),
         (version(2, "P", text="text 1", registration="C-b"), [version(1, "P")], False),
-        (version(3, "P", text="text 1"), [version(1, "P"), version(2, "P")], False),
+        (version(3, "P", text="text 1"), [version(1, "P"), version(2, "P", 1)], True),
+        (version(3, "P", 2, text="text 1"), [version(1, "P"), version(2, "P", 1)], False),
         (version(2, "F", text="text 1"), [version(1, "P")], False),
         (version(1, "P"), [], False),
     ],
 )
-def test_before_a_final_report_only_the_last_preliminary_is_not_needed_twice(
+def test_before_a_final_report_only_the_same_preliminary_is_not_needed_twice(
     report: Report, before: list[Report], dropped: bool
 ) -> None:
     assert (needless(report, before) is not None) is dropped
