@@ -10,7 +10,7 @@ from typing import Any
 from dicom_nodes.model.delivery import ApplicationEntity
 from readacross.demo.modality import send
 from tests.network.proof.expectation import Expected
-from tests.network.proof.letters import Case, Letter, as_message, latest_writing_s
+from tests.network.proof.letters import LATEST_WRITING_S, Case, Letter, as_message
 from tests.network.proof.sending import Posted, Senders
 from tests.network.proof.trouble import Trouble
 from tests.network.proof.trusts import Network, reader_of
@@ -55,7 +55,7 @@ class Course:
 
     def post(self, letters: Sequence[Letter], began: datetime, trouble: Trouble | None) -> None:
         """Send all letters; `trouble` happens meanwhile. Returns when every one is acknowledged and trouble is over."""
-        latest = began + timedelta(seconds=latest_writing_s())
+        latest = began + timedelta(seconds=LATEST_WRITING_S)
         while datetime.now(UTC) < latest:
             time.sleep(0.05)
         owed = self._expected_filings()

@@ -1,6 +1,7 @@
 """A RIS that fails in every way, and knows what it has filed: each MSH-10 once, however often it comes."""
 
 import random
+import socket
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class FailingRis(MllpRis):
             self.stop()
         self.mood = mood
 
-    def _answer(self, connection: object, message: bytes) -> None:
+    def _answer(self, connection: socket.socket, message: bytes) -> None:
         mood, control_id = self.mood, field(message, "MSH", 9)
         self.answers[mood] += 1
         if mood in {"well", "slow", "files and hangs up", "files, half an answer"}:
@@ -88,8 +89,8 @@ class FailingRis(MllpRis):
         if known.message != message:
             self.changed.append(control_id)
 
-    def _say(self, connection, message: bytes, mood: Mood) -> None:  # type: ignore[no-untyped-def]
-        whole = START + acknowledgement(message, mood if mood in {"AE", "AR"} else "AA") + END
+    def _say(self, connection: socket.socket, message: bytes, mood: Mood) -> None:
+        whole = START + acknowledgement(message, "AE" if mood == "AE" else "AR" if mood == "AR" else "AA") + END
         match mood:
             case "silent" | "off":
                 return

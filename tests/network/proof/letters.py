@@ -23,7 +23,8 @@ _HARD_TO_CARRY = (
     "",
     "OBX|1|FT|forged",
 )
-_MAXIMUM_LATENESS_S = 2
+LATEST_WRITING_S = 2
+"""No letter of the first wave is written later than this after the images came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +122,6 @@ def _text(case: Case, words: str, chance: random.Random) -> str:
     """Text that names its case; its last line is never empty, so that no rstrip can hide a loss."""
     lines = chance.sample(_HARD_TO_CARRY, chance.randint(0, 3))
     return "\n".join([f"{_name(case)} {words}", *lines, f"End of {words}."])
-
-
-def latest_writing_s() -> int:
-    """No letter of the first wave is written later than this."""
-    return _MAXIMUM_LATENESS_S
 
 
 def as_message(letter: Letter, cases: Sequence[Case], author: str, began: datetime) -> bytes:

@@ -19,6 +19,7 @@ from tests.peers.dcmtk import running_workstation
 from tests.peers.node import MODALITY, peer, write_trust_file
 from tests.peers.processes import RunningProcess, free_port, wait_until
 
+_READACROSS = Path(sys.executable).with_name("readacross")
 _ROUTER = """
 [router]
 listen = "127.0.0.1:{port}"
@@ -73,7 +74,7 @@ class Trust:
     process: RunningProcess | None = None
 
     def start(self) -> None:
-        command = [Path(sys.executable).with_name("readacross"), "node", self.file]
+        command: list[str | Path] = [_READACROSS, "node", self.file]
         self.process = RunningProcess(command).wait_for_port(self.hl7_port, 120)
 
     def kill(self) -> None:
@@ -98,7 +99,7 @@ class Network:
         self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
 
     def start(self) -> None:
-        command = [Path(sys.executable).with_name("readacross"), "router", self.folder / "router.toml"]
+        command: list[str | Path] = [_READACROSS, "router", self.folder / "router.toml"]
         self.router = RunningProcess(command).wait_for_port(self.port, 120)
 
     def kill(self) -> None:
