@@ -173,6 +173,15 @@ class OrderStore(Protocol):
     def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
         """What this channel has acknowledged of the study's reports, by whichever order."""
 
+    def begun(self, study_instance_uid: str, channel: str) -> int | None:
+        """The highest version that this channel may have, whether or not it said so; None for the first one."""
+
+    def begin_return(self, study_instance_uid: str, channel: str, version: int) -> bool:
+        """Remember, durable on return, that this version's sending begins; whether it was begun before."""
+
+    def forget_begun(self, study_instance_uid: str, channel: str, version: int) -> None:
+        """This version did certainly not arrive."""
+
     def record_refused(self, order_id: str, channel: str, code: str, words: str, told: str | None = None) -> None:
         """Remember how a channel refused, in its own words: for a person at this node, and for nobody else.
 

@@ -12,7 +12,7 @@ from dicom_nodes import contract
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, OrderStore, ReportSender, no_checkpoint
 from dicom_nodes.foundation.addendum import whole_text
 from dicom_nodes.foundation.jobs import Job
-from dicom_nodes.model.errors import PeerRefused
+from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
 from dicom_nodes.model.instance import InstanceHeader
 from dicom_nodes.model.report import ChannelAnswer, OutgoingReport, ReportAuthor, ReportSection
 from dicom_nodes.model.study import StudyRecord
@@ -21,6 +21,8 @@ from dicom_nodes.rules.report_order import goes_backwards
 
 _NOT_IMAGING = {"SR", "PR", "KO", "DOC", "REG", "SEG"}
 _LONGEST_WORDS = 300
+_SHOWS_THE_LAST = {"ris", "fhir"}
+"""Channels that show what came last as the report; in an archive each version is a document of its own."""
 _ASKED_AS = {"ris": "the RIS", "fhir": "the FHIR endpoint"}
 
 
@@ -74,7 +76,7 @@ class ReturnReport:
         if sender is None:
             raise PeerRefused(f"the trust's file sets no channel {channel} (reports.channels)")
         self._require_newest(report, channel)
-        answer = sender.send(report)
+        answer = self._answer(sender, channel, report)
         self._checkpoint(f"return.{channel}_answered")
         if not answer.accepted:
             told = _passed_on(answer.words, report)
@@ -86,6 +88,30 @@ class ReturnReport:
         why = goes_backwards(report.version, report.status, self._orders.filed(report.study_instance_uid, channel))
         if why is not None:
             raise PeerRefused(f"not sent to the {channel}: {why}")
+        begun = self._orders.begun(report.study_instance_uid, channel)
+        if begun is not None and begun > report.version:
+            raise PeerUnavailable(
+                f"not sent to the {channel} yet: a newer version ({begun}) may be there, and its answer is waited for"
+            )
+
+    def _answer(self, sender: ReportSender, channel: str, report: OutgoingReport) -> ChannelAnswer:
+        """Send it. Where an older version must not follow, that is remembered first, and forgotten after a plain no.
+
+        The no to a repeat is not plain: it may mean that the channel has it, from a time whose answer was lost.
+        """
+        if channel not in _SHOWS_THE_LAST or report.version == 1:
+            return sender.send(report)
+        place = (report.study_instance_uid, channel, report.version)
+        may_be_there = self._orders.begin_return(*place)
+        try:
+            answer = sender.send(report)
+        except PeerRefused:
+            if not may_be_there:
+                self._orders.forget_begun(*place)
+            raise
+        if not answer.accepted and not may_be_there:
+            self._orders.forget_begun(*place)
+        return answer
 
     def _report(self, order_id: str) -> OutgoingReport:
         order = self._orders.order(order_id).body

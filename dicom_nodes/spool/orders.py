@@ -30,13 +30,14 @@ from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.model.report import IncomingReport, KeptRefusal, RefusedReport, ReportChannel
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.returns import RETURN_JOB, SqlReturns
+from dicom_nodes.spool.begun_returns import SqlBegunReturns
+from dicom_nodes.spool.returns import RETURN_JOB
 
 ORDER_KINDS = ("fetch", "deliver", "tell_ris", RETURN_JOB)
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 
 
-class SqlOrders(SqlReturns):
+class SqlOrders(SqlBegunReturns):
     """Implements `OrderStore`, `ReportStore` and `ParkingStore`."""
 
     def position(self) -> tuple[str | None, int]:

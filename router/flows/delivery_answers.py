@@ -52,7 +52,9 @@ def take_acknowledgement(
     _log_answer(tx, issued, report, acknowledged, accepted, now)
     code, reference = acknowledged.code, acknowledged.reference
     if accepted:
-        done = replace(present, state=DeliveryState.ACKED, updated_at=now, code=code, reference=reference, words=None)
+        is_last_word = issued.outcome == "RECALLED"  # its node's OrderCompleted says nothing that was not called off
+        state = DeliveryState.FILED if is_last_word else DeliveryState.ACKED
+        done = replace(present, state=state, updated_at=now, code=code, reference=reference, words=None, note=None)
         tx.deliveries.put(done)
         _go_on(tx, report, issued, issued.outcome == "COMPLETED", now)
     elif present.order_id == order_id and present.state in OWED - {DeliveryState.HELD}:

@@ -44,6 +44,9 @@ def accept_report(
         return Hold("an addendum, but no verified report stands that it could be added to")
     if report.status == "C" or (report.status == "X" and not accepted):
         return Hold(f"status {report.status} has nothing it could correct or cancel")
+    repeat = needless(report, accepted) if report.status == "P" else None
+    if repeat is not None:
+        return repeat
     lease = read.live_lease
     if lease is None:
         return Hold(f"nobody holds the read (it is {read.state.value})")

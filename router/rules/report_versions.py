@@ -39,9 +39,9 @@ def read_meant(report: Report, reads: Sequence[Read], reported: Sequence[str | N
 def needless(report: Report, versions: Sequence[Report]) -> Drop | None:
     """Why a report needs no version of its own beside the accepted ones of its read, in order of their versions."""
     final = next((version for version in versions if version.status != "P"), None)
-    if final is None:
+    if final is None and report.status != "P":
         return None
-    if report.status == "P":
+    if final is not None and report.status == "P":
         is_late = report.registration == final.registration or written_at(report) <= written_at(final)
         return Drop(f"a preliminary report after the final one (version {final.version})") if is_late else None
     for version in reversed(versions):

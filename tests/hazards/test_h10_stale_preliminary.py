@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -104,13 +105,36 @@ def test_however_returns_reach_the_ris_it_shows_the_newest(ris: Ris, order: Sequ
     assert ris.region.queue() == []
 
 
+def deliveries_of(region: Region, report_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = region.get(f"/reports/{report_id}/deliveries")
+    return found
+
+
 def test_a_preliminary_under_way_that_is_answered_after_the_final_does_not_count_as_it(ris: Ris) -> None:
     ris.region.rxl.say(written("P"))
     (order,) = ris.region.rxn.new_orders()
     ris.region.rxl.say(written("F"))
     ris.region.rxn.say(ReportAcknowledged(order_id=order.order_id, channel="ris", code="AA", reference="1"))
+    assert isinstance(order.body, ReturnReport)
+    told = {one["channel"]: (one["state"], one["note"]) for one in deliveries_of(ris.region, order.body.report_id)}
+    assert told["ris"] == ("FILED", None), "it was called off, and arrived all the same"
+    assert told["archive"] == ("DROPPED", "version 2 (F) takes its place")
     assert ris.region.read()["state"] == "VERIFIED"
     ris.fetch()
     (final,) = ris.waiting
     ris.send(final)
     assert ris.region.read()["state"] == "CLOSED"
+
+
+def test_a_preliminary_that_is_sent_again_as_another_message_is_filed_once(ris: Ris) -> None:
+    ris.region.rxl.say(written("P"))
+    ris.region.rxl.say(written("P"))
+    ris.fetch()
+    assert len(ris.waiting) == 1
+    assert ris.region.events().count("report.dropped") == 1
+    ris.region.rxl.say(received(status="P", text="Perhaps a lump after all", authored_at=START + timedelta(minutes=12)))
+    ris.region.rxl.say(written("P"))
+    ris.fetch()
+    assert [order.body.version for order in ris.waiting if isinstance(order.body, ReturnReport)] == [1, 2]
+    assert ris.region.events().count("report.dropped") == 2, "the first one once more, which is not the newest any more"
+    assert ris.region.queue() == []

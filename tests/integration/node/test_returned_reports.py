@@ -72,6 +72,25 @@ def test_the_highest_version_a_channel_acknowledged_is_remembered_per_study(stor
     assert [fact.order_id for fact in facts if isinstance(fact, ReportAcknowledged)] == ["o-2", "o-1", "o-3", "o-1"]
 
 
+def test_a_sending_that_was_begun_is_remembered_until_it_is_forgotten_or_called_off(
+    store: NodeStore, database_url: str
+) -> None:
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(returning(1, 2, "F"), returning(2, 3, "C"))))
+    assert store.orders.begun("1.2.3", "ris") is None
+    assert not store.orders.begin_return("1.2.3", "ris", 2)
+    assert store.orders.begin_return("1.2.3", "ris", 2), "the second time it may be there"
+    assert not store.orders.begin_return("1.2.3", "ris", 3)
+    again = open_store(database_url, lambda: NOW, "pacs")
+    assert again.orders.begun("1.2.3", "ris") == 3
+    again.database.dispose()
+    store.orders.forget_begun("1.2.3", "ris", 2)
+    assert store.orders.begun("1.2.3", "ris") == 3, "only the version that is meant"
+    recall = RecallReport(read_id="r", order_id="o-2", channels=("ris",))
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(Order(seq=3, order_id="o-3", issued_at=NOW, body=recall),)))
+    assert store.orders.begun("1.2.3", "ris") is None
+    assert store.orders.begun("1.2.3", "fhir") is None
+
+
 def test_a_refusals_words_are_kept_at_the_node_and_told_to_nobody(store: NodeStore) -> None:
     store.orders.record_refused("o-1", "ris", "AE", "who is O'Brien?")
     store.orders.record_refused("o-1", "ris", "AR", "O'Brien again")

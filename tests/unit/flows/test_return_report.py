@@ -305,6 +305,46 @@ def test_a_channel_that_has_filed_nothing_newer_still_gets_the_older_version() -
     assert set(desk.orders.acknowledged["order-1"]) == {"archive"}
 
 
+def test_no_older_version_follows_a_newer_one_whose_answer_was_lost() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    desk.ris.failure = PeerUnavailable("no answer")
+    with pytest.raises(PeerUnavailable):
+        desk.run("order-2")
+    desk.ris.failure = None
+    with pytest.raises(PeerUnavailable, match=r"not sent to the ris yet: a newer version \(2\) may be there"):
+        desk.run("order-1")
+    desk.run("order-2")
+    with pytest.raises(PeerRefused, match=r"a newer version \(2\) was already filed"):
+        desk.run("order-1")
+    assert [report.version for report in desk.ris.received] == [2]
+
+
+@pytest.mark.parametrize("answer", [AckCode.AE, AckCode.AR])
+def test_a_newer_version_that_was_plainly_refused_keeps_no_older_one_back(answer: AckCode) -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    desk.ris.answer = Acknowledgement(answer, "CONTROL-1")
+    with pytest.raises(PeerRefused):
+        desk.run("order-2", ("ris",))
+    desk.ris.answer = Acknowledgement(AckCode.AA, "CONTROL-1")
+    desk.run("order-1", ("ris",))
+    assert [report.version for report in desk.ris.received] == [2, 1]
+
+
+def test_the_refusal_of_a_repeat_may_mean_that_it_is_there() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    desk.ris.failure = PeerUnavailable("no answer")
+    with pytest.raises(PeerUnavailable):
+        desk.run("order-2")
+    desk.ris.failure, desk.ris.answer = None, Acknowledgement(AckCode.AE, "CONTROL-1", "duplicate")
+    with pytest.raises(PeerRefused):
+        desk.run("order-2")
+    with pytest.raises(PeerUnavailable, match="may be there"):
+        desk.run("order-1")
+
+
 def test_a_preliminary_report_never_follows_a_final_one() -> None:
     desk = Desk()
     desk.also("order-2", version=2, status="P")

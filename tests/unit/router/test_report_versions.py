@@ -58,8 +58,22 @@ def test_what_says_nothing_new_needs_no_version(report: Report, dropped: bool) -
     assert (needless(report, [version(1), version(2, "C", 2)]) is not None) is dropped
 
 
-def test_before_a_final_report_nothing_is_needless() -> None:
-    assert needless(version(2, "P"), [version(1, "P", text="text 2")]) is None
+@pytest.mark.parametrize(
+    ("report", "before", "dropped"),
+    [
+        (version(2, "P", text="text 1"), [version(1, "P")], True),
+        (version(2, "P"), [version(1, "P")], False),
+        (version(2, "P", text="text 1", registration="C-b"), [version(1, "P")], False),
+        (version(3, "P", text="text 1"), [version(1, "P"), version(2, "P", 1)], True),
+        (version(3, "P", 2, text="text 1"), [version(1, "P"), version(2, "P", 1)], False),
+        (version(2, "F", text="text 1"), [version(1, "P")], False),
+        (version(1, "P"), [], False),
+    ],
+)
+def test_before_a_final_report_only_the_same_preliminary_is_not_needed_twice(
+    report: Report, before: list[Report], dropped: bool
+) -> None:
+    assert (needless(report, before) is not None) is dropped
 
 
 def test_a_correction_is_of_the_read_that_was_signed() -> None:

@@ -1,0 +1,52 @@
+"""Which version of a study's reports a channel may have already, though it never said so (HAZARDS 10, ADR 121).
+
+A RIS may file a report and be cut off before its answer, and this node may die while it waits for one. Until the newer
+version is answered, no older one may follow it: a RIS that tells repeats by MSH-10 would go on showing the older.
+"""
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from dicom_nodes.contract import RecallReport, ReturnReport
+from dicom_nodes.spool import tables
+from dicom_nodes.spool.returns import SqlReturns
+
+_BEGUN = tables.begun_return
+
+
+class SqlBegunReturns(SqlReturns):
+    """The part of `OrderStore` that knows what was begun; versions above 1 only, as nothing is older than that."""
+
+    def begun(self, study_instance_uid: str, channel: str) -> int | None:
+        here = (_BEGUN.c.study_instance_uid == study_instance_uid) & (_BEGUN.c.channel == channel)
+        with self._database.read() as connection:
+            return connection.execute(select(_BEGUN.c.version).where(here)).scalar_one_or_none()
+
+    def begin_return(self, study_instance_uid: str, channel: str, version: int) -> bool:
+        here = (_BEGUN.c.study_instance_uid == study_instance_uid) & (_BEGUN.c.channel == channel)
+        with self._database.write() as connection:
+            known = connection.execute(select(_BEGUN.c.version).where(here)).scalar_one_or_none()
+            if known is None:
+                values = {"study_instance_uid": study_instance_uid, "channel": channel, "version": version}
+                connection.execute(insert(_BEGUN).values(**values))
+            elif known < version:
+                connection.execute(update(_BEGUN).where(here).values(version=version))
+            return known is not None and known >= version
+
+    def forget_begun(self, study_instance_uid: str, channel: str, version: int) -> None:
+        with self._database.write() as connection:
+            _forget(connection, study_instance_uid, channel, version)
+
+    def _recall(self, connection: Connection, recall: RecallReport) -> None:
+        """Called off by a person or overtaken: what is older is not kept back by it any more."""
+        super()._recall(connection, recall)
+        query = select(tables.order.c.body).where(tables.order.c.order_id == recall.order_id)
+        found = connection.execute(query).scalar_one_or_none()
+        if found is not None:
+            body = ReturnReport.model_validate(found)
+            for channel in recall.channels:
+                _forget(connection, body.study.study_instance_uid, channel, body.version)
+
+
+def _forget(connection: Connection, study_instance_uid: str, channel: str, version: int) -> None:
+    here = (_BEGUN.c.study_instance_uid == study_instance_uid) & (_BEGUN.c.channel == channel)
+    connection.execute(delete(_BEGUN).where(here, _BEGUN.c.version == version))
