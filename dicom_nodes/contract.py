@@ -169,6 +169,15 @@ class ReportRefused(Message):
     answer: str
     reason: str
     original_digest: str
+    alert_codes: tuple[AlertCode, ...] = ()
+    """Coded values of the original, as of a report that is taken."""
+    looked_through: bool = True
+    """False: a part of the original was never seen and may name an alert."""
+    study_instance_uid: str | None = None
+    accession_number: str | None = None
+    accession_issuer: str | None = None
+    patient: PatientIdentity | None = None
+    """None: of whom it is could not be read as a whole."""
 
 
 class OrderCompleted(Message):
