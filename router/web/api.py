@@ -13,6 +13,7 @@ from router.web import (
     deliveries,
     exams,
     failed_facts,
+    filing,
     held_reports,
     inspection,
     metrics,
@@ -78,8 +79,8 @@ def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCon
     app.state.services = services
     install_error_handlers(app)
     parts = (
-        reads, second_reads, alerts, alert_page, metrics, inspection, held_reports, deliveries, fhir, failed_facts,
-        readers, rota, aid, exams, network, rule_sets, node_exchange,
+        reads, filing, second_reads, alerts, alert_page, metrics, inspection, held_reports, deliveries, fhir,
+        failed_facts, readers, rota, aid, exams, network, rule_sets, node_exchange,
     )  # fmt: skip
     for part in parts:
         for route in part.router.routes:
