@@ -133,7 +133,7 @@ def get_ledger(
     if (study_instance_uid is None) == (accession_number is None):
         raise Invalid("give either study_instance_uid or accession_number")
     with services.store.read() as tx:
-        found = traces(tx, study_instance_uid, accession_number, accession_issuer)
+        found = traces(tx, study_instance_uid, accession_number, accession_issuer, services.now())
     if not found:
         raise NotFound("no such study")
     return found

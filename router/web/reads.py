@@ -30,6 +30,7 @@ from router.web.messages import (
     RouteBody,
     WhyView,
 )
+from router.web.open_alerts import open_alerts
 from router.web.security import ReaderCaller, Staff, StaffOrReader
 from router.web.services import Services, WithServices
 from router.web.views import order_view, priors_view, read_view, report_view
@@ -59,7 +60,9 @@ def get_read(read_id: str, services: WithServices, caller: StaffOrReader) -> Rea
     """Where a read is now, who owns the next step, and until when."""
     with services.store.read() as tx:
         read = _visible(tx, services, caller, read_id)
-        return read_view(read).model_copy(update={"priors": priors_view(priors_of(tx, read, services.now()))})
+        priors, now = priors_view(priors_of(tx, read, services.now())), services.now()
+        alerts = open_alerts(tx, read.study_instance_uid, now)
+        return read_view(read).model_copy(update={"priors": priors, "open_alerts": alerts})
 
 
 @router.get("/{read_id}/order", tags=["reads"], summary="What was ordered", responses=responses(404))
@@ -93,6 +96,7 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
             )
             for a in tx.reads.assignments(read_id)
         ]
+        alerts = open_alerts(tx, read.study_instance_uid, services.now())
     waiting = [] if read.waiting is None else list(tell_waiting(read.waiting))
     return WhyView(
         read_id=read_id,
@@ -100,6 +104,7 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
         state=read.state,
         waiting=read.waiting,
         waiting_sentences=waiting,
+        open_alerts=alerts,
         assignments=history,
     )
 

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.router.alert_region import CRITICAL, AlertRegion, running_alert_region
 from tests.integration.router.region import received
 from tests.integration.router.test_alerts import SOON
+from tests.integration.router.test_why import why
 
 
 @pytest.fixture
@@ -90,3 +91,23 @@ def test_a_request_and_the_report_are_one_alert_whichever_comes_first(region: Al
     region.answer(region.alert(), "acknowledge")
     assert region.client.post("/alerts", json={**body, "code": SOON.model_dump()}, headers=reader).status_code == 201
     assert sorted(codes(region)) == ["CRITICAL", "SOON", "SOON"]
+
+
+def test_a_read_that_closes_hides_no_open_alert(region: AlertRegion, tmp_path: Path) -> None:
+    say(region, "F", CRITICAL)
+    region.work()
+    (order,) = [order for order in region.rxn.new_orders() if order.body.kind == "return"]
+    region.rxn.return_report(order)
+    region.pass_minutes(70)
+    read = region.get(f"/reads/{region.read()['id']}")
+    (alert,) = read["open_alerts"]
+    assert (read["state"], alert["id"], alert["age_s"]) == ("CLOSED", region.alert()["id"], 70 * 60.0)
+    assert (alert["past_deadline"], alert["on_phone_list"]) == (True, True)
+    (trace,) = region.get("/ledger", study_instance_uid="1.2.3.4")
+    closed = next(entry["detail"] for entry in trace["entries"] if entry["event"] == "read.closed")
+    assert closed["open_alerts"] == [one["id"] for one in trace["open_alerts"]] == [alert["id"]]
+    told = why(region, tmp_path, "1.2.3.4")
+    assert "critical finding, 70 min old, ESCALATED: nobody has answered, past its deadline" in " ".join(told.split())
+    region.answer(region.alert(), "acknowledge")
+    region.answer(region.alert(), "close")
+    assert region.get(f"/reads/{read['id']}")["open_alerts"] == []
