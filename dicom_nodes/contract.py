@@ -219,13 +219,17 @@ class ReportAcknowledged(Message):
 
 
 class PatientChanged(Message):
-    """The trust's ADT changed a patient: new data (A08, `prior` None), or `prior` was merged into `present` (A40)."""
+    """The trust's ADT changed a patient: new data (A08, `prior` None), or `prior` was merged into `present` (A40).
+
+    `unlinked` (A37): the two are not one person after all.
+    """
 
     kind: Literal["patient.changed"] = "patient.changed"
     present: PatientIdentity
     prior: PatientIdentity | None = None
     reference: str
     """Message control id (MSH-10)."""
+    unlinked: bool = False
 
 
 class Referrer(Message):

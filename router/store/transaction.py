@@ -19,6 +19,7 @@ from router.store.exchange import SqlFacts, SqlOrders
 from router.store.failures import is_of_the_database
 from router.store.jobs import SqlJobDesk, SqlJobs
 from router.store.network import SqlNetwork
+from router.store.patient_conflicts import SqlPatientConflicts
 from router.store.patients import SqlImagingOrders, SqlPatients
 from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
@@ -48,6 +49,7 @@ class SqlTransaction:
         self.hand_matches = SqlHandMatches(connection)
         self.deliveries = SqlDeliveries(connection)
         self.patients = SqlPatients(connection)
+        self.patient_conflicts = SqlPatientConflicts(connection)
         self.imaging_orders = SqlImagingOrders(connection)
         self.facts = SqlFacts(connection)
         self.orders = SqlOrders(connection)

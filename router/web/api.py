@@ -19,6 +19,7 @@ from router.web import (
     metrics,
     network,
     node_exchange,
+    patient_conflicts,
     readers,
     reads,
     rota,
@@ -80,7 +81,7 @@ def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCon
     install_error_handlers(app)
     parts = (
         reads, filing, second_reads, alerts, alert_page, metrics, inspection, held_reports, deliveries, fhir,
-        failed_facts, readers, rota, aid, exams, network, rule_sets, node_exchange,
+        failed_facts, patient_conflicts, readers, rota, aid, exams, network, rule_sets, node_exchange,
     )  # fmt: skip
     for part in parts:
         for route in part.router.routes:
