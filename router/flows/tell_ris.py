@@ -4,6 +4,7 @@ from datetime import datetime
 
 from dicom_nodes.contract import AlertCode, OrderBatch, TellRis
 from router.alert_settings import AlertsFile
+from router.flows.alert_identity import as_of_now
 from router.flows.alert_life import log_alert
 from router.flows.alert_record import record_failed, record_sent
 from router.flows.answer_alert import make_link
@@ -46,7 +47,7 @@ def with_links(store: Store, batch: OrderBatch, settings: AlertsFile, now: datet
         for place, order in enumerate(orders):
             told = tx.alerts.notification(order.body.notification_id) if isinstance(order.body, TellRis) else None
             if told is not None:
-                linked = order.body.model_copy(update={"link": make_link(tx, told, settings, now)})
+                linked = as_of_now(tx, order.body).model_copy(update={"link": make_link(tx, told, settings, now)})
                 orders[place] = order.model_copy(update={"body": linked})
     return batch.model_copy(update={"orders": tuple(orders)})
 
