@@ -45,9 +45,10 @@ def with_links(store: Store, batch: OrderBatch, settings: AlertsFile, now: datet
     orders = list(batch.orders)
     with store.write() as tx:
         for place, order in enumerate(orders):
-            told = tx.alerts.notification(order.body.notification_id) if isinstance(order.body, TellRis) else None
-            if told is not None:
-                linked = as_of_now(tx, order.body).model_copy(update={"link": make_link(tx, told, settings, now)})
+            body = order.body
+            told = tx.alerts.notification(body.notification_id) if isinstance(body, TellRis) else None
+            if isinstance(body, TellRis) and told is not None:
+                linked = as_of_now(tx, body).model_copy(update={"link": make_link(tx, told, settings, now)})
                 orders[place] = order.model_copy(update={"body": linked})
     return batch.model_copy(update={"orders": tuple(orders)})
 

@@ -16,6 +16,7 @@ from router.rules.planning.telling import tell_choice, tell_end, tell_waiting
 from router.rules.read_states import Event
 from router.store.tokens import Caller
 from router.store.transaction import SqlTransaction
+from router.web.access_record import record_list
 from router.web.errors import responses
 from router.web.messages import (
     AssignmentView,
@@ -52,7 +53,9 @@ def get_reads(
     with services.store.read() as tx:
         visible_to = _visibility(tx, services, caller)
         found = tx.reads.listing(set(state or ()), trust, reader, after, limit, visible_to)
-        return [read_view(read) for read in found]
+    asked = {"state": state, "trust": trust, "reader": reader, "after": after}
+    record_list(services, caller, "reads", [read.id for read in found], **asked)
+    return [read_view(read) for read in found]
 
 
 @router.get("/{read_id}", tags=["reads"], summary="One read", responses=responses(404))
@@ -115,7 +118,9 @@ def get_reports(read_id: str, services: WithServices, caller: StaffOrReader) -> 
     with services.store.read() as tx:
         read = _visible(tx, services, caller, read_id)
         reports = tx.reports.of_study(read.study_instance_uid)
-        return [report_view(tx, report) for report in reports if report.read_id == read_id]
+        shown = [report_view(tx, report) for report in reports if report.read_id == read_id]
+    record_list(services, caller, "reports of a read", [one.id for one in shown], read=read_id)
+    return shown
 
 
 @router.post("/{read_id}/claim", tags=["reading"], summary="Start reading", responses=responses(404, 409))

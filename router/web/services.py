@@ -1,7 +1,7 @@
 """What every endpoint works with, made by the composition root and handed over as a dependency."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from dicom_nodes.foundation.clock import Clock
 from router.config import RouterSettings
 from router.store.transaction import SqlStore
 from router.web.order_bell import OrderBell
+from router.web.shown_lists import ShownLists
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Services:
     bell: OrderBell
     wake_planner: Callable[[], None]
     started_at: datetime
+    shown: ShownLists = field(default_factory=ShownLists)
 
     def now(self) -> datetime:
         return self.clock()
