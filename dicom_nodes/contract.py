@@ -169,6 +169,15 @@ class ReportRefused(Message):
     answer: str
     reason: str
     original_digest: str
+    alert_codes: tuple[AlertCode, ...] = ()
+    """Coded values of the original, as of a report that is taken."""
+    looked_through: bool = True
+    """False: a part of the original was never seen and may name an alert."""
+    study_instance_uid: str | None = None
+    accession_number: str | None = None
+    accession_issuer: str | None = None
+    patient: PatientIdentity | None = None
+    """None: of whom it is could not be read as a whole."""
 
 
 class OrderCompleted(Message):
@@ -210,13 +219,17 @@ class ReportAcknowledged(Message):
 
 
 class PatientChanged(Message):
-    """The trust's ADT changed a patient: new data (A08, `prior` None), or `prior` was merged into `present` (A40)."""
+    """The trust's ADT changed a patient: new data (A08, `prior` None), or `prior` was merged into `present` (A40).
+
+    `unlinked` (A37): the two are not one person after all.
+    """
 
     kind: Literal["patient.changed"] = "patient.changed"
     present: PatientIdentity
     prior: PatientIdentity | None = None
     reference: str
     """Message control id (MSH-10)."""
+    unlinked: bool = False
 
 
 class Referrer(Message):

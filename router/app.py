@@ -314,7 +314,8 @@ def trace_study(settings: RouterSettings, key: str) -> list[StudyTrace]:
     store = open_store(settings)
     try:
         with store.read() as tx:
-            return traces(tx, key, None, None) or traces(tx, None, key, None)
+            now = utc_now()
+            return traces(tx, key, None, None, now) or traces(tx, None, key, None, now)
     finally:
         store.database.dispose()
 

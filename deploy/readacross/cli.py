@@ -21,6 +21,7 @@ _SUBCOMMANDS = {
     "parked": "parked:parked",
     "refused": "refused:refused",
     "held": "held:held",
+    "patients": "patients:patients",
     "export": "export:export",
     "queue": "human_queue:queue",
     "deliveries": "deliveries:deliveries",

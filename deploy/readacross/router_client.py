@@ -21,6 +21,7 @@ from router.web.messages import (
     StudyTrace,
     WhyView,
 )
+from router.web.patient_conflicts import PatientConflictView
 from router.web.report_messages import ProposedView, SidesView
 from router.web.rota_messages import RotaImportBody, RotaImportView
 
@@ -114,6 +115,14 @@ class RouterClient:
 
     def reject_match(self, report_id: str, reason: str) -> None:
         self._call("POST", f"{_report(report_id)}/match/reject", json={"reason": reason})
+
+    def patient_conflicts(self) -> list[PatientConflictView]:
+        """Changes of patients that wait for two persons."""
+        return TypeAdapter(list[PatientConflictView]).validate_python(self._call("GET", "/patient-conflicts"))
+
+    def settle_patient(self, conflict_id: str, how: str, reason: str) -> None:
+        """`how` is propose, confirm or reject."""
+        self._call("POST", f"/patient-conflicts/{quote(conflict_id, safe='')}/{how}", json={"reason": reason})
 
     def deliveries(self, states: list[str], trust: str | None) -> list[ListedDeliveryView]:
         params: dict[str, Any] = {"state": states, "limit": 1000} | ({} if trust is None else {"trust": trust})

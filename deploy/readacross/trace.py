@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from readacross.ledger_table import ledger_table
+from readacross.open_alerts import alert_sentences
 from readacross.router_client import RouterClient
 
 RouterUrl = Annotated[str, typer.Option("--router", metavar="URL", envvar="READACROSS_ROUTER", help="The router.")]
@@ -32,3 +34,5 @@ def trace(
     console = Console()
     for one in sorted(found, key=lambda trace: trace.trust):
         console.print(ledger_table(one))
+        for sentence in alert_sentences(one.open_alerts):
+            console.print(f"[bold]{escape(sentence)}[/]", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Read ADT messages that change who a patient is: A08 and A31 (data), A40 and A18 (merge) (HL7 v2.5.1 ch. 3.3).
+"""Read ADT messages that change who a patient is (HL7 v2.5.1 ch. 3.3): data, a merge or an unlinking.
 
 A merge names the surviving number in PID-3 and the one that ends in MRG-1 of the same issuer. Other events change
 nobody's identity, and are refused so that a feed that was set up too wide is noticed.
@@ -15,6 +15,7 @@ from dicom_nodes.model.patient_change import PatientChange, PatientIdentifiers
 
 _UPDATES = {"A08", "A31"}
 _MERGES = {"A40", "A18"}
+_UNLINK = "A37"
 _HOSPITAL = {"MR", "PI", ""}
 
 
@@ -26,6 +27,8 @@ def read_changes(raw: bytes, default_issuer: str) -> tuple[PatientChange, ...]:
     """
     message = Message(raw)
     event = _checked_event(message)
+    if event == _UNLINK:
+        return (_unlinked(message, default_issuer, raw),)
     pairs = list(_pairs(message.segments))
     if not pairs:
         raise Hl7Fault(Place("PID"), "the message has no PID segment", ErrorCode.SEGMENT_SEQUENCE)
@@ -35,8 +38,8 @@ def read_changes(raw: bytes, default_issuer: str) -> tuple[PatientChange, ...]:
 def _checked_event(message: Message) -> str:
     header = message.header
     event = header.value(9, 2)
-    if header.value(9) != "ADT" or event not in _UPDATES | _MERGES:
-        raise refused(9, "expected ADT^A08, A31, A40 or A18", ErrorCode.UNSUPPORTED_EVENT)
+    if header.value(9) != "ADT" or event not in _UPDATES | _MERGES | {_UNLINK}:
+        raise refused(9, "expected ADT^A08, A31, A40, A18 or A37", ErrorCode.UNSUPPORTED_EVENT)
     check_header(message)
     return event
 
@@ -58,19 +61,35 @@ def _pairs(segments: Sequence[Segment]) -> Iterator[tuple[Segment, Segment | Non
         yield pid, mrg
 
 
+def _unlinked(message: Message, default_issuer: str, raw: bytes) -> PatientChange:
+    """Two PID segments, each a person of their own (HL7 v2.5.1 ch. 3.3.37)."""
+    pids = message.named("PID")
+    if len(pids) != 2:
+        raise Hl7Fault(Place("PID"), f"expected two PID segments, found {len(pids)}", ErrorCode.SEGMENT_SEQUENCE)
+    present, prior = (_identifiers(pid, default_issuer) for pid in pids)
+    if present.issuer != prior.issuer:
+        raise pids[1].fault(3, "expected a hospital number of the first PID's issuer", ErrorCode.DATA_TYPE)
+    return PatientChange(present, prior, message.control_id, raw, unlinked=True)
+
+
 def _change(
     message: Message, event: str, pid: Segment, mrg: Segment | None, default_issuer: str, raw: bytes
 ) -> PatientChange:
-    found = read_patient(pid, default_issuer)
-    if not found.patient_id:
-        raise pid.fault(3, "expected a hospital number (CX.5 MR or PI)", ErrorCode.REQUIRED_FIELD_MISSING)
-    issuer = found.issuer or default_issuer
-    present = PatientIdentifiers(issuer, found.patient_id, found.nhs_number, read_date(pid.first(7)))
+    present = _identifiers(pid, default_issuer)
+    issuer = present.issuer
     if event in _UPDATES:
         return PatientChange(present, None, message.control_id, raw)
     if mrg is None:
         raise Hl7Fault(Place("MRG"), "a merge needs an MRG segment after its PID", ErrorCode.SEGMENT_SEQUENCE)
     return PatientChange(present, _prior(mrg, issuer, default_issuer), message.control_id, raw)
+
+
+def _identifiers(pid: Segment, default_issuer: str) -> PatientIdentifiers:
+    found = read_patient(pid, default_issuer)
+    if not found.patient_id:
+        raise pid.fault(3, "expected a hospital number (CX.5 MR or PI)", ErrorCode.REQUIRED_FIELD_MISSING)
+    issuer = found.issuer or default_issuer
+    return PatientIdentifiers(issuer, found.patient_id, found.nhs_number, read_date(pid.first(7)))
 
 
 def _prior(mrg: Segment, issuer: str, default_issuer: str) -> PatientIdentifiers:

@@ -21,12 +21,16 @@ _HEADERS, _TRAILERS = (b"FHS", b"BHS"), (b"BTS", b"FTS")
 
 @dataclass(slots=True)
 class Batch:
-    """What a frame with several messages, or with a batch's headers, is made of; `faults` are of the batch itself."""
+    """What a frame with several messages, or with a batch's headers, is made of; `faults` are of the batch itself.
+
+    `strays` are lines that belong to no message.
+    """
 
     file_header: bytes | None = None
     batch_header: bytes | None = None
     messages: list[bytes] = field(default_factory=list)
     faults: list[Hl7Fault] = field(default_factory=list)
+    strays: list[bytes] = field(default_factory=list)
 
 
 def is_batch(raw: bytes) -> bool:
@@ -52,6 +56,7 @@ def split_batch(raw: bytes) -> Batch:
             _compare(batch, name, line, since[name])
             since = {b"BTS": 0, b"FTS": since[b"FTS"] + 1 if name == b"BTS" else 0}
         elif line.strip():
+            batch.strays.append(line.strip())
             words = "a line that belongs to no message"
             batch.faults.append(Hl7Fault(Place("BHS"), words, ErrorCode.SEGMENT_SEQUENCE))
     if current:

@@ -10,6 +10,8 @@ from dicom_nodes.hl7.batch import answer_batch, is_batch, split_batch
 from dicom_nodes.hl7.faults import Hl7Fault
 from dicom_nodes.hl7.listener import MessageHandler
 from dicom_nodes.hl7.message import read_header
+from dicom_nodes.hl7.refused_claims import claims_of
+from dicom_nodes.model.report import RefusedClaims
 
 _ORDERS = {"ORM", "OMI"}
 
@@ -17,7 +19,7 @@ _ORDERS = {"ORM", "OMI"}
 class ReportHandler(MessageHandler, Protocol):
     """Takes reports, and keeps what nobody can read."""
 
-    def refuse(self, raw: bytes, fault: Hl7Fault) -> bytes: ...
+    def refuse(self, raw: bytes, fault: Hl7Fault, claims: RefusedClaims | None = None) -> bytes: ...
 
 
 class Hl7Intake:
@@ -37,8 +39,8 @@ class Hl7Intake:
         if not is_batch(raw):
             return self._handler_of(raw)(raw)
         batch = split_batch(raw)
-        if batch.faults:
-            self._reports.refuse(raw, batch.faults[0])
+        if batch.faults:  # its messages are looked at one by one
+            self._reports.refuse(raw, batch.faults[0], claims_of(b"\r".join(batch.strays)))
         return answer_batch(batch, lambda message: self._handler_of(message)(message), self._clock())
 
     def refuse_too_long(self, head: bytes, size_bytes: int, limit_bytes: int) -> bytes:

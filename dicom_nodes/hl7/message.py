@@ -61,6 +61,11 @@ class Segment:
         self._charset = charset
         self._fields: list[bytes] | None = None
 
+    @property
+    def delimiters(self) -> Delimiters:
+        """Those of its message."""
+        return self._delimiters
+
     def place(self, field: int | None = None) -> Place:
         """Where a field of this segment is, for a fault."""
         return Place(self.name, field, self.repetition)

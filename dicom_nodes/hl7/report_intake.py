@@ -9,7 +9,8 @@ from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.hl7.ack import build_ack
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
 from dicom_nodes.hl7.oru import SEGMENTS, read_reports
-from dicom_nodes.model.report import AckCode, RefusedReport, ReportChannel
+from dicom_nodes.hl7.refused_claims import claims_of
+from dicom_nodes.model.report import AckCode, RefusedClaims, RefusedReport, ReportChannel
 
 _NOT_FOR_US = {
     ErrorCode.UNSUPPORTED_MESSAGE_TYPE,
@@ -45,12 +46,13 @@ class OruIntake:
             event_log().info("report.taken", channel="hl7_oru", report=report_id)
         return build_ack(raw, AckCode.AA, self._clock)
 
-    def refuse(self, raw: bytes, fault: Hl7Fault) -> bytes:
-        """Keep the message for a person, and answer what is wrong."""
+    def refuse(self, raw: bytes, fault: Hl7Fault, claims: RefusedClaims | None = None) -> bytes:
+        """Keep the message for a person, with what it says of alerts (`claims`), and answer what is wrong."""
         event_log().warning("report.refused", channel="hl7_oru", place=_known(fault.place), ack=fault.ack)
         if fault.code not in _NOT_FOR_US:
+            said = claims_of(raw) if claims is None else claims
             try:
-                self._take.keep_refused(RefusedReport(ReportChannel.HL7_ORU, fault.ack, str(fault), raw))
+                self._take.keep_refused(RefusedReport(ReportChannel.HL7_ORU, fault.ack, str(fault), raw, said))
             except Exception as error:  # noqa: BLE001 (as above)
                 event_log().error("report.not_kept", channel="hl7_oru", exc_info=error)
                 return self._not_now(raw, "the message could not be kept for a person just now; try again")
@@ -59,7 +61,8 @@ class OruIntake:
     def refuse_too_long(self, head: bytes, size_bytes: int, limit_bytes: int) -> bytes:
         """Answer a message that was thrown away because of its length; `head` is its beginning."""
         words = f"the message has {size_bytes} bytes; at most {limit_bytes} are taken"
-        return self.refuse(head, Hl7Fault(Place("MSH"), words, ErrorCode.APPLICATION, AckCode.AR))
+        fault = Hl7Fault(Place("MSH"), words, ErrorCode.APPLICATION, AckCode.AR)
+        return self.refuse(head, fault, claims_of(head, whole=False))
 
     def _not_now(self, raw: bytes, words: str) -> bytes:
         not_now = Hl7Fault(Place("MSH"), words, ErrorCode.APPLICATION, AckCode.AR)

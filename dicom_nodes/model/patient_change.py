@@ -16,9 +16,13 @@ class PatientIdentifiers:
 
 @dataclass(frozen=True, slots=True)
 class PatientChange:
-    """`prior` is the number that is no longer used; None where only the data of `present` changed."""
+    """`prior` is the number that is no longer used; None where only the data of `present` changed.
+
+    `unlinked`: `prior` and `present` are two persons.
+    """
 
     present: PatientIdentifiers
     prior: PatientIdentifiers | None
     control_id: str
     original: bytes = field(default=b"", repr=False)
+    unlinked: bool = False

@@ -77,6 +77,28 @@ class IncomingReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimedIdentity:
+    """Of whom and of which study a refused message says that it is, where all of that could be read."""
+
+    study_instance_uid: str | None
+    accession_number: str | None
+    accession_issuer: str | None
+    patient_id: str | None
+    patient_id_issuer: str | None
+    nhs_number: str | None
+    birth_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedClaims:
+    """What could be read of a refused message; not `looked_through`: it may name alert codes that nobody has seen."""
+
+    alert_codes: tuple[AlertCode, ...] = ()
+    identity: ClaimedIdentity | None = None
+    looked_through: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedReport:
     """What came as a report and cannot be read. `answer` is what its sender was told, `reason` quotes nothing of it."""
 
@@ -84,6 +106,7 @@ class RefusedReport:
     answer: str
     reason: str
     original: bytes
+    claims: RefusedClaims = RefusedClaims()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,14 @@ from dicom_nodes.contract import (
 )
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.errors import CrashConsistency
-from dicom_nodes.model.report import IncomingReport, KeptRefusal, RefusedReport, ReportChannel
+from dicom_nodes.model.report import (
+    ClaimedIdentity,
+    IncomingReport,
+    KeptRefusal,
+    RefusedClaims,
+    RefusedReport,
+    ReportChannel,
+)
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.begun_returns import SqlBegunReturns
 from dicom_nodes.spool.returns import RETURN_JOB
@@ -127,7 +134,7 @@ class SqlOrders(SqlBegunReturns):
                 return
             kept = {"original_digest": digest, "original": refused.original, "received_at": self._clock()}
             connection.execute(insert(table).values(refusal_id=refusal_id, **values, **kept))
-            fact = {"refusal_id": refusal_id, "original_digest": digest, **values}
+            fact = {"refusal_id": refusal_id, "original_digest": digest, **values, **_claimed(refused.claims)}
             self._outbox.append(connection, ReportRefused.model_validate(fact))
 
     def refused_reports(self) -> tuple[KeptRefusal, ...]:
@@ -231,12 +238,7 @@ def _received(report_id: str, report: IncomingReport, digest: str) -> ReportRece
             "study_instance_uid": report.study_instance_uid,
             "accession_number": report.accession_number,
             "accession_issuer": report.accession_issuer,
-            "patient": PatientIdentity(
-                issuer=report.patient_id_issuer,
-                patient_id=report.patient_id,
-                nhs_number=report.nhs_number,
-                birth_date=report.birth_date,
-            ),
+            "patient": _patient(report),
             "status": report.status,
             "text": report.text,
             "author": ReportAuthor(registration=report.author_registration, name=report.author_name),
@@ -248,4 +250,27 @@ def _received(report_id: str, report: IncomingReport, digest: str) -> ReportRece
             "addendum": report.addendum,
             "alert_codes": tuple(asdict(code) for code in report.alert_codes),
         }
+    )
+
+
+def _claimed(claims: RefusedClaims) -> dict[str, object]:
+    codes = tuple(asdict(code) for code in claims.alert_codes)
+    said: dict[str, object] = {"alert_codes": codes, "looked_through": claims.looked_through}
+    identity = claims.identity
+    if identity is not None:
+        said |= {
+            "study_instance_uid": identity.study_instance_uid,
+            "accession_number": identity.accession_number,
+            "accession_issuer": identity.accession_issuer,
+            "patient": _patient(identity),
+        }
+    return said
+
+
+def _patient(said: IncomingReport | ClaimedIdentity) -> PatientIdentity:
+    return PatientIdentity(
+        issuer=said.patient_id_issuer,
+        patient_id=said.patient_id,
+        nhs_number=said.nhs_number,
+        birth_date=said.birth_date,
     )

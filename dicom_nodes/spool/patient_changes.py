@@ -24,6 +24,7 @@ def _fact(change: PatientChange) -> PatientChanged:
         present=_identity(change.present),
         prior=None if change.prior is None else _identity(change.prior),
         reference=change.control_id,
+        unlinked=change.unlinked,
     )
 
 

@@ -12,9 +12,10 @@ from router.flows.human_queue import resolve_item
 from router.flows.ports import Transaction
 from router.flows.raise_alert import raise_for_report
 from router.flows.read_life import change_read
+from router.flows.report_candidates import identity_in
 from router.flows.return_report import return_report
 from router.flows.second_read import Agreement, compare_reports
-from router.flows.take_report import ask_about_cancelled, identity_in
+from router.flows.take_report import ask_about_cancelled
 from router.model.errors import Conflict, NotFound
 from router.model.read import SIGNED, Read
 from router.model.report import Disposition, Report

@@ -27,6 +27,9 @@ class Alerts(Protocol):
 
     def raised_for(self, raised_for: str, code: str, scheme: str, *, lock: bool = False) -> Alert | None: ...
 
+    def of_study(self, study_instance_uid: str) -> Sequence[Alert]:
+        """Oldest first, in every state."""
+
     def put(self, alert: Alert) -> None:
         """Write what may change; needs the lock."""
 

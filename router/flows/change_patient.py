@@ -10,13 +10,15 @@ from dicom_nodes.contract import PatientChanged, PatientIdentity
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
 from router.flows.return_report import send_again, stop
+from router.flows.settle_patient import HELD_BECAUSE, is_asked, keep_conflict
 from router.model.delivery import OWED, DeliveryState
 from router.model.patient_change import PatientChange
+from router.model.patient_conflict import How
 from router.model.read import Read
 from router.model.record import Entry
 from router.model.study import Study
 from router.model.study_identity import PatientKey
-from router.rules.patient_change import Conflict, Rekey, Unchanged, judge, refusal
+from router.rules.patient_change import Conflict, Rekey, Unchanged, judge, refusal, was_joined
 from router.rules.read_states import ENDS
 
 _HELD = DeliveryState.HELD
@@ -24,11 +26,15 @@ _HELD = DeliveryState.HELD
 
 def take_patient_change(tx: Transaction, node: str, changed: PatientChanged, key: str, now: datetime) -> None:
     """Re-key every study of the patient that this node's trust made; the same message twice changes nothing."""
-    change = PatientChange(_key(changed.present), None if changed.prior is None else _key(changed.prior))
+    prior_key = None if changed.prior is None else _key(changed.prior)
+    change = PatientChange(_key(changed.present), prior_key, changed.unlinked)
     problem = refusal(change)
     if problem is not None:
         reason = f"node {node} told of a change of a patient that is not carried out: {problem}"
         ask_a_person(tx, "patient_change_refused", reason, key, now, About(node=node))
+        return
+    if change.unlinked:
+        _unlink(tx, node, change, key, now)
         return
     present, prior = change.present, change.prior
     studies = list(tx.studies.of_patient(node, change.number.issuer or "", change.number.patient_id or ""))
@@ -37,11 +43,26 @@ def take_patient_change(tx: Transaction, node: str, changed: PatientChanged, key
     for study in studies:
         verdict = judge(change, study)
         if isinstance(verdict, Conflict):
-            _show_conflict(tx, study, verdict.reason, key, now)
+            how: How = "merged" if prior is not None else "updated"
+            _show_conflict(tx, study, change, how, verdict.reason, key, now)
         elif isinstance(verdict, Rekey):
             rekey(tx, study, verdict, "merged" if prior is not None else "updated", f"node {node}", now)
         else:
             assert isinstance(verdict, Unchanged)
+
+
+def _unlink(tx: Transaction, node: str, change: PatientChange, key: str, now: datetime) -> None:
+    """Two numbers that were one person are two: studies to come are known by their own; two persons settle the rest."""
+    one, other = change.present, change.prior or change.present
+    issuer, ids = one.issuer or "", (one.patient_id or "", other.patient_id or "")
+    known = {s.study_instance_uid: s for number in ids for s in tx.studies.of_patient(node, issuer, number)}
+    joined = [study for study in known.values() if was_joined(change, study)]
+    for study in joined:
+        reason = "the trust unlinked two numbers that it had merged: of which of both persons is the study?"
+        _show_conflict(tx, study, change, "unlinked", reason, key, now)
+    if tx.patients.forget_merge(node, issuer, *ids) and not joined:
+        reason = f"node {node} unlinked two numbers that it had merged; no study here is known by both"
+        ask_a_person(tx, "patient_unlinked", reason, key, now, About(node=node))
 
 
 def rekey(tx: Transaction, study: Study, verdict: Rekey, how: str, by: str, now: datetime) -> None:
@@ -75,17 +96,23 @@ def _hold_what_is_on_its_way(tx: Transaction, uid: str, verdict: Rekey, how: str
         ask_a_person(tx, "report_held", reason, f"{report_id}:{now.isoformat()}", now, about)
 
 
-def _show_conflict(tx: Transaction, study: Study, reason: str, key: str, now: datetime) -> None:
+def _show_conflict(
+    tx: Transaction, study: Study, change: PatientChange, how: How, reason: str, key: str, now: datetime
+) -> None:
     """A person decides; until then no report of the study is taken, and none on its way goes on."""
     uid = study.study_instance_uid
+    if is_asked(tx, study, change, how):
+        return
     owed = [one for one in tx.deliveries.of_study(uid) if one.delivery.state in OWED]
     going = [one for one in owed if one.delivery.state is not _HELD]
-    stop(tx, going, _HELD, "the patient's record was changed at the origin, and contradicts", "router", now)
+    stop(tx, going, _HELD, HELD_BECAUSE, "router", now)
     reads = tx.reads.of_study(uid)
     read: Read | None = reads[-1] if reads else None
     held = f"; {len({one.delivery.report_id for one in owed})} reports on their way are held" if owed else ""
     about = About(study_instance_uid=uid, read_id=None if read is None else read.id, node=study.origin)
-    ask_a_person(tx, "study_conflict", f"a change of the patient: {reason}{held}", f"{uid}:{key}", now, about)
+    conflict_id = keep_conflict(tx, study, change, how, reason, f"{uid}:{key}", now)
+    asked = f"a change of the patient: {reason}{held}; both sides: readacross patients, id {conflict_id}"
+    ask_a_person(tx, "study_conflict", asked, f"{uid}:{key}", now, about)
 
 
 def present_identity(tx: Transaction, study: Study) -> PatientKey | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from router.flows.accept_report import accept_held_report, held_report
 from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.ports import Transaction
-from router.flows.take_report import identity_in
+from router.flows.report_candidates import identity_in
 from router.model.errors import Conflict, NotAllowed, NotFound
 from router.model.record import Entry
 from router.model.report import HandMatch, Report

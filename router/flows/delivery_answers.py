@@ -9,6 +9,7 @@ from datetime import datetime
 
 from dicom_nodes.contract import OrderParked, ReportAcknowledged
 from router.flows.human_queue import About, ask_a_person, resolve_open
+from router.flows.overtaken_reads import close_overtaken
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.read_life import change_read
 from router.flows.return_report import policy_of, send_ready, stop
@@ -161,6 +162,7 @@ def _drop_if_overtaken(tx: Transaction, one: ListedDelivery, listed: Sequence[Li
     later = overtaken(one, listed)
     if later is not None:
         stop(tx, [one], DeliveryState.DROPPED, f"version {later} was filed before it", "router", now)
+        close_overtaken(tx, one.read_id, later, now)
     return later is not None
 
 

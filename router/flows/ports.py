@@ -13,6 +13,7 @@ from router.model.exam import Coverage, Exam, GroupTime, ReadingTime, TimeSums
 from router.model.fact import KeptFact
 from router.model.imaging_order import ImagingOrder
 from router.model.pathway import Pathway
+from router.model.patient_conflict import PatientConflict
 from router.model.read import Assignment, Read, ReadState, Visibility
 from router.model.reader import Credential, Reader, ReaderOnDuty
 from router.model.record import Entry, QueueItem
@@ -335,6 +336,23 @@ class Patients(Protocol):
     def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
         """The number that stands for this one now; itself where it was never merged."""
 
+    def forget_merge(self, origin: str, issuer: str, one_id: str, other_id: str) -> bool:
+        """These two numbers are not one person, whichever was merged into the other; whether one was."""
+
+
+class PatientConflicts(Protocol):
+    """Changes of patients that two persons have to settle."""
+
+    def add(self, conflict: PatientConflict) -> None:
+        """The same id twice is kept once."""
+
+    def get(self, conflict_id: str, *, lock: bool = False) -> PatientConflict | None: ...
+
+    def undecided(self) -> Sequence[PatientConflict]:
+        """Oldest first."""
+
+    def put(self, conflict: PatientConflict) -> None: ...
+
 
 class ImagingOrders(Protocol):
     """What trusts ordered, by (issuer, accession number)."""
@@ -493,6 +511,8 @@ class Transaction(Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def patients(self) -> Patients: ...
+    @property
+    def patient_conflicts(self) -> PatientConflicts: ...
     @property
     def imaging_orders(self) -> ImagingOrders: ...
     @property

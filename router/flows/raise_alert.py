@@ -12,9 +12,11 @@ from uuid import uuid4
 from router.flows.alert_life import change_alert, log_alert, resolve_items
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
+from router.flows.repeated_alerts import ask_about_missing, repeats, told_already
 from router.model.alert import Alert, AlertState
 from router.model.read import Read
 from router.model.report import AlertCode, Disposition, Report
+from router.model.study import Study
 from router.rules.alert_states import AlertActor, AlertEvent
 
 NO_TRUST = ""
@@ -32,20 +34,33 @@ def raise_for_report(tx: Transaction, report: Report, read: Read | None, now: da
     for code in report.alert_codes:
         if report.channel != "api" and not tx.alert_codes.ask(code):
             continue
-        if report.disposition is Disposition.DROPPED and read is not None and _was_raised(tx, read, code):
-            continue
         failure = tx.attempt(partial(_raise_or_redirect, tx, report, code, read, now))
         if failure is not None:
             reason = f"an alert of this report could not be raised ({type(failure).__name__}): read it and telephone"
             about = About(report_id=report.id, node=report.node)
             ask_a_person(tx, "phone_list", reason, f"{report.id}:{code.scheme}:{code.value}", now, about)
+    if report.disposition is Disposition.ACCEPTED and read is not None and report.version != 1:
+        failure = tx.attempt(partial(ask_about_missing, tx, report, read, now))
+        if failure is not None:
+            reason = f"whether this version still names its alerts is not known ({type(failure).__name__}): read it"
+            ask_a_person(tx, "alert_not_repeated", reason, report.id, now, About(report_id=report.id, node=report.node))
 
 
-def _was_raised(tx: Transaction, read: Read, code: AlertCode) -> bool:
-    """Whether the origin hears of it already by the report that made a dropped one needless."""
-    taken = (r for r in tx.reports.of_study(read.study_instance_uid) if r.read_id == read.id)
-    keys = [f"report:{r.id}" for r in taken if r.disposition is Disposition.ACCEPTED]
-    return any(tx.alerts.raised_for(key, code.value, code.scheme) is not None for key in keys)
+def raise_for_refusal(tx: Transaction, key: str, code: AlertCode, study: Study, raised_by: str, now: datetime) -> None:
+    """Raise the alert of a report that was refused, at the origin of the study that it is of for certain."""
+    uid = study.study_instance_uid
+    tx.reads.of_study(uid, lock=True)  # nobody else raises the same meanwhile
+    known = told_already(tx, code, uid, None)
+    if known is not None and known.is_unanswered:
+        log_alert(tx, "alert.repeated", known, now, raised_by, {"refusal": key})
+        return
+    alert = replace(
+        _new(f"refused:{key}", code, study.origin, raised_by, now),
+        study_instance_uid=uid,
+        accession_number=study.accession_number,
+        accession_issuer=study.accession_issuer,
+    )
+    _raised_once(tx, alert, now)
 
 
 def ask_about_unread(tx: Transaction, node: str, body: dict[str, object], key: str, now: datetime) -> None:
@@ -68,8 +83,15 @@ def _may_alert(tx: Transaction, said: object) -> bool:
 def raise_by_hand(
     tx: Transaction, read: Read, code: AlertCode, raised_by: str, request_id: str | None, now: datetime
 ) -> Alert:
-    """A reader raises an alert about a read; the same request, or the same code under the same lease, raises one."""
+    """A reader raises an alert about a read; the same request, or the same code under the same lease, raises one.
+
+    What a report raised already and nobody has answered is not raised again.
+    """
     key = f"request:{raised_by}:{request_id}" if request_id else f"read:{read.id}:{read.epoch}"
+    known = told_already(tx, code, read.study_instance_uid, read.id)
+    if known is not None and known.is_unanswered and known.raised_for.startswith(("report:", "refused:")):
+        log_alert(tx, "alert.repeated", known, now, raised_by, {"request": key})
+        return known
     study = tx.studies.get(read.study_instance_uid)
     alert = replace(
         _new(key, code, read.origin, raised_by, now),
@@ -87,6 +109,11 @@ def _raise_or_redirect(tx: Transaction, report: Report, code: AlertCode, read: R
     if known is not None:
         if accepted and read is not None and known.held_because is not None:
             _redirect(tx, known, read, now)
+        return
+    if accepted and read is not None and repeats(tx, report, code, read, _author(tx, report), now):
+        return
+    is_dropped = report.disposition is Disposition.DROPPED and read is not None
+    if is_dropped and read is not None and told_already(tx, code, read.study_instance_uid, read.id) is not None:
         return
     study = tx.studies.get(read.study_instance_uid) if read is not None else None
     trust = read.origin if accepted and read is not None else _reading_site(tx, report)

@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from router.flows.ports import Transaction
+from router.model.alert import AlertState
 from router.model.errors import TransitionRefused
-from router.model.read import LEASED, Read
+from router.model.read import LEASED, Read, ReadState
 from router.model.record import Entry
 from router.rules.read_states import Actor, Event, transition
 
@@ -38,6 +39,9 @@ def change_read(
         raise TransitionRefused(f"{event.value}: somebody else changed the read first")
     if read.state in LEASED and row.target not in LEASED:
         _close_assignment(tx, read, event, now, detail)
+    said = dict(detail or {})
+    if row.target is ReadState.CLOSED:
+        said |= _open_alerts(tx, read)
     if row.records is not None:
         tx.ledger.append(
             Entry(
@@ -47,10 +51,17 @@ def change_read(
                 study_instance_uid=read.study_instance_uid,
                 read_id=read.id,
                 report_id=report_id,
-                detail={"from": read.state.value, "to": row.target.value, **(detail or {})},
+                detail={"from": read.state.value, "to": row.target.value, **said},
             )
         )
     return after
+
+
+def _open_alerts(tx: Transaction, read: Read) -> dict[str, Any]:
+    """A read that closes says which alerts of its study go on without it."""
+    alerts = tx.alerts.of_study(read.study_instance_uid)
+    unclosed = [alert.id for alert in alerts if alert.state is not AlertState.CLOSED]
+    return {"open_alerts": unclosed} if unclosed else {}
 
 
 def _close_assignment(tx: Transaction, read: Read, event: Event, now: datetime, detail: dict[str, Any] | None) -> None:

@@ -10,6 +10,7 @@ from router.flows.human_queue import entry_about, resolve_item
 from router.flows.images import deliver_images, send_images
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.return_report import return_again
+from router.flows.settle_deliveries import refuse_in_conflict
 from router.model.errors import Conflict, NotFound
 from router.model.read import LEASED, Read
 from router.model.reader import Reader
@@ -22,7 +23,8 @@ def resend(tx: Transaction, item_id: str, by: str, note: str, now: datetime) -> 
 
     Raises:
         NotFound: no such item.
-        Conflict: the item is not about work of a node, is closed, or its images are nobody's any more.
+        Conflict: the item is not about work of a node, is closed, its images are nobody's any more, or a conflict
+            about a report's study is open.
     """
     item = tx.queue.get(item_id)
     if item is None:
@@ -30,6 +32,8 @@ def resend(tx: Transaction, item_id: str, by: str, note: str, now: datetime) -> 
     if item.node is None or item.resend_kind is None or item.resend_key is None:
         raise Conflict("this item is not about parked work, so there is nothing to send again")
     order = tx.orders.get(item.resend_key)
+    if order is not None and isinstance(order.order.body, ReturnReport):
+        refuse_in_conflict(tx, order.order.body.study.study_instance_uid, order.order.body.study.origin)
     holder = None if order is None else _holder(tx, order, now)
     resolved = resolve_item(tx, item_id, by, note, now)
     if order is None or order.outcome == "PARKED":

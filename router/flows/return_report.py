@@ -77,10 +77,13 @@ def _issue(tx: Transaction, report: Report, deliveries: Sequence[ListedDelivery]
     read = tx.reads.get(report.read_id or "")
     if study is None or read is None:
         raise NotFound("the report's read or study is gone")
-    channels = _only(tx, report.id, [one.delivery for one in deliveries])
+    channels = tuple(one.delivery.channel for one in deliveries)
     before = _earlier(tx, report, study.study_instance_uid)
     queued_at = deliveries[0].delivery.queued_at or now
-    body = _body(report, read, study, before, queued_at).model_copy(update={"channels": channels})
+    second = {one.id for one in tx.reads.second_reads(study.study_instance_uid)} if before else set()
+    body = _body(report, read, study, before, queued_at).model_copy(
+        update={"channels": channels, "status": outgoing_status(report, before, second)}
+    )
     order = tx.orders.issue(study.origin, body, now, read_id=read.id, report_id=report.id, epoch=read.epoch)
     for one in deliveries:
         tx.deliveries.put(replace(one.delivery, order_id=order.order_id, updated_at=now))
@@ -96,7 +99,7 @@ def _body(report: Report, read: Read, study: Study, before: Sequence[Report], ve
         report_id=report.id,
         version=report.version or 1,
         study=identity_of(study),
-        status=outgoing_status(report, before),  # type: ignore[arg-type]
+        status=report.status,  # type: ignore[arg-type]
         text=report.text,
         author=contract.ReportAuthor(registration=report.registration, name=report.author_name),
         authored_at=report.authored_at,
@@ -143,12 +146,6 @@ def send_again(tx: Transaction, deliveries: Sequence[Delivery], study_instance_u
         queued = Delivery(one.report_id, one.channel, None, DeliveryState.QUEUED, now)
         tx.deliveries.put(replace(queued, queued_at=one.queued_at))
     send_ready(tx, study_instance_uid, now)
-
-
-def _only(tx: Transaction, report_id: str, deliveries: Sequence[Delivery]) -> tuple[str, ...]:
-    """The channels that an order names: none where it is for all."""
-    is_for_all = len(deliveries) == len(tx.deliveries.of_report(report_id))
-    return () if is_for_all else tuple(delivery.channel for delivery in deliveries)
 
 
 def stop(

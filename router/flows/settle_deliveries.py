@@ -18,11 +18,13 @@ def resend_delivery(
 
     Raises:
         NotFound: no such delivery.
-        Conflict: the origin has it or a later version, its node is still at it, or it waits for an earlier version.
+        Conflict: the origin has it or a later version, its node is still at it, it waits for an earlier version, or it
+            is doubted whose study it is.
     """
     one, listed = _find(tx, report_id, channel)
     delivery = one.delivery
     later = overtaken(one, listed)
+    refuse_in_conflict(tx, one.study_instance_uid, one.trust)
     if delivery.state in DONE:
         raise Conflict("the origin has acknowledged it")
     if later is not None:
@@ -40,6 +42,16 @@ def resend_delivery(
         send_again(tx, [delivery], one.study_instance_uid, now)
     _log(tx, "delivery.resent", one, by, reason, now)
     return _find(tx, report_id, channel)[0]
+
+
+def refuse_in_conflict(tx: Transaction, study_instance_uid: str, origin: str) -> None:
+    """Nothing goes home while it is doubted whose study it is.
+
+    Raises:
+        Conflict: a person has to settle that first.
+    """
+    if tx.queue.is_open("study_conflict", study_instance_uid, origin):
+        raise Conflict("a conflict about this study is open; resolve it first")
 
 
 def cancel_delivery(

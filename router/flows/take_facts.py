@@ -38,7 +38,8 @@ from router.flows.ports import Store, Transaction
 from router.flows.raise_alert import ask_about_unread, raise_for_report
 from router.flows.route_study import take_archived_study, take_settled_study
 from router.flows.take_imaging_order import take_imaging_order
-from router.flows.take_report import report_of, take_refused, take_report
+from router.flows.take_refused import take_refused
+from router.flows.take_report import report_of, take_report
 from router.model.errors import Conflict, FactGap, NotFound, OutboxForked
 from router.model.fact import KeptFact
 from router.model.record import Entry

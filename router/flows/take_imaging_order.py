@@ -9,16 +9,21 @@ from datetime import datetime
 from dicom_nodes.contract import ImagingOrdered
 from router.config import RoutingFile
 from router.flows.apply_rules import route_by_rules
+from router.flows.cancelled_orders import (
+    ask_about_cancellation,
+    ask_about_early_cancellation,
+    open_reads,
+    tell_of_revival,
+)
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
 from router.model.imaging_order import ImagingOrder
-from router.model.read import SIGNED, Read
+from router.model.read import Read
 from router.model.record import Entry
 from router.model.study import Study
 from router.model.study_identity import PatientKey
 from router.rules.order_joining import joins
 from router.rules.order_priority import unanswered_flag
-from router.rules.read_states import ENDS
 from router.rules.study_routing import Routed
 
 
@@ -35,9 +40,12 @@ def take_imaging_order(
     if order.cancelled and known is not None:
         order = replace(known, cancelled=True, told_at=now)
     tx.imaging_orders.put(order)
+    is_revived = known is not None and known.cancelled and not order.cancelled
     for study in tx.studies.by_accession(order.accession_number, order.accession_issuer):
         if study.origin == node:
             _reach(tx, replace(study, order=None), order, routing, key, now)
+            if is_revived:
+                tell_of_revival(tx, study, order, key, now)
 
 
 def join_order(tx: Transaction, study: Study, now: datetime) -> Study:
@@ -52,6 +60,8 @@ def join_order(tx: Transaction, study: Study, now: datetime) -> Study:
         _show_conflict(tx, study, problem, now)
         return study
     _log_join(tx, study, order, now)
+    if order.cancelled:
+        ask_about_early_cancellation(tx, study, order, now)
     return replace(study, order=order)
 
 
@@ -71,17 +81,13 @@ def _reach(tx: Transaction, study: Study, order: ImagingOrder, routing: RoutingF
     _log_join(tx, study, order, now)
     joined = replace(study, order=order)
     tx.studies.revise(joined)
-    reads = tx.reads.of_study(study.study_instance_uid, lock=True)
-    read = reads[-1] if reads else None
-    if read is None or read.state in ENDS | SIGNED:
+    unsigned = open_reads(tx, study.study_instance_uid)
+    if unsigned and order.cancelled:
+        ask_about_cancellation(tx, study, unsigned[0], key, now)
         return
-    if order.cancelled:
-        reason = f"the trust cancelled the order of a study that is here; its read is {read.state.value}"
-        about = About(study_instance_uid=study.study_instance_uid, read_id=read.id, node=study.origin)
-        ask_a_person(tx, "order_cancelled", reason, f"{study.study_instance_uid}:{key}", now, about)
-        return
-    _hurry(tx, read, joined, routing, now)
-    ask_about_suspicion(tx, joined, read, routing, now)
+    for read in unsigned:
+        _hurry(tx, read, joined, routing, now)
+        ask_about_suspicion(tx, joined, read, routing, now)
 
 
 def _hurry(tx: Transaction, read: Read, study: Study, routing: RoutingFile, now: datetime) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from dicom_nodes.contract import ReportReceived, ReportRefused
+from dicom_nodes.contract import ReportReceived
 from router.flows.account_for_reads import account_for_read
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import seated
 from router.flows.ports import Transaction
 from router.flows.raise_alert import raise_for_report
 from router.flows.read_life import change_read
+from router.flows.report_candidates import candidates, identity_in
 from router.flows.return_report import return_report
 from router.flows.second_read import Agreement, complete_second_read, second_read_of
 from router.model.read import Read
@@ -27,9 +28,7 @@ from router.rules.report_matching import (
     Ambiguous,
     Match,
     Matched,
-    ReportIdentity,
     Unmatched,
-    as_known_to,
     contradictions,
     match_report,
 )
@@ -103,7 +102,7 @@ def take_report(tx: Transaction, report: Report, now: datetime) -> Report:
 
 def _match(tx: Transaction, report: Report) -> Match:
     """By identity, or by a live fencing token whose study contradicts nothing that the report says."""
-    match = match_report(identity_in(report), candidates(tx, report))
+    match = match_report(identity_in(report), candidates(tx, identity_in(report)))
     if report.transaction_uid is None or isinstance(match, Matched):
         return match
     read = tx.reads.with_token(report.transaction_uid)
@@ -113,38 +112,12 @@ def _match(tx: Transaction, report: Report) -> Match:
     return Matched(study, ("the fencing token names the read",))
 
 
-def take_refused(tx: Transaction, node: str, refused: ReportRefused, now: datetime) -> None:
-    """A report that the node could not read: its original is there, and a person must look at it."""
-    detail = {"channel": refused.channel, "answer": refused.answer, "reason": refused.reason}
-    detail |= {"refusal_id": refused.refusal_id, "original_sha256": refused.original_digest}
-    tx.ledger.append(Entry("report.refused", now, f"node {node}", node=node, detail=detail))
-    reason = (
-        f"node {node} could not read a report ({refused.channel}) and answered {refused.answer}: {refused.reason}. "
-        f"The original is kept there: readacross refused, id {refused.refusal_id}"
-    )
-    ask_a_person(tx, "report_refused", reason, f"{node}:{refused.refusal_id}", now, About(node=node))
-
-
 def _watch_clock(tx: Transaction, report: Report, now: datetime) -> None:
     ahead_s = (report.authored_at - now).total_seconds()
     if ahead_s > CLOCK_TOLERANCE_S:
         reason = f"a report of {report.node} says it was written {ahead_s:.0f} s from now: a clock there runs ahead"
         about = About(report_id=report.id, node=report.node)
         ask_a_person(tx, "clock_skew", reason, f"{report.node}:{now:%Y-%m-%d}", now, about)
-
-
-def candidates(tx: Transaction, report: Report) -> list[Study]:
-    """Studies with the report's Study Instance UID, or with its accession number of its issuer."""
-    found: dict[str, Study] = {}
-    identity = identity_in(report)
-    if report.study_instance_uid:
-        study = tx.studies.get(report.study_instance_uid)
-        if study is not None:
-            found[study.study_instance_uid] = as_known_to(identity, study)
-    if report.accession_number and report.accession_issuer:
-        for study in tx.studies.by_accession(report.accession_number, report.accession_issuer):
-            found[study.study_instance_uid] = as_known_to(identity, study)
-    return list(found.values())
 
 
 def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...], now: datetime) -> Report:
@@ -258,11 +231,6 @@ def hold(
 def text_digest(text: str) -> str:
     """SHA-256 (hex) of the report's text, which every hop can compare."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def identity_in(report: Report) -> ReportIdentity:
-    """What the report says it is of."""
-    return ReportIdentity(report.study_instance_uid, report.accession_number, report.accession_issuer, report.patient)
 
 
 def _hint(match: Ambiguous | Unmatched) -> str | None:

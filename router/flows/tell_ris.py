@@ -5,6 +5,7 @@ from datetime import datetime
 
 from dicom_nodes.contract import AlertCode, Order, TellRis
 from router.alert_settings import AlertsFile
+from router.flows.alert_identity import as_of_now
 from router.flows.alert_life import log_alert
 from router.flows.alert_record import record_failed, record_sent
 from router.flows.answer_alert import make_link
@@ -53,10 +54,11 @@ def _linked(tx: Transaction, sent: SentOrder, settings: AlertsFile, now: datetim
     if sent.kind != "tell_ris":
         return sent
     order = Order.model_validate_json(sent.text)
-    told = tx.alerts.notification(order.body.notification_id) if isinstance(order.body, TellRis) else None
+    assert isinstance(order.body, TellRis)
+    told = tx.alerts.notification(order.body.notification_id)
     if told is None:
         return sent
-    linked = order.body.model_copy(update={"link": make_link(tx, told, settings, now)})
+    linked = as_of_now(tx, order.body).model_copy(update={"link": make_link(tx, told, settings, now)})
     return replace(sent, text=order.model_copy(update={"body": linked}).model_dump_json())
 
 

@@ -8,12 +8,13 @@ import httpx2
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.settings_file import SettingsError
 from router.alert_settings import AlertsFile, EmailChannel, FhirChannel, WebhookChannel
-from router.flows.alert_ports import AlertChannel
 from router.notify.email import SmtpChannel
 from router.notify.fhir import FhirCommunication
 from router.notify.webhook import SignedWebhook
 
 _SHORTEST_SECRET = 32
+Sending = SmtpChannel | SignedWebhook | FhirCommunication
+"""Each an `AlertChannel`, which a check can reach without sending."""
 
 
 class Channels:
@@ -22,7 +23,7 @@ class Channels:
     def __init__(self, settings: AlertsFile, file: Path, clock: Clock) -> None:
         """Raises SettingsError: a secret's file cannot be read, or holds too little."""
         self._clients: list[httpx2.Client] = []
-        self.by_name: dict[str, AlertChannel] = {}
+        self.by_name: dict[str, Sending] = {}
         for name, channel in settings.channels.items():
             secrets = _Secrets(file, f"channels.{name}")
             if isinstance(channel, EmailChannel):
@@ -30,7 +31,9 @@ class Channels:
                 self.by_name[name] = SmtpChannel(channel, password, secrets.trust(channel.trusted), clock)
             elif isinstance(channel, WebhookChannel):
                 secret = secrets.read("secret_file", channel.secret_file, _SHORTEST_SECRET).encode()
-                self.by_name[name] = SignedWebhook(channel, secret, self._client(channel, secrets), clock)
+                self.by_name[name] = SignedWebhook(
+                    channel, secret, self._client(channel, secrets), secrets.trust(channel.trusted), clock
+                )
             elif isinstance(channel, FhirChannel):
                 token = secrets.optional("token_file", channel.token_file)
                 self.by_name[name] = FhirCommunication(channel, token, self._client(channel, secrets))

@@ -39,6 +39,25 @@ class SmtpChannel:
             raise ChannelFailed(f"{where} did not take it: {type(error).__name__}", retryable=True) from None
         return str(mail["Message-ID"])
 
+    def reach(self) -> str:
+        """Call the relay as for a message, and send none; returns what it took.
+
+        Raises:
+            ChannelFailed: it cannot be reached, or refuses our TLS or login.
+        """
+        where = f"the relay {self._settings.server}"
+        try:
+            with self._connect() as relay:
+                code, _ = relay.noop()
+        except smtplib.SMTPAuthenticationError as refusal:
+            raise ChannelFailed(f"{where} refuses our login with {refusal.smtp_code}", retryable=False) from None
+        except (OSError, smtplib.SMTPException) as error:
+            words = getattr(error, "verify_message", "") or getattr(error, "strerror", "") or type(error).__name__
+            raise ChannelFailed(f"{where} cannot be used: {words}", retryable=True) from None
+        login = "takes our login" if self._settings.username is not None else "asks for no login"
+        tls = "without TLS" if self._settings.tls == "none" else f"with {self._settings.tls.upper()}"
+        return f"answers {code} {tls}, {login}"
+
     def _mail(self, message: AlertMessage) -> EmailMessage:
         mail = EmailMessage()
         mail["From"] = self._settings.sender

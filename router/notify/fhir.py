@@ -9,6 +9,7 @@ import httpx2
 
 from router.alert_settings import FhirChannel
 from router.model.alert import AlertMessage, Urgency
+from router.model.errors import ChannelFailed
 from router.notify.web_calls import post
 from router.notify.wording import text
 
@@ -33,10 +34,36 @@ class FhirCommunication:
             "If-None-Exist": f"identifier={_URI}|urn:uuid:{message.notification_id}",
         }
         if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
+            headers |= self._bearer()
         body = json.dumps(communication(message), ensure_ascii=False).encode()
         answer = post(self._client, f"{self._settings.url}/Communication", body, headers, "the FHIR server")
         return answer.headers.get("Location", f"HTTP {answer.status_code}")[:500]
+
+    def reach(self) -> str:
+        """Read /metadata with our token; sends nothing.
+
+        Raises:
+            ChannelFailed: no answer, another token is wanted, or it is no FHIR R4 server's base.
+        """
+        headers = {"Accept": "application/fhir+json"} | ({} if self._token is None else self._bearer())
+        try:
+            answer = self._client.get(f"{self._settings.url}/metadata", headers=headers, follow_redirects=False)
+            version = str(answer.json()["fhirVersion"])
+        except httpx2.HTTPError as error:
+            raise ChannelFailed(
+                f"{self._settings.url} did not answer: {type(error).__name__}", retryable=True
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            words = f"{self._settings.url} answers {answer.status_code} to /metadata"
+            raise ChannelFailed(
+                f"{words}: is this a FHIR server's base, and our token one of it?", retryable=False
+            ) from None
+        if not version.startswith("4."):
+            raise ChannelFailed(f"{self._settings.url} speaks FHIR {version}; alerts are R4", retryable=False)
+        return f"speaks FHIR {version}"
+
+    def _bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
 
 
 def communication(message: AlertMessage) -> dict[str, object]:

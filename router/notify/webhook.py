@@ -8,18 +8,22 @@ the key by which a repeat is told from a new one.
 import hashlib
 import hmac
 import json
+import ssl
 
 import httpx2
 
 from dicom_nodes.foundation.clock import Clock
 from router.alert_settings import WebhookChannel
 from router.model.alert import AlertMessage
-from router.notify.web_calls import post
+from router.notify.web_calls import post, reach
 
 
 class SignedWebhook:
-    def __init__(self, settings: WebhookChannel, secret: bytes, client: httpx2.Client, clock: Clock) -> None:
+    def __init__(
+        self, settings: WebhookChannel, secret: bytes, client: httpx2.Client, context: ssl.SSLContext, clock: Clock
+    ) -> None:
         self._settings, self._secret, self._client, self._clock = settings, secret, client, clock
+        self._context = context
 
     def send(self, message: AlertMessage) -> str:
         """Returns the receiver's status.
@@ -34,6 +38,14 @@ class SignedWebhook:
             "Readacross-Signature": signature(self._secret, int(self._clock().timestamp()), body),
         }
         return f"HTTP {post(self._client, self._settings.url, body, headers, 'the webhook').status_code}"
+
+    def reach(self) -> str:
+        """Whether the address takes a connection; asks nothing of it.
+
+        Raises:
+            ChannelFailed: it does not.
+        """
+        return reach(self._settings.url, self._context, self._settings.timeout_s)
 
 
 def signature(secret: bytes, seconds: int, body: bytes) -> str:

@@ -51,16 +51,30 @@ def refusal(change: PatientChange) -> str | None:
     return None
 
 
-def judge(change: PatientChange, study: Study) -> Unchanged | Rekey | Conflict:
-    """What becomes of a study of this patient."""
-    known = study.present_patient or study.patient
-    told = change.present
-    present = PatientKey(
+def present_after(told: PatientKey, known: PatientKey) -> PatientKey:
+    """Who it is by the message; what that does not say stays."""
+    return PatientKey(
         issuer=told.issuer,
         patient_id=told.patient_id,
         nhs_number=told.nhs_number or known.nhs_number,
         birth_date=told.birth_date or known.birth_date,
     )
+
+
+def was_joined(change: PatientChange, study: Study) -> bool:
+    """Whether an earlier merge made the study of one of these two numbers known by the other."""
+    present, prior = study.present_patient, change.prior
+    if present is None or prior is None:
+        return False
+    sides = {(key.issuer, key.patient_id) for key in (study.patient, present)}
+    return sides == {(key.issuer, key.patient_id) for key in (change.present, prior)}
+
+
+def judge(change: PatientChange, study: Study) -> Unchanged | Rekey | Conflict:
+    """What becomes of a study of this patient."""
+    known = study.present_patient or study.patient
+    told = change.present
+    present = present_after(told, known)
     changed = tuple(_changed(known, present))
     if not changed:
         return Unchanged()

@@ -49,6 +49,7 @@ class Event(enum.StrEnum):
     ACKNOWLEDGE = "acknowledge"
     FILE = "file"
     CONCLUDE = "conclude"
+    OVERTAKE = "overtake"
     AMEND = "amend"
     SUPERSEDE = "supersede"
     CANCEL = "cancel"
@@ -166,6 +167,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         CLOSED,
         {Actor.ROUTER, Actor.COORDINATOR},
         "a second read whose report does not go home: it agrees with the first, or a person decided so",
+        "read.closed",
+    ),
+    _row(
+        Event.OVERTAKE,
+        {VERIFIED, DELIVERED},
+        CLOSED,
+        {Actor.ROUTER},
+        "the report of another read of the study reached the origin in its place, and nothing of it is owed any more",
         "read.closed",
     ),
     _row(

@@ -3,7 +3,7 @@
 P, F and C never go backwards. What adds to a report (an addendum) must not overtake what it adds to, nor be overtaken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,15 +61,16 @@ def _is_late(report: Report, version: Report) -> bool:
     return report.status == "F" or written_at(report) == written_at(version)
 
 
-def outgoing_status(report: Report, before: Sequence[Report]) -> str:
+def outgoing_status(report: Report, before: Sequence[Report], second_reads: Collection[str] = ()) -> str:
     """The status under which the origin gets it, after these accepted versions of the study's reports.
 
-    A RIS that has a correction takes no final report any more, so the fresh read of late images goes as one.
+    A second read's report, returned by a person's decision, corrects the first. A RIS that has a correction takes no
+    final report any more, so the fresh read of late images goes as one. `second_reads` are ids of reads.
     """
     if report.status != "F":
         return report.status
-    changes = report.addendum or any(other.status == "C" for other in before)
-    return "C" if changes else "F"
+    is_after = any(other.status == "C" or other.read_id in second_reads for other in before)
+    return "C" if report.addendum or is_after or report.read_id in second_reads else "F"
 
 
 def is_out_of_date(report: Report, before: Sequence[Report]) -> bool:

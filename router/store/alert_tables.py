@@ -31,7 +31,7 @@ alert = Table(
     Column("look_at", UtcDateTime, index=True, comment="when the clock has something to do; null at the end"),
     Column("report_id", _ID),
     Column("read_id", _ID),
-    Column("study_instance_uid", String(64)),
+    Column("study_instance_uid", String(64), index=True),
     Column("accession_number", Text),
     Column("accession_issuer", Text),
     Column("held_because", Text, comment="why the report waits; then the trust is the reading site"),

@@ -45,6 +45,11 @@ class SqlAlerts:
         row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
         return None if row is None else _alert(row)
 
+    def of_study(self, study_instance_uid: str) -> Sequence[Alert]:
+        a = t.alert
+        query = select(a).where(a.c.study_instance_uid == study_instance_uid).order_by(a.c.raised_at, a.c.id)
+        return [_alert(row) for row in self._connection.execute(query)]
+
     def put(self, alert: Alert) -> None:
         values = {name: value for name, value in asdict(alert).items() if name != "id"}
         self._connection.execute(update(t.alert).where(t.alert.c.id == alert.id).values(**values))

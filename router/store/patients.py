@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, delete, or_, select
 
 from router.model.imaging_order import ImagingOrder
 from router.model.study_identity import PatientKey
@@ -29,6 +29,13 @@ class SqlPatients:
                 return present
             present = following
             seen.add(present)
+
+    def forget_merge(self, origin: str, issuer: str, one_id: str, other_id: str) -> bool:
+        m = t.patient_merge.c
+        pairs = ((one_id, other_id), (other_id, one_id))
+        joined = or_(*(and_(m.prior_id == prior, m.present_id == present) for prior, present in pairs))
+        this = delete(t.patient_merge).where(m.origin == origin, m.issuer == issuer, joined)
+        return self._connection.execute(this).rowcount > 0
 
 
 class SqlImagingOrders:

@@ -20,6 +20,7 @@ from router.store.failures import is_of_the_database
 from router.store.jobs import SqlJobDesk, SqlJobs
 from router.store.manifests import KeptManifests, SqlManifests
 from router.store.network import SqlNetwork
+from router.store.patient_conflicts import SqlPatientConflicts
 from router.store.patients import SqlImagingOrders, SqlPatients
 from router.store.readers import SqlReaders
 from router.store.reads import SqlReads
@@ -56,6 +57,7 @@ class SqlTransaction:
         self.hand_matches = SqlHandMatches(connection)
         self.deliveries = SqlDeliveries(connection)
         self.patients = SqlPatients(connection)
+        self.patient_conflicts = SqlPatientConflicts(connection)
         self.imaging_orders = SqlImagingOrders(connection)
         self.facts = SqlFacts(connection)
         self.orders = SqlOrders(connection, manifests)

@@ -1,6 +1,6 @@
 """Who looked at patient data: a line of the ledger in the commit before it is shown, so nothing is shown unrecorded."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from router.model.record import Entry
 from router.store.tokens import Caller
@@ -23,3 +23,18 @@ def record_access(
             "access.shown", services.now(), caller.name, uid, report_id=report_id, node=node, detail={"what": what}
         )
         tx.ledger.append(seen)
+
+
+def record_list(services: Services, caller: Caller, what: str, shown: Collection[str], **asked: object) -> None:
+    """One line a list: what, how many, and what was asked for. A list without rows shows nothing.
+
+    `shown` are ids of its rows. The very same list, looked at again by the same caller within minutes, is not written
+    again: a worklist that asks every few seconds would bury the trail under itself (ADR 125).
+    """
+    now, filters = services.now(), {name: value for name, value in asked.items() if value not in (None, [], ())}
+    if not shown or services.shown.is_known(caller.name, what, filters, shown, now):
+        return
+    detail = {"what": what, "count": len(shown), "asked": filters}
+    with services.store.write() as tx:
+        tx.ledger.append(Entry("access.shown", now, caller.name, detail=detail))
+    services.shown.note(caller.name, what, filters, shown, now)

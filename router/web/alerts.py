@@ -13,6 +13,7 @@ from router.model.alert import Alert, AlertState
 from router.model.errors import NotFound
 from router.model.report import AlertCode
 from router.store.tokens import Caller
+from router.web.access_record import record_list
 from router.web.alert_messages import (
     AlertDetailView,
     AlertView,
@@ -42,6 +43,7 @@ def get_alerts(
     with services.store.read() as tx:
         found = tx.alerts.listing(set(state or ()), trust, raised_by, after, limit)
     now = services.now()
+    record_list(services, caller, "alerts", [alert.id for alert in found], state=state, trust=trust, after=after)
     return [AlertView.model_validate(_fields(alert, now)) for alert in found]
 
 

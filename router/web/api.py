@@ -13,11 +13,13 @@ from router.web import (
     deliveries,
     exams,
     failed_facts,
+    filing,
     held_reports,
     inspection,
     metrics,
     network,
     node_exchange,
+    patient_conflicts,
     readers,
     reads,
     rota,
@@ -78,8 +80,8 @@ def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCon
     app.state.services = services
     install_error_handlers(app)
     parts = (
-        reads, second_reads, alerts, alert_page, metrics, inspection, held_reports, deliveries, fhir, failed_facts,
-        readers, rota, aid, exams, network, rule_sets, node_exchange,
+        reads, filing, second_reads, alerts, alert_page, metrics, inspection, held_reports, deliveries, fhir,
+        failed_facts, patient_conflicts, readers, rota, aid, exams, network, rule_sets, node_exchange,
     )  # fmt: skip
     for part in parts:
         for route in part.router.routes:

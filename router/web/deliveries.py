@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from router.flows.settle_deliveries import cancel_delivery, resend_delivery
 from router.model.delivery import DeliveryState
 from router.model.errors import NotFound
+from router.web.access_record import record_list
 from router.web.errors import responses
 from router.web.messages import ListedDeliveryView, ReasonBody
 from router.web.security import Staff
@@ -19,7 +20,7 @@ router = APIRouter(tags=["reports"])
 @router.get("/deliveries", summary="Every report's way home", responses=responses())
 def get_deliveries(
     services: WithServices,
-    _caller: Staff,
+    caller: Staff,
     state: Annotated[list[DeliveryState] | None, Query(description="Only in these states")] = None,
     trust: Annotated[str | None, Query(description="ODS code of the origin", examples=["RXN"])] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
@@ -27,7 +28,10 @@ def get_deliveries(
     """One line for each channel of each version, the oldest first. QUEUED, SENT, PARKED, REJECTED and HELD are owed."""
     now = services.now()
     with services.store.read() as tx:
-        return [listed_delivery_view(one, now) for one in tx.deliveries.listing(state or (), trust, limit)]
+        found = tx.deliveries.listing(state or (), trust, limit)
+    shown = [f"{one.delivery.report_id}/{one.delivery.channel}" for one in found]
+    record_list(services, caller, "deliveries", shown, state=state, trust=trust)
+    return [listed_delivery_view(one, now) for one in found]
 
 
 @router.get("/reports/{report_id}/deliveries", summary="One report's way home", responses=responses(404))

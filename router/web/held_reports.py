@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from router.flows.check_match import confirm_match, propose_match, reject_match
-from router.flows.take_report import candidates, identity_in
+from router.flows.report_candidates import candidates, identity_in
 from router.model.errors import NotFound
 from router.model.report import HandMatch, Report
 from router.model.study import Study
@@ -105,7 +105,7 @@ def post_reject(report_id: ReportId, body: ReasonBody, services: WithServices, c
 
 
 def _studies(tx: SqlTransaction, report: Report) -> list[Study]:
-    found = {study.study_instance_uid: study for study in candidates(tx, report)}
+    found = {study.study_instance_uid: study for study in candidates(tx, identity_in(report))}
     for study in tx.studies.possibly_of(report.patient, _MOST_CANDIDATES):
         found.setdefault(study.study_instance_uid, study)
     if (match := tx.hand_matches.get(report.id)) is not None and (read := tx.reads.get(match.read_id)) is not None:

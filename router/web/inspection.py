@@ -14,7 +14,7 @@ from router.model.report import Disposition
 from router.rules.alert_states import ALERT_STATES, ALERT_TRANSITIONS, AlertPolicy, AlertTransition
 from router.rules.read_states import STATES, TRANSITIONS, StatePolicy, Transition
 from router.store import planner_rounds
-from router.web.access_record import record_access
+from router.web.access_record import record_access, record_list
 from router.web.errors import ErrorBody, responses
 from router.web.messages import (
     AcceptBody,
@@ -77,14 +77,16 @@ def post_resend(item_id: str, body: NoteBody, services: WithServices, caller: St
 @router.get("/reports", tags=["reports"], summary="Reports of every read, and of none", responses=responses())
 def get_reports(
     services: WithServices,
-    _caller: Staff,
+    caller: Staff,
     disposition: Annotated[Disposition | None, Query(description="WAITING: held for a person")] = None,
     after: Annotated[str | None, Query(description="Id of the last report of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[ReportView]:
     """Reports in the order they came in, with their texts and the reasons why some wait."""
     with services.store.read() as tx:
-        return [report_view(tx, report) for report in tx.reports.listing(disposition, after, limit)]
+        shown = [report_view(tx, report) for report in tx.reports.listing(disposition, after, limit)]
+    record_list(services, caller, "reports", [one.id for one in shown], disposition=disposition, after=after)
+    return shown
 
 
 @router.post(
@@ -121,7 +123,7 @@ def get_report(report_id: str, services: WithServices, caller: Staff) -> ReportV
 @router.get("/ledger", tags=["ledger"], summary="A study's whole way", responses=responses(404))
 def get_ledger(
     services: WithServices,
-    _caller: Staff,
+    caller: Staff,
     study_instance_uid: Annotated[str | None, Query(examples=["1.2.826.0.1.3680043.8.498.1"])] = None,
     accession_number: Annotated[str | None, Query()] = None,
     accession_issuer: Annotated[str | None, Query(description="Whose accession number it is")] = None,
@@ -133,9 +135,10 @@ def get_ledger(
     if (study_instance_uid is None) == (accession_number is None):
         raise Invalid("give either study_instance_uid or accession_number")
     with services.store.read() as tx:
-        found = traces(tx, study_instance_uid, accession_number, accession_issuer)
+        found = traces(tx, study_instance_uid, accession_number, accession_issuer, services.now())
     if not found:
         raise NotFound("no such study")
+    record_list(services, caller, "the ledger", [one.study_instance_uid for one in found])
     return found
 
 

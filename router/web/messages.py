@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from dicom_nodes.foundation.settings_file import AeTitle, OdsCode
 from router.code_map import ExamGroup, LevelName, Modality
 from router.config import ProfessionName, Registration, ReturnsSeed, SessionKindName
+from router.web.open_alerts import OpenAlertView
 
 ReaderId = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", examples=["dr-ainsdale"])
 Reason = Field(min_length=1, max_length=2000)
@@ -198,6 +199,7 @@ class ReadView(BaseModel):
     priors: PriorsView | None = Field(
         default=None, description="Of one read: priors ordered with its images; null where no rule asks for any"
     )
+    open_alerts: list[OpenAlertView] | None = Field(default=None, description="Of one read: what its study has open")
 
 
 class OrderView(BaseModel):
@@ -359,6 +361,7 @@ class WhyView(BaseModel):
     state: str
     waiting: dict[str, Any] | None = Field(description="Why nobody has it now, as of the last plan")
     waiting_sentences: list[str] = Field(default=[], description="The same in plain sentences")
+    open_alerts: list[OpenAlertView] = Field(default=[], description="Of its study, whatever became of the read")
     assignments: list[AssignmentView]
 
 
@@ -421,6 +424,7 @@ class StudyTrace(BaseModel):
     state: str | None = Field(description="Of its present read; None when it has none")
     owner: str | None
     second_read: str | None = Field(default=None, description="State of its latest second read; None when it has none")
+    open_alerts: list[OpenAlertView] = Field(default=[], description="That no named person has closed, with their ages")
     entries: list[EntryView]
 
 

@@ -1,27 +1,23 @@
 """Reads: what there is to report, who has it, and what a reader or coordinator does with it."""
 
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Annotated
-from uuid import uuid4
 
 from fastapi import APIRouter, Query
 
 from router.flows import hold_lease
 from router.flows.next_read import claim_next
 from router.flows.priors import priors_of
-from router.flows.second_read import Agreement
-from router.flows.take_report import decide, decide_second
-from router.model.errors import Invalid, NotAllowed, NotFound, ReportHeld
+from router.model.errors import NotAllowed, NotFound
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
-from router.model.report import AlertCode, Disposition, Original, Report, ReportAuthor
 from router.rules.planning import ListLengths
 from router.rules.planning.storing import in_full
 from router.rules.planning.telling import tell_choice, tell_end, tell_waiting
 from router.rules.read_states import Event
 from router.store.tokens import Caller
 from router.store.transaction import SqlTransaction
+from router.web.access_record import record_list
 from router.web.errors import responses
 from router.web.messages import (
     AssignmentView,
@@ -32,12 +28,11 @@ from router.web.messages import (
     OrderView,
     ReadView,
     ReasonBody,
-    ReportBody,
     ReportView,
     RouteBody,
     WhyView,
 )
-from router.web.report_bodies import OriginalBytes, sections_of
+from router.web.open_alerts import open_alerts
 from router.web.security import ReaderCaller, Staff, StaffOrReader
 from router.web.services import Services, WithServices
 from router.web.views import order_view, priors_view, read_view, report_view
@@ -59,7 +54,9 @@ def get_reads(
     with services.store.read() as tx:
         visible_to = _visibility(tx, services, caller)
         found = tx.reads.listing(set(state or ()), trust, reader, after, limit, visible_to)
-        return [read_view(read) for read in found]
+    asked = {"state": state, "trust": trust, "reader": reader, "after": after}
+    record_list(services, caller, "reads", [read.id for read in found], **asked)
+    return [read_view(read) for read in found]
 
 
 @router.get("/{read_id}", tags=["reads"], summary="One read", responses=responses(404))
@@ -67,7 +64,9 @@ def get_read(read_id: str, services: WithServices, caller: StaffOrReader) -> Rea
     """Where a read is now, who owns the next step, and until when."""
     with services.store.read() as tx:
         read = _visible(tx, services, caller, read_id)
-        return read_view(read).model_copy(update={"priors": priors_view(priors_of(tx, read, services.now()))})
+        priors, now = priors_view(priors_of(tx, read, services.now())), services.now()
+        alerts = open_alerts(tx, read.study_instance_uid, now)
+        return read_view(read).model_copy(update={"priors": priors, "open_alerts": alerts})
 
 
 @router.get("/{read_id}/order", tags=["reads"], summary="What was ordered", responses=responses(404))
@@ -104,6 +103,7 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
             )
             for a in tx.reads.assignments(read_id)
         ]
+        alerts = open_alerts(tx, read.study_instance_uid, services.now())
     waiting = None if read.waiting is None else in_full(read.waiting)
     return WhyView(
         read_id=read_id,
@@ -111,6 +111,7 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
         state=read.state,
         waiting=waiting,
         waiting_sentences=[] if waiting is None else list(tell_waiting(waiting)),
+        open_alerts=alerts,
         assignments=history,
     )
 
@@ -121,7 +122,9 @@ def get_reports(read_id: str, services: WithServices, caller: StaffOrReader) -> 
     with services.store.read() as tx:
         read = _visible(tx, services, caller, read_id)
         reports = tx.reports.of_study(read.study_instance_uid)
-        return [report_view(tx, report) for report in reports if report.read_id == read_id]
+        shown = [report_view(tx, report) for report in reports if report.read_id == read_id]
+    record_list(services, caller, "reports of a read", [one.id for one in shown], read=read_id)
+    return shown
 
 
 @router.post("/{read_id}/claim", tags=["reading"], summary="Start reading", responses=responses(404, 409))
@@ -188,27 +191,6 @@ def post_decline(read_id: str, body: DeclineBody, services: WithServices, caller
         read = hold_lease.decline(tx, read_id, caller.subject, body.transaction_uid, body.reason, services.now())
     services.wake_planner()
     return read_view(read)
-
-
-@router.post(
-    "/{read_id}/report", tags=["reading"], summary="File a report", status_code=201, responses=responses(404, 409)
-)
-def post_report(
-    read_id: str, body: ReportBody, original: OriginalBytes, services: WithServices, caller: ReaderCaller
-) -> ReportView:
-    """File a preliminary (`P`) or final (`F`) report under the fencing token, or change the one that stands.
-
-    Under the token that it was signed with, a correction (`C`), a cancellation (`X`) or an addendum may follow.
-
-    A report that cannot be accepted (stale token, no longer entitled, a final one stands) is kept, put into the human
-    queue and answered 409 `report_held`.
-    """
-    with services.store.write() as tx:
-        filed = _file(tx, services, caller, read_id, body, original)
-        view = report_view(tx, filed)
-    if filed.disposition is Disposition.WAITING:
-        raise ReportHeld(f"the report {filed.id} was kept and waits for a person: {'; '.join(filed.reasons)}")
-    return view
 
 
 @router.post("/{read_id}/take-back", tags=["coordination"], summary="Take it back", responses=responses(404, 409))
@@ -287,63 +269,3 @@ def _visible(tx: SqlTransaction, services: Services, caller: Caller, read_id: st
     if read is None or (visible_to is not None and not visible_to.covers(read)):
         raise NotFound("no such read")
     return read
-
-
-def _file(
-    tx: SqlTransaction, services: Services, caller: Caller, read_id: str, body: ReportBody, original: bytes
-) -> Report:
-    read = tx.reads.get(read_id)
-    reader = tx.readers.get(caller.subject)
-    study = tx.studies.get(read.study_instance_uid) if read is not None else None
-    if read is None or reader is None or study is None:
-        raise NotFound("no such read")
-    now = services.now()
-    agreement = _agreement(read, body)
-    report = Report(
-        id=body.report_id or str(uuid4()),
-        node=None,
-        channel="api",
-        study_instance_uid=study.study_instance_uid,
-        accession_number=study.accession_number,
-        accession_issuer=study.accession_issuer,
-        patient=study.patient,
-        status=body.status,
-        text=body.text,
-        registration=reader.registration,
-        author_name=reader.name,
-        authored_at=now,
-        received_at=now,
-        transaction_uid=body.transaction_uid,
-        alert_codes=tuple(AlertCode(code.value, code.scheme, code.text) for code in body.alert_codes),
-        original_digest=sha256(original).hexdigest(),
-        sections=tuple(sections_of(body)),
-        authors=(ReportAuthor(reader.registration, reader.name),),
-        addendum=body.addendum,
-    )
-    if tx.reports.add(report):
-        tx.originals.add(Original(report.id, "application/json", report.original_digest or "", original, now))
-        proofs = ("filed under the read's fencing token",)
-        if read.second_of is not None:
-            return decide_second(tx, report, study, read, proofs, agreement, now)
-        return decide(tx, report, study, proofs, now)
-    known = tx.reports.get(report.id)
-    if known is None or _gist(known) != _gist(report):
-        raise NotAllowed("this report_id belongs to another report")
-    return known
-
-
-def _agreement(read: Read, body: ReportBody) -> Agreement:
-    if read.second_of is None:
-        if body.agreement is not None:
-            raise Invalid("agreement: only a second read's report agrees or disagrees with a first one")
-        return Agreement.UNSTATED
-    if body.agreement is None and body.status == "F":
-        raise Invalid("agreement: the final report of a second read says concordant or discordant")
-    return Agreement(body.agreement or Agreement.UNSTATED)
-
-
-def _gist(report: Report) -> tuple[object, ...]:
-    """What two filings under one report id must have in common."""
-    return (
-        report.study_instance_uid, report.text, report.status, report.registration, report.addendum, report.alert_codes
-    )  # fmt: skip

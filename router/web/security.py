@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -26,7 +26,9 @@ def require(*roles: Role) -> Callable[..., Caller]:
     """A dependency that yields the caller, whose role must be one of `roles`."""
 
     def caller(
-        services: WithServices, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+        request: Request,
+        services: WithServices,
+        given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Caller:
         if given is None:
             raise Unauthenticated("a bearer token is needed")
@@ -36,6 +38,7 @@ def require(*roles: Role) -> Callable[..., Caller]:
             raise Unauthenticated("the token is unknown or was revoked")
         if found.role not in roles:
             raise NotAllowed(f"not for the role {found.role}, only for {', '.join(roles)}")
+        request.state.caller = found
         return found
 
     caller.roles = roles  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from router.config import RouterSettings
 from router.flows.next_read import PullMemory
 from router.store.transaction import SqlStore
 from router.web.order_bell import OrderBell
+from router.web.shown_lists import ShownLists
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Services:
     wake_planner: Callable[[], None]
     started_at: datetime
     pulls: PullMemory = field(default_factory=PullMemory)
+    shown: ShownLists = field(default_factory=ShownLists)
 
     def now(self) -> datetime:
         return self.clock()

@@ -40,6 +40,7 @@ from router.web.messages import (
     StudyTrace,
     WorkstationBody,
 )
+from router.web.open_alerts import open_alerts
 
 
 def node_view(node: Node, silent_after_s: float, now: datetime) -> NodeView:
@@ -263,7 +264,7 @@ def entry_view(entry: Entry) -> EntryView:
     )
 
 
-def study_trace(tx: Transaction, study: Study) -> StudyTrace:
+def study_trace(tx: Transaction, study: Study, now: datetime) -> StudyTrace:
     """Where the study is now, who holds it, and how it got there."""
     reads = tx.reads.of_study(study.study_instance_uid)
     seconds = tx.reads.second_reads(study.study_instance_uid)
@@ -276,12 +277,17 @@ def study_trace(tx: Transaction, study: Study) -> StudyTrace:
         state=state,
         owner=None if state is None else STATES[state].owner,
         second_read=seconds[-1].state if seconds else None,
+        open_alerts=open_alerts(tx, study.study_instance_uid, now),
         entries=[entry_view(entry) for entry in tx.ledger.of_study(study.study_instance_uid)],
     )
 
 
 def traces(
-    tx: Transaction, study_instance_uid: str | None, accession_number: str | None, accession_issuer: str | None
+    tx: Transaction,
+    study_instance_uid: str | None,
+    accession_number: str | None,
+    accession_issuer: str | None,
+    now: datetime,
 ) -> list[StudyTrace]:
     """All studies with this UID or accession number; several trusts may use the same number."""
     found: list[Study] = []
@@ -290,4 +296,4 @@ def traces(
         found = [] if study is None else [study]
     elif accession_number is not None:
         found = list(tx.studies.by_accession(accession_number, accession_issuer))
-    return [study_trace(tx, study) for study in found]
+    return [study_trace(tx, study, now) for study in found]

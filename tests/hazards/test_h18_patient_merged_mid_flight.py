@@ -169,8 +169,13 @@ def test_a_change_into_somebody_else_holds_every_report_until_a_person_has_looke
     region.clock.pass_s(60)
     region.rxl.say(received(status="C", text="The left side"))
     assert "nobody has settled that yet" in region.queue("report_not_accepted")[0]["reason"]
-    for channel in ("ris", "archive"):
-        path = f"/reports/{final.report_id}/deliveries/{channel}/resend"
+    paths = [f"/reports/{final.report_id}/deliveries/{channel}/resend" for channel in ("ris", "archive")]
+    for path in paths:
+        assert region.client.post(path, json={"reason": "same person"}, headers=region.staff).status_code == 409
+    assert region.rxn.new_orders() == ()
+    resolve = f"/human-queue/{item['id']}/resolve"
+    assert region.client.post(resolve, json={"note": "the ADT was wrong"}, headers=region.staff).status_code == 200
+    for path in paths:
         assert region.client.post(path, json={"reason": "same person"}, headers=region.staff).status_code == 200
     assert sum(isinstance(order.body, ReturnReport) for order in region.rxn.new_orders()) == 2
 

@@ -5,14 +5,23 @@ The control is `private_words` itself: it must find what is planted, and the out
 
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.hazards.marked_documents import (
+    CHANNELS,
+    comes_by_fhir,
+    comes_by_pdf,
+    endpoint_quotes_the_patient,
+    trust_tables,
+)
 from tests.hazards.marked_flows import FLOWS, partners_are_off, partners_quote_the_patient, ris_quotes_the_patient
 from tests.hazards.marked_region import MARK, NHS_NUMBER, Watched, private_words
 from tests.network.region import ORIGIN, READING, running_region
+from tests.peers.fhir_server import FhirServer
 from tests.peers.postgresql import fresh_database
 from tests.peers.processes import RunningProcess
 
@@ -57,12 +66,20 @@ class Said:
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Said]:
     folder = tmp_path_factory.mktemp("marked")
-    with pytest.MonkeyPatch.context() as patch:
-        with running_region(folder / "region", fresh_database(postgresql_server), attempts=2) as region:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
+        fhir = running.enter_context(FhirServer(token="secret"))
+        (folder / "region" / ORIGIN).mkdir(parents=True)
+        (folder / "region" / ORIGIN / "fhir.token").write_text("secret")
+        files = {"reports": trust_tables(fhir), "returns": f"channels = {CHANNELS!r}"}
+        database = fresh_database(postgresql_server)
+        with running_region(folder / "region", database, attempts=2, **files) as region:
             watched = Watched(region, folder)
             watched.watch()
             for flow in FLOWS:
                 flow(watched)
+            comes_by_fhir(watched, fhir)
+            comes_by_pdf(watched)
+            endpoint_quotes_the_patient(watched, fhir)
             ris_quotes_the_patient(watched, lambda answer: patch.setattr("readacross.demo.ris.acknowledgement", answer))
             partners_quote_the_patient(watched)
             partners_are_off(watched)

@@ -7,7 +7,7 @@ from functools import partial
 from dicom_nodes.config import DimseArchive, OrthancArchive
 from dicom_nodes.foundation.settings_file import split_host_port
 from dicom_nodes.model.delivery import ApplicationEntity
-from readacross.check import dicom_probe, other_probes
+from readacross.check import alert_probe, dicom_probe, other_probes
 from readacross.check.loading import Files, TrustFile
 from readacross.check.outcome import Answer, Outcome
 from readacross.check.tls_files import opener
@@ -34,6 +34,17 @@ def probes(files: Files) -> Iterator[Probe]:
         yield from _of_trust(trust)
         for router in files.routers:
             yield from _other_nodes(trust, router)
+    for router in files.routers:
+        yield from alert_probes(router)
+
+
+def alert_probes(router: RouterSettings) -> Iterator[Probe]:
+    """The channels of alerts.toml; an alert by the RIS goes by its node, which is asked for itself."""
+    file = router.router.alerts
+    for name, channel in router.alerts.channels.items():
+        if file is not None and channel.kind != "ris":
+            alone = router.alerts.model_copy(update={"channels": {name: channel}})
+            yield Probe(file.name, f"alert channel {name}", partial(alert_probe.reach, alone, file))
 
 
 def _of_trust(trust: TrustFile) -> Iterator[Probe]:

@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from dicom_nodes.foundation.event_log import event_log
 from router.flows.human_queue import About, ask_a_person
+from router.flows.take_refused import RefusedCodes, raise_for_refused, study_meant
 from router.flows.take_report import take_report
 from router.model.errors import NotFound
 from router.model.record import Entry
@@ -25,6 +26,7 @@ from router.store.tokens import Caller
 from router.web.errors import responses
 from router.web.fhir.diagnostic_report import Sender, report_id_of, report_of
 from router.web.fhir.outcome import MEDIA_TYPE, Issue, ResourceRefused, issues_of, outcome, require_characters
+from router.web.fhir.refused_claims import claimed_codes, claimed_identity
 from router.web.fhir.resources import DiagnosticReport
 from router.web.security import require
 from router.web.services import Services, WithServices
@@ -84,9 +86,9 @@ def _take(services: Services, caller: Caller, original: bytes) -> JSONResponse:
     except RecursionError:
         return outcome([Issue("structure", "the resource is nested too deep")], 400)
     except ValidationError as error:
-        return _refused(services, caller, sender, original, issues_of(error))
+        return _refused(services, caller, sender, body, original, issues_of(error))
     except ResourceRefused as refusal:
-        return _refused(services, caller, sender, original, refusal.issues)
+        return _refused(services, caller, sender, body, original, refusal.issues)
     return _answer(*_keep(services, report, original))
 
 
@@ -123,9 +125,17 @@ def _answer(report: Report, known: bool) -> JSONResponse:
 
 
 def _refused(
-    services: Services, caller: Caller, sender: Sender, original: bytes, issues: Sequence[Issue]
+    services: Services,
+    caller: Caller,
+    sender: Sender,
+    body: dict[str, object],
+    original: bytes,
+    issues: Sequence[Issue],
 ) -> JSONResponse:
-    """Say what is wrong, and keep the original for a person: the sender may never look at its errors (ADR 105)."""
+    """Say what is wrong, and keep the original for a person: the sender may never look at its errors (ADR 105).
+
+    Alerts that it names wait for nobody (ADR 122).
+    """
     refusal = ResourceRefused(tuple(issues))
     now = services.now()
     digest = hashlib.sha256(original).hexdigest()
@@ -140,5 +150,8 @@ def _refused(
                 f"The original is kept: GET /reports/{refusal_id}/original"
             )
             ask_a_person(tx, "report_refused", reason, refusal_id, now, About(node=sender.node))
+            codes = tuple(code for code in claimed_codes(body) if tx.alert_codes.ask(code))
+            of = RefusedCodes(refusal_id, caller.name, sender.node, f"GET /reports/{refusal_id}/original", codes)
+            raise_for_refused(tx, of, study_meant(tx, claimed_identity(body)), now)
     event_log().warning("report.refused", channel="fhir", issues=len(refusal.issues))
     return outcome(refusal.issues, 422)

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from dicom_nodes.contract import ReportReceived, ReportRefused
 from dicom_nodes.flows.take_report import TakeReport
+from dicom_nodes.hl7.intake import Hl7Intake
 from dicom_nodes.hl7.oru import read_reports
 from dicom_nodes.hl7.report_intake import OruIntake
 from dicom_nodes.spool.store import NodeStore, open_store
@@ -32,6 +33,25 @@ def test_a_refused_report_is_kept_and_told_once(database_url: str) -> None:
     assert isinstance(fact, ReportRefused)
     assert (fact.answer, fact.reason) == ("AE", "PID-3: NHS number does not pass its check digit (modulus 11)")
     assert store.orders.refused_original(fact.refusal_id) == BAD
+    store.database.dispose()
+
+
+def test_a_refused_message_tells_the_router_of_its_alert_codes_and_whose_it_is(database_url: str) -> None:
+    store = open_store(database_url, lambda: NOW, "PACS")
+    reports = OruIntake(TakeReport(store.orders))
+    intake = Hl7Intake(reports, reports)
+    alert = "OBX|3|CWE|ALERT^Alert^L||CRITICAL^Critical finding^99ALERT||||||F"
+    whole = oru(MSH, PID, ORC, OBR, TEXT, alert, "text behind a carriage return")
+    assert b"MSA|AE" in intake(whole)
+    assert b"MSA|AR" in intake.refuse_too_long(whole[:150], 10**9, 10**6)
+    intake(b"BHS|^~\\&\r" + oru(MSH, PID, ORC, OBR, TEXT) + b"\rBTS|7\r" + alert.encode())
+    unread, cut, batch = (fact for fact in facts(store) if isinstance(fact, ReportRefused))
+    assert ("CRITICAL", "99ALERT") in {(code.value, code.scheme) for code in unread.alert_codes}
+    assert (unread.accession_number, unread.accession_issuer, unread.looked_through) == ("RXN000123", "RXN", True)
+    assert unread.patient is not None
+    assert (unread.patient.patient_id, unread.patient.nhs_number) == ("H123456", "9990000018")
+    assert (cut.patient, cut.looked_through) == (None, False)
+    assert [code.value for code in batch.alert_codes] == ["ALERT", "CRITICAL"]
     store.database.dispose()
 
 

@@ -81,3 +81,8 @@ def test_after_a_merge_the_ris_is_told_of_the_surviving_number(tmp_path: Path) -
         (told,) = [o.body for o in region.rxn.orders(after=0).orders if isinstance(o.body, TellRis)]
         assert told.present_patient is not None
         assert told.present_patient.patient_id == "H900900"
+        last = PATIENT.model_copy(update={"patient_id": "H900901"})  # merged again before its node came for it
+        region.rxn.say(PatientChanged(present=last, prior=surviving, reference="A40-2"))
+        (told,) = [o.body for o in region.rxn.orders(after=0).orders if isinstance(o.body, TellRis)]
+        assert told.present_patient is not None
+        assert told.present_patient.patient_id == "H900901"

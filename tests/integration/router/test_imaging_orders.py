@@ -17,6 +17,7 @@ from tests.integration.router.region import (
     Region,
     TestClock,
     issue,
+    received,
     running_region,
     settled,
     write_region,
@@ -133,6 +134,43 @@ def test_a_cancelled_order_is_for_a_person_and_cancels_no_read(region: Region) -
     assert len(region.queue("order_cancelled")) == 1
     shown = region.get(f"/reads/{region.read()['id']}/order")
     assert (shown["cancelled"], shown["clinical_question"]) == (True, "Lump in the neck?")
+
+
+def test_a_study_that_comes_for_a_cancelled_order_goes_on_and_a_person_is_told(region: Region) -> None:
+    region.rxn.say(ordered(), ordered(cancelled=True), plain())
+    assert (region.read()["state"], region.read()["priority"]) == ("READY", "routine")
+    (item,) = region.queue("order_cancelled")
+    assert "came after the trust had cancelled its order" in item["reason"]
+    region.rxn.say(plain(revision=2, contents="abc"))
+    assert len(region.queue("order_cancelled")) == 1
+
+
+def test_an_order_that_is_given_again_after_its_cancellation_counts_again(region: Region) -> None:
+    region.rxn.say(plain(), ordered(), ordered(cancelled=True), ordered(urgency="stat"))
+    assert (region.read()["priority"], region.queue()) == ("urgent", [])
+    assert "order.revived" in region.events()
+    assert region.get(f"/reads/{region.read()['id']}/order")["cancelled"] is False
+
+
+def test_an_order_given_again_after_its_read_was_cancelled_is_for_a_person(region: Region) -> None:
+    region.rxn.say(plain(), ordered(), ordered(cancelled=True))
+    path = f"/reads/{region.read()['id']}/cancel"
+    assert region.client.post(path, json={"reason": "not wanted"}, headers=region.staff).status_code == 200
+    region.rxn.say(ordered())
+    assert "nobody reads the study" in region.queue("order_revived")[0]["reason"]
+
+
+def test_urgency_hurries_the_open_second_read_too(region: Region) -> None:
+    Administrators(region).active(text(rule("true", "second_read = true", "two readers")))
+    region.rxn.say(plain())
+    region.plan()
+    region.bring_images()
+    region.claim(region.read())
+    region.clock.pass_s(60)
+    region.rxl.say(received())
+    region.rxn.say(ordered(urgency="stat"))
+    first, second = region.get("/reads")
+    assert (first["priority"], second["second_of"], second["priority"]) == ("routine", first["id"], "urgent")
 
 
 def test_the_rules_see_what_the_order_says(region: Region) -> None:

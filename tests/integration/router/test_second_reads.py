@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dicom_nodes.contract import PatientChanged
+from dicom_nodes.contract import OrderParked, PatientChanged, ReturnReport
 from tests.integration.router.region import PATIENT, Region, received, settled
 from tests.integration.router.rule_region import Administrators
 from tests.integration.router.test_reports_stay_as_they_came import database_of, refused
@@ -126,6 +126,9 @@ def test_the_second_report_goes_home_as_the_next_version_where_a_person_says_so(
     file(signed, second, token, 2, agreement="discordant", text="A mass.")
     assert settle(signed, second, "return_second").status_code == 200
     assert [version for version, _ in returned(signed)] == [1, 2]
+    sent = [o.body for o in signed.rxn.orders(after=0).orders if isinstance(o.body, ReturnReport)]
+    both = ["archive", "ris"]  # every order says by which channels
+    assert [(body.status, sorted(body.channels)) for body in sent] == [("F", both), ("C", both)]
     for change in ("version = 3", "version = NULL", "reasons = '[]'", "read_id = NULL"):
         statement = f"UPDATE report SET {change} WHERE read_id = '{second['id']}'"
         assert "an accepted report never changes" in refused(database_of(signed), statement), change
@@ -136,6 +139,23 @@ def test_the_second_report_goes_home_as_the_next_version_where_a_person_says_so(
     assert (first["state"], second["state"]) == ("CLOSED", "CLOSED")
     assert signed.get(f"/reads/{second['id']}/second-read")["settled"] == "return_second"
     assert settle(signed, second, "first_stands").status_code == 409
+
+
+def test_a_first_report_that_the_second_overtook_is_closed_with_the_reason(signed: Region) -> None:
+    second, token = second_claimed(signed)
+    file(signed, second, token, 2, agreement="discordant", text="A mass.")
+    assert settle(signed, second, "return_second").status_code == 200
+    first_home, second_home = (o for o in signed.rxn.orders(after=0).orders if o.body.kind == "return")
+    signed.rxn.return_report(second_home)
+    (first,), (second,) = reads(signed)
+    assert (first["state"], second["state"]) == ("VERIFIED", "CLOSED")
+    for channel in ("ris", "archive"):
+        assert reads(signed)[0][0]["state"] == "VERIFIED"
+        signed.rxn.say(OrderParked(order_id=first_home.order_id, reason="version 2", attempts=1, channel=channel))
+    (trace,) = signed.get("/ledger", study_instance_uid="1.2.3.4")
+    closed = [entry["detail"] for entry in trace["entries"] if entry["event"] == "read.closed"]
+    assert closed[-1]["reason"] == "version 2 of another read reached the origin in place of version 1"
+    assert (reads(signed)[0][0]["state"], signed.queue("order_parked")) == ("CLOSED", [])
 
 
 def test_a_returned_second_report_is_not_changed_by_the_first_author_unasked(signed: Region) -> None:

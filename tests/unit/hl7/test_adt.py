@@ -43,6 +43,16 @@ def test_several_merges_of_one_message_are_several_changes() -> None:
     assert [change.prior and change.prior.patient_id for change in changes] == ["H1", "H3"]
 
 
+def test_an_unlinking_names_two_persons() -> None:
+    other = "PID|2||H1^^^RXN^MR||Other^Name||19600203"
+    (change,) = read_changes(adt("A37", PID, other), "RXN")
+    assert (change.present, change.unlinked) == (PRESENT, True)
+    assert change.prior == PatientIdentifiers("RXN", "H1", None, date(1960, 2, 3))
+    for wrong in ((PID,), (PID, other, other), (PID, "PID|2||H1^^^RXL^MR")):
+        with pytest.raises(Hl7Fault, match="PID"):
+            read_changes(adt("A37", *wrong), "RXN")
+
+
 def test_bare_numbers_are_the_trusts_own() -> None:
     (change,) = read_changes(adt("A40", "PID|1||H2", "MRG|H1"), "RXN")
     assert (change.present.issuer, change.prior) == ("RXN", PatientIdentifiers("RXN", "H1"))

@@ -120,6 +120,9 @@ def test_after_a_correction_no_final_report_goes_out_as_final() -> None:
     assert outgoing_status(version(3), [version(1)]) == "F"
     assert outgoing_status(version(3), [version(1), version(2, "C")]) == "C"
     assert outgoing_status(version(3, addendum=True), [version(1)]) == "C"
+    second = replace(version(2), read_id="second")
+    assert outgoing_status(second, [version(1)], {"second"}) == "C"
+    assert outgoing_status(version(3), [version(1), second], {"second"}) == "C"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,101 @@
+"""What a refused message still says of alerts, and of whom: the report waits for a person, its alert does not.
+
+Looks at what can be read and never fails. Codes are found wherever they stand, because what is wrong may be the very
+field that says what kind of value it is. Of the identity all is believed or nothing (HAZARDS 12, 13; ADR 122).
+"""
+
+from collections.abc import Callable, Iterator
+
+from dicom_nodes.hl7.escapes import Delimiters
+from dicom_nodes.hl7.faults import Hl7Fault
+from dicom_nodes.hl7.identifiers import accession_of, read_patient
+from dicom_nodes.hl7.message import Message, read_header
+from dicom_nodes.hl7.observations import study_instance_uid
+from dicom_nodes.hl7.timestamps import read_date
+from dicom_nodes.model.report import AlertCode, ClaimedIdentity, RefusedClaims
+
+_LONGEST_CODE = 64
+_MOST_CODES = 100
+
+
+def claims_of(raw: bytes, *, whole: bool = True) -> RefusedClaims:
+    """The codes and the identity of a message that could not be read; not `whole`: its end was thrown away."""
+    lines = [line for line in raw.replace(b"\n", b"\r").split(b"\r") if line]
+    if not whole:
+        lines = lines[:-1]  # cut somewhere: half a value is none
+    codes = tuple(dict.fromkeys(_codes(lines, _delimiters(raw))))
+    identity = _identity(b"\r".join(lines))
+    return RefusedClaims(codes[:_MOST_CODES], identity, whole and len(codes) <= _MOST_CODES)
+
+
+def _delimiters(raw: bytes) -> Delimiters:
+    try:
+        return read_header(raw).delimiters
+    except Hl7Fault:
+        return Delimiters()
+
+
+def _codes(lines: list[bytes], delimiters: Delimiters) -> Iterator[AlertCode]:
+    """(value, scheme) of OBX-3 and OBX-5, a code and its alternative of each repetition (CE, CWE)."""
+    for line in lines:
+        fields = line.split(delimiters.field)
+        if fields[0].strip() != b"OBX":
+            continue
+        for number in (3, 5):
+            field = fields[number] if number < len(fields) else b""
+            for repetition in field.split(delimiters.repetition) if delimiters.repetition else [field]:
+                yield from _coded(repetition.split(delimiters.component))
+
+
+def _coded(components: list[bytes]) -> Iterator[AlertCode]:
+    for first in (0, 3):
+        if len(components) > first + 2:
+            value, scheme = (_plain(components[place]) for place in (first, first + 2))
+            if value and scheme:
+                yield AlertCode(value, scheme)
+
+
+def _plain(component: bytes) -> str | None:
+    """A code as it stands; what is no code (too long, not ASCII) is none that anybody lists."""
+    text = component.strip()
+    printable = all(0x20 <= byte < 0x7F for byte in text)
+    return text.decode("ascii") if printable and 0 < len(text) <= _LONGEST_CODE else None
+
+
+def _identity(raw: bytes) -> ClaimedIdentity | None:
+    """Of one patient and one study, every part of it readable; else None."""
+    return _unless_faulty(lambda: _read_identity(Message(_segments_alone(raw))))
+
+
+def _segments_alone(raw: bytes) -> bytes:
+    """Without lines that are no segments: text behind a line end that was not escaped."""
+    separator = raw[3:4]
+    return b"\r".join(line for line in raw.split(b"\r") if line[3:4] == separator and line[:3].isalnum())
+
+
+def _read_identity(message: Message) -> ClaimedIdentity | None:
+    patients = message.named("PID")
+    orders = [*message.named("ORC"), *message.named("OBR")]
+    accessions = {found for order in orders if (found := accession_of(order)).number}
+    with_orc = {found for order in message.named("ORC") if (found := accession_of(order)).number}
+    accessions = with_orc or accessions
+    if len(patients) != 1 or len(accessions) > 1:
+        return None
+    accession = next(iter(accessions), None)
+    patient = read_patient(patients[0], accession.issuer if accession else None)
+    return ClaimedIdentity(
+        study_instance_uid=study_instance_uid(message.named("OBX")),
+        accession_number=accession.number if accession else None,
+        accession_issuer=accession.issuer if accession else None,
+        patient_id=patient.patient_id,
+        patient_id_issuer=patient.issuer,
+        nhs_number=patient.nhs_number,
+        birth_date=read_date(patients[0].first(7)),
+    )
+
+
+def _unless_faulty(read: Callable[[], ClaimedIdentity | None]) -> ClaimedIdentity | None:
+    try:
+        return read()
+    except Hl7Fault:
+        return None

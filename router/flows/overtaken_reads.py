@@ -1,0 +1,35 @@
+"""A read whose report was overtaken: a later version of another read of the study reached the origin in its place.
+
+Nothing of it is owed any more, so nobody would ever answer for it: it is closed, and the ledger says why (ADR 123).
+"""
+
+from datetime import datetime
+
+from router.flows.ports import Transaction
+from router.flows.read_life import change_read
+from router.flows.return_report import policy_of
+from router.model.delivery import DONE, OWED, DeliveryState
+from router.model.read import ReadState
+from router.model.report import Disposition
+from router.rules.read_states import Actor, Event
+
+
+def close_overtaken(tx: Transaction, read_id: str | None, later: int, now: datetime) -> None:
+    """Close the read if its newest version, older than `later`, is on its way no more; calling off closes nothing."""
+    read = tx.reads.get(read_id or "", lock=True)
+    if read is None or read.state not in {ReadState.VERIFIED, ReadState.DELIVERED}:
+        return
+    taken = [
+        report
+        for report in tx.reports.of_study(read.study_instance_uid)
+        if report.read_id == read.id and report.disposition is Disposition.ACCEPTED and report.version is not None
+    ]
+    newest = max(taken, key=lambda report: report.version or 0, default=None)
+    if newest is None or (newest.version or 0) >= later:
+        return
+    states = {one.channel: one.state for one in tx.deliveries.of_report(newest.id)}
+    ended = {channel for channel, state in states.items() if state in DONE | {DeliveryState.DROPPED}}
+    if any(state in OWED for state in states.values()) or not set(policy_of(tx, read.origin).closed_by) <= ended:
+        return
+    detail = {"reason": f"version {later} of another read reached the origin in place of version {newest.version}"}
+    change_read(tx, read, Event.OVERTAKE, Actor.ROUTER, now, by="router", detail=detail, report_id=newest.id)

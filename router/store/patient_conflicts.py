@@ -1,0 +1,81 @@
+"""Changes of patients that wait for two persons, in the database."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import date
+from typing import Any
+
+from sqlalchemy import JSON, Column, Connection, ForeignKey, Row, String, Table, Text, select, update
+
+from dicom_nodes.foundation.database import UtcDateTime
+from router.model.patient_conflict import PatientConflict
+from router.model.study_identity import PatientKey
+from router.store.statements import insert_if_new
+from router.store.tables import metadata
+
+_IDENTITIES = ("study_patient", "present", "prior")
+
+patient_conflict = Table(
+    "patient_conflict",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("key", Text, nullable=False, comment="of its human-queue item"),
+    Column("study_instance_uid", String(64), ForeignKey("study.study_instance_uid"), nullable=False, index=True),
+    Column("origin", String(6), nullable=False),
+    Column("how", String(10), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("study_patient", JSON, nullable=False),
+    Column("present", JSON, nullable=False),
+    Column("prior", JSON(none_as_null=True)),
+    Column("told_at", UtcDateTime, nullable=False),
+    Column("proposed_by", Text),
+    Column("proposed_at", UtcDateTime),
+    Column("proposed_why", Text),
+    Column("decided", String(10)),
+    Column("decided_by", Text),
+    Column("decided_at", UtcDateTime),
+)
+
+
+class SqlPatientConflicts:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, conflict: PatientConflict) -> None:
+        insert_if_new(self._connection, patient_conflict, _values(conflict))
+
+    def get(self, conflict_id: str, *, lock: bool = False) -> PatientConflict | None:
+        query = select(patient_conflict).where(patient_conflict.c.id == conflict_id)
+        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        return None if row is None else _conflict(row)
+
+    def undecided(self) -> Sequence[PatientConflict]:
+        t = patient_conflict.c
+        query = select(patient_conflict).where(t.decided.is_(None)).order_by(t.told_at, t.id)
+        return [_conflict(row) for row in self._connection.execute(query)]
+
+    def put(self, conflict: PatientConflict) -> None:
+        table = patient_conflict
+        self._connection.execute(update(table).where(table.c.id == conflict.id).values(**_values(conflict)))
+
+
+def _values(conflict: PatientConflict) -> dict[str, Any]:
+    values = {field.name: getattr(conflict, field.name) for field in fields(PatientConflict)}
+    return {**values, **{name: _json(values[name]) for name in _IDENTITIES}}
+
+
+def _json(key: PatientKey | None) -> dict[str, Any] | None:
+    if key is None:
+        return None
+    return {**asdict(key), "birth_date": key.birth_date.isoformat() if key.birth_date else None}
+
+
+def _conflict(row: Row[Any]) -> PatientConflict:
+    return PatientConflict(**{**row._mapping, **{name: _key(row._mapping[name]) for name in _IDENTITIES}})
+
+
+def _key(said: dict[str, Any] | None) -> PatientKey | None:
+    if said is None:
+        return None
+    born = said["birth_date"]
+    return PatientKey(**{**said, "birth_date": date.fromisoformat(born) if born else None})

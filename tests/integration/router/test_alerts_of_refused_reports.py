@@ -1,0 +1,103 @@
+"""A refused report's alert is raised at the origin where the study is certain, else a person telephones at once."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicom_nodes.contract import AlertCode, PatientIdentity, ReportRefused
+from tests.fakes.fhir_samples import diagnostic_report
+from tests.integration.router.alert_region import CRITICAL, AlertRegion, running_alert_region
+from tests.integration.router.region import PATIENT, received
+from tests.integration.router.test_fhir_reports import post
+
+STRANGER = PatientIdentity(issuer="RXN", patient_id="H9", nhs_number="9990000026")
+ALERT = [{"coding": [{"system": "99ALERT", "code": "CRITICAL"}]}]
+
+
+@pytest.fixture
+def region(tmp_path: Path) -> Iterator[AlertRegion]:
+    with running_alert_region(tmp_path / "region", f"sqlite:///{tmp_path}/router.sqlite") as running:
+        yield running
+
+
+def refused(refusal_id: str = "r1", **changes: Any) -> ReportRefused:
+    said: dict[str, Any] = {"alert_codes": (CRITICAL,), "study_instance_uid": "1.2.3.4", "patient": PATIENT}
+    told = {"channel": "hl7_oru", "answer": "AE", "reason": "OBX-5: no report text", "original_digest": "0" * 64}
+    return ReportRefused(refusal_id=refusal_id, **{**told, **said, **changes})
+
+
+def alerts(region: AlertRegion) -> list[tuple[str, str, str | None]]:
+    return [(one["trust"], one["state"], one["study_instance_uid"]) for one in region.get("/alerts")]
+
+
+def test_the_origin_is_told_though_the_report_was_refused_and_once_when_it_comes_again(region: AlertRegion) -> None:
+    region.claim(region.offer())
+    region.rxl.say(refused(), refused(), refused("r2"))
+    assert alerts(region) == [("RXN", "RAISED", "1.2.3.4")]
+    region.work()
+    assert region.mail.to() == ["ward7@rxn.test"]
+    region.rxl.say(received(alert_codes=(CRITICAL,)))
+    assert (len(alerts(region)), region.read()["state"], region.queue("phone_list")) == (1, "VERIFIED", [])
+    assert len(region.queue("report_refused")) == 2
+
+
+@pytest.mark.parametrize("changes", [{"patient": None}, {"patient": STRANGER}, {"study_instance_uid": "1.9.9"}])
+def test_of_a_study_that_is_not_certain_a_person_telephones(region: AlertRegion, changes: dict[str, Any]) -> None:
+    region.claim(region.offer())
+    region.rxl.say(refused(**changes))
+    (item,) = region.queue("phone_list")
+    assert "names an alert code" in item["reason"]
+    assert "readacross refused at node RXL, id r1" in item["reason"]
+    assert alerts(region) == []
+
+
+def test_nobody_is_asked_to_telephone_about_ordinary_codes_unless_a_part_was_not_seen(region: AlertRegion) -> None:
+    ordinary = AlertCode(value="18748-4", scheme="LN")
+    region.rxl.say(refused(alert_codes=(ordinary,)))
+    assert region.queue("phone_list") == []
+    region.rxl.say(refused("r2", alert_codes=(ordinary,), looked_through=False))
+    assert "may name an alert code" in region.queue("phone_list")[0]["reason"]
+
+
+def test_a_refused_fhir_report_raises_its_alert_or_asks_to_telephone(region: AlertRegion) -> None:
+    region.offer()
+    assert post(region, diagnostic_report(presentedForm=None, conclusionCode=ALERT)).status_code == 422
+    assert alerts(region) == [("RXN", "RAISED", "1.2.3.4")]
+    assert post(region, diagnostic_report(presentedForm=None, conclusionCode=ALERT, subject=None)).status_code == 422
+    (item,) = region.queue("phone_list")
+    kept = item["reason"].partition("GET ")[2].partition(")")[0]
+    assert json.loads(region.client.get(kept, headers=region.staff).content)["conclusionCode"] == ALERT
+    assert len(alerts(region)) == 1
+
+
+def test_a_report_refused_by_the_api_raises_its_alert_at_the_read_that_its_author_holds(region: AlertRegion) -> None:
+    read = region.offer()
+    body = {"transaction_uid": region.claim(read), "status": "F", "text": "", "alert_codes": [CRITICAL.model_dump()]}
+    path, reader = f"/reads/{read['id']}/report", region.reader()
+    assert region.client.post(path, json={**body, "alert_codes": []}, headers=reader).status_code == 422
+    assert region.get("/alerts") == region.queue("report_refused") == []
+    for _ in range(2):
+        assert region.client.post(path, json=body, headers=reader).status_code == 422
+    assert alerts(region) == [("RXN", "RAISED", "1.2.3.4")]
+    assert len(region.queue("report_refused")) == 1
+    filed = region.client.post(path, json={**body, "text": "Bleed."}, headers=reader)
+    assert (filed.status_code, len(alerts(region)), region.queue("phone_list")) == (201, 1, [])
+
+
+@pytest.mark.parametrize("codes", [[{"value": "CRITICAL"}], "CRITICAL"])
+def test_a_code_that_cannot_be_read_is_telephoned_about(region: AlertRegion, codes: object) -> None:
+    read = region.offer()
+    body = {"transaction_uid": region.claim(read), "status": "F", "text": "Bleed.", "alert_codes": codes}
+    assert region.client.post(f"/reads/{read['id']}/report", json=body, headers=region.reader()).status_code == 422
+    assert "may name an alert code" in region.queue("phone_list")[0]["reason"]
+
+
+def test_a_stranger_to_the_read_raises_nothing_and_a_person_telephones(region: AlertRegion) -> None:
+    read = region.offer()
+    region.claim(read)
+    body = {"transaction_uid": "x", "status": "F", "text": "", "alert_codes": [CRITICAL.model_dump()]}
+    assert region.client.post(f"/reads/{read['id']}/report", json=body, headers=region.reader(2)).status_code == 422
+    assert (alerts(region), len(region.queue("phone_list"))) == ([], 1)

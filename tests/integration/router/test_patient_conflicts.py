@@ -1,0 +1,86 @@
+"""A merge that contradicts, and an unlinking, wait for two persons who see both sides; then held reports go out."""
+
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from dicom_nodes.contract import PatientChanged, ReturnReport
+from readacross.cli import command_line
+from tests.integration.router.region import PATIENT, Region, issue, received, settled
+from tests.integration.router.test_why import over_http
+
+OTHER = PATIENT.model_copy(update={"patient_id": "H7", "nhs_number": "9990000026"})
+SURVIVING = PATIENT.model_copy(update={"patient_id": "H900900"})
+UNLINK = PatientChanged(present=SURVIVING, prior=PATIENT, reference="A37-1", unlinked=True)
+
+
+def settle(region: Region, how: str, person: str, conflict_id: str) -> Any:
+    path = f"/patient-conflicts/{conflict_id}/{how}"
+    headers = region.token("coordinator", person)
+    return region.client.post(path, json={"reason": "rang medical records"}, headers=headers)
+
+
+def returns(region: Region) -> list[ReturnReport]:
+    return [order.body for order in region.rxn.new_orders() if isinstance(order.body, ReturnReport)]
+
+
+def test_two_persons_carry_out_a_merge_that_contradicts(region: Region, tmp_path: Path) -> None:
+    region.offer()
+    region.rxl.say(received())
+    assert len(returns(region)) == 1
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"))
+    (item,), (conflict,) = region.queue("study_conflict"), region.get("/patient-conflicts")
+    assert conflict["id"] in item["reason"]
+    (tmp_path / "token").write_text(issue(region.client, "admin", "looks"))
+    with over_http(region) as url:
+        asked = ["patients", "list", "--router", url, "--token-file", str(tmp_path / "token")]
+        shown = CliRunner().invoke(command_line(["patients", "held"]), asked, env={"COLUMNS": "200"}).output
+    for words in ("merged at RXN", "H100200", "H7", "9990000018", "9990000026", "ended number"):
+        assert words in shown
+    assert settle(region, "confirm", "jane", conflict["id"]).status_code == 409
+    assert settle(region, "propose", "jane", conflict["id"]).json()["proposed_by"] == "coordinator jane"
+    assert settle(region, "confirm", "jane", conflict["id"]).status_code == 403
+    assert returns(region) == []
+    assert settle(region, "confirm", "omar", conflict["id"]).json()["decided"] == "applied"
+    (again,) = returns(region)
+    assert again.present_patient == OTHER
+    assert region.queue("study_conflict") == region.get("/patient-conflicts") == []
+    assert settle(region, "reject", "omar", conflict["id"]).status_code == 409
+    assert "access.shown" in region.events()
+
+
+def test_a_rejected_merge_changes_nothing_nor_studies_to_come(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.offer()
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"))
+    (conflict,) = region.get("/patient-conflicts")
+    assert settle(region, "reject", "jane", conflict["id"]).json()["decided"] == "rejected"
+    assert region.queue("study_conflict") == []
+    region.rxl.say(received())
+    region.rxn.say(settled("1.9"))
+    assert [order.present_patient for order in returns(region)] == [None]
+    database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    with database.read() as connection:
+        known = "SELECT count(*) FROM study WHERE present_patient_id IS NOT NULL"
+        assert connection.exec_driver_sql(known).scalar_one() == 0
+
+
+def test_an_unlinking_holds_what_a_merge_joined_until_two_persons_have_looked(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.offer()
+    region.rxn.say(PatientChanged(present=SURVIVING, prior=PATIENT, reference="A40-1"))
+    region.rxl.say(received())
+    assert [order.present_patient for order in returns(region)] == [SURVIVING]
+    region.rxn.say(UNLINK, UNLINK)
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["study_patient"]["patient_id"], conflict["prior"]["patient_id"]) == ("H900900", "H100200")
+    assert {one["state"] for one in region.get("/deliveries", trust="RXN")} == {"HELD"}
+    assert settle(region, "propose", "jane", conflict["id"]).status_code == 200
+    assert settle(region, "confirm", "omar", conflict["id"]).json()["decided"] == "applied"
+    assert [order.present_patient for order in returns(region)] == [None]
+
+
+def test_an_unlinking_of_what_was_never_joined_here_asks_nobody(sqlite_region: Region) -> None:
+    sqlite_region.rxn.say(settled(), UNLINK)
+    assert sqlite_region.queue() == sqlite_region.get("/patient-conflicts") == []
