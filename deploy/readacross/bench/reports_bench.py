@@ -106,6 +106,7 @@ class ReportsBench:
         messages: Sequence[bytes],
         reads: "_Reads",
     ) -> Run:
+        self._tell("every image is on the workstation; the reports go")
         before = {name: cpu_time(session) for name, session in region.sessions.items()}
         with ExitStack() as stack:
             peaks = {name: stack.enter_context(PeakMemory(session)) for name, session in region.sessions.items()}
@@ -113,7 +114,7 @@ class ReportsBench:
             if sending.failures:
                 raise NotMeasured(f"{len(sending.failures)} failed, such as: {sending.failures[0]}")
             _await(region, lambda: len(ris.arrivals), len(messages), "reports at the RIS", _LOOK_EVERY_S)
-            _await(region, lambda: reads.closed(), len(messages), "reads closed", _LOOK_EVERY_S)
+            _await(region, reads.closed, len(messages), "reads closed", 0.5)
             closed_s = time.monotonic()
         arrivals = _checked(list(ris.arrivals), studies)
         figures = _figures(sending, arrivals, closed_s)
