@@ -115,10 +115,12 @@ class ReportRegion:
         text = network.read_text(encoding="utf-8")
         network.write_text(text.replace(plain, f'ods_code = "{ORIGIN}", {returns}, name ='), encoding="utf-8")
         (self.region.folder / "readers.toml").write_text("".join(map(_reader, self._readers)), encoding="utf-8")
+        with self.origin.file.open("a", encoding="utf-8") as file:
+            file.write('\n[reports]\nchannels = ["ris"]\n')
         if self._replicas > 1:  # the reading node tells another replica than the one that orders the origin's node
-            file, last = self.reading.file, f"http://127.0.0.1:{self._ports[-1]}"
-            text = file.read_text(encoding="utf-8")
-            file.write_text(text.replace(self.region.router_url, last), encoding="utf-8")
+            trust, last = self.reading.file, f"http://127.0.0.1:{self._ports[-1]}"
+            text = trust.read_text(encoding="utf-8")
+            trust.write_text(text.replace(self.region.router_url, last), encoding="utf-8")
 
 
 def _reader(reader: ReportReader) -> str:
