@@ -18,7 +18,7 @@ def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
     with turns.turn():
         for number, thread in enumerate(threads):
             thread.start()
-            wait_until(lambda number=number: turns.waiting == number + 1, "it waits")  # type: ignore[misc]
+            wait_until(lambda number=number: turns.waiting == number + 1, "it waits")
         assert order == []
     for thread in threads:
         thread.join(10)
