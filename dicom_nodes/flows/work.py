@@ -40,6 +40,7 @@ class Workers:
         self._chance = random.Random()
         self._limit_per_destination = max(1, count // 3)
         self._watch = threading.Lock()
+        self._look = threading.Event()
         self._threads = [threading.Thread(target=self._work, name=f"worker-{n}") for n in range(count)]
 
     @property
@@ -54,6 +55,7 @@ class Workers:
     def stop(self) -> None:
         """Ask the workers to end and wait until each has finished or handed back what it holds."""
         self._stopping.set()
+        self._look.set()
         for thread in self._threads:
             thread.join()
 
@@ -68,13 +70,17 @@ class Workers:
                 self._stopping.wait(_IDLE_S)
 
     def _awaited_job(self) -> Job | None:
-        """The next job; one worker looks for it while the others wait for their turn to look."""
+        """The next job; one worker looks for it while the others wait for their turn to look.
+
+        It looks again as soon as a job here has ended: its destination may take the next one now.
+        """
         with self._watch:
             while not self._stopping.is_set():
+                self._look.clear()
                 job = self._next_job()
                 if job is not None:
                     return job
-                self._stopping.wait(_IDLE_S)
+                self._look.wait(_IDLE_S)
         return None
 
     def _next_job(self) -> Job | None:
@@ -99,6 +105,7 @@ class Workers:
         finally:
             done.set()
             pulse.join()
+            self._look.set()
 
     def _handle(self, job: Job) -> None:
         try:

@@ -4,7 +4,7 @@ SQLite runs in WAL with `synchronous=FULL`, so a committed row survives a power 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Timeout
 from sqlalchemy.pool import StaticPool
 
 from dicom_nodes.foundation.postgresql import connection_limits, end_silent_links
+from dicom_nodes.foundation.turns import Turns
 
 KeyT = TypeVar("KeyT")
 _KEYS_AT_ONCE = 400
@@ -46,13 +47,21 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._turns = Turns() if engine.dialect.name == "sqlite" else None
         self._before_dispose: list[Callable[[], None]] = []
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Commit on leaving, roll back on an exception; on SQLite the write lock is taken at once."""
-        with self.engine.begin() as connection:
+        """Commit on leaving, roll back on an exception; on SQLite the write lock is taken at once.
+
+        SQLite's own waiting is sleeping for up to 100 ms between looks, and whoever looks first has it: writers of
+        this process wait for their turn instead.
+        """
+        with self._turn(), self.engine.begin() as connection:
             yield connection
+
+    def _turn(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._turns is None else self._turns.turn()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

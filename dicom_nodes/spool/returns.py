@@ -1,10 +1,11 @@
 """How far each report's return has come: one job a channel, what each channel answered, and what it could not carry."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from dicom_nodes.contract import OrderCompleted, RecallReport, ReportAcknowledged, ReturnReport
+from dicom_nodes.contract import OrderCompleted, RecallReport, ReportAcknowledged, ReturnChannel, ReturnReport
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import Job, JobQueue, JobState
@@ -13,6 +14,8 @@ from dicom_nodes.spool import tables
 from dicom_nodes.spool.outbox import SqlOutbox
 
 RETURN_JOB = "return"
+_CHANNELS = get_args(ReturnChannel)
+"""Every channel that an order may name."""
 _RECALLED = "OFF"
 """In place of a channel's answer: it is not to be sent any more."""
 
@@ -102,7 +105,7 @@ class SqlReturns:
     def _resend_return(self, connection: Connection, key: str) -> bool:
         """Queue what is parked of an order (all of it where `key` names no channel); False where nothing is."""
         job = tables.job.c
-        mine = (job.key == key) | job.key.startswith(f"{key}/", autoescape=True)
+        mine = (job.key == key) | _keyed_by(key)
         parked = select(job.key).where(job.kind == RETURN_JOB, mine, job.state == JobState.PARKED)
         keys = connection.execute(parked).scalars().all()
         resent = [self._jobs.resend(connection, kind=RETURN_JOB, key=found) for found in keys]
@@ -126,9 +129,7 @@ class SqlReturns:
         connection.execute(select(tables.order.c.seq).where(tables.order.c.order_id == order_id).with_for_update())
         self._jobs.complete(connection, job)
         row = tables.job.c
-        unfinished = select(row.id).where(
-            row.kind == RETURN_JOB, row.key.startswith(f"{order_id}/", autoescape=True), row.state != JobState.DONE
-        )
+        unfinished = select(row.id).where(row.kind == RETURN_JOB, _keyed_by(order_id), row.state != JobState.DONE)
         if connection.execute(unfinished.limit(1)).first() is not None:
             return False
         returned = tables.returned_report.c
@@ -155,6 +156,11 @@ class SqlReturns:
             connection.execute(insert(tables.filed_report).values(study_instance_uid=uid, channel=channel, **values))
         else:
             connection.execute(update(tables.filed_report).where(_of(uid, channel)).values(**values))
+
+
+def _keyed_by(order_id: str) -> ColumnElement[bool]:
+    """Jobs of the order's channels, by names an index finds: a pattern would be compared with every job ever kept."""
+    return tables.job.c.key.in_([f"{order_id}/{channel}" for channel in _CHANNELS])
 
 
 def _of(study_instance_uid: str, channel: str) -> ColumnElement[bool]:

@@ -124,3 +124,30 @@ def test_no_destination_may_take_more_than_a_third_of_the_workers() -> None:
     wait_until(lambda: queue.limits, "a lease was asked for")
     workers.stop()
     assert queue.limits == {3}
+
+
+def test_a_worker_looks_again_as_soon_as_a_job_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicom_nodes.flows.work._IDLE_S", 600.0)
+    asked_in_vain, ended = threading.Event(), threading.Event()
+
+    class FullDestination(Queue):
+        """Gives the second job only when the first is over, as a destination that takes one at a time."""
+
+        def lease(self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int = 4) -> Job | None:
+            if len(self.waiting) == 1 and not ended.is_set():
+                asked_in_vain.set()
+                return None
+            return super().lease(kinds, lease_s=lease_s)
+
+    done: list[str] = []
+
+    def handler(held: Job) -> None:
+        assert asked_in_vain.wait(10)
+        done.append(held.key)
+        ended.set()
+
+    workers, _ = running(FullDestination(job(1), job(2)), handler)
+    try:
+        wait_until(lambda: done == ["k1", "k2"], "the second job is done")
+    finally:
+        workers.stop()
