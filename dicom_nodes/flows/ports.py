@@ -1,6 +1,6 @@
 """What the flows need from the outside, as `Protocol`s; adapters implement them and do not know each other."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -190,7 +190,9 @@ class OrderStore(Protocol):
 class WorkQueue(Protocol):
     """Leased jobs, as a worker sees them; see `foundation.jobs.JobQueue`."""
 
-    def lease(self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int = 4) -> Job | None: ...
+    def lease_together(
+        self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int, at_most: Mapping[str, int]
+    ) -> Sequence[Job]: ...
 
     def heartbeat(self, job: Job, *, lease_s: float) -> None: ...
 

@@ -6,10 +6,24 @@ SQLite runs in WAL with `synchronous=FULL`, so a committed row survives a power 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Table,
+    TextClause,
+    TypeDecorator,
+    bindparam,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.pool import StaticPool
@@ -107,6 +121,17 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
     """Insert those rows whose keys are not there, nor just committed by another transaction."""
     if rows:
         connection.execute(_insert_unless_there(connection, table), rows)
+
+
+@lru_cache(maxsize=64)
+def unless_there(table: Table, names: tuple[str, ...]) -> TextClause:
+    """`INSERT … ON CONFLICT DO NOTHING` of the named columns, in words that both databases know.
+
+    Made once: what SQLAlchemy has for it is compiled anew at every execution, which costs more than the statement.
+    """
+    columns, places = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
+    statement = text(f'INSERT INTO "{table.name}" ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING')
+    return statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
 
 
 def inserted_unless_there(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
