@@ -104,7 +104,8 @@ class Catalogue(Protocol):
     def note_quarantined(self, quarantined: QuarantinedInstance) -> None:
         """Catalogue it now, with its fact for the router."""
 
-    def study(self, study_instance_uid: str) -> StudyRecord | None: ...
+    def study(self, study_instance_uid: str, *, with_instances: bool = True) -> StudyRecord | None:
+        """The study; without its instances where those, which may be thousands, are not wanted."""
 
     def instances(self, study_instance_uid: str) -> Sequence[StoredObject]:
         """Every image instance of the study at this node, whatever its channel (report documents excepted)."""

@@ -337,7 +337,8 @@ def _leasing(jobs: Table) -> tuple[Select[Any], Select[Any], Update]:
         jobs.c.attempt == 0,
     )
     more = select(jobs).where(due, *same).order_by(*in_order).limit(bindparam("more"))
-    taken = {name: bindparam(f"new_{name}", type_=jobs.c[name].type) for name in ("state", "lease_token", "lease_until")}
+    leased = ("state", "lease_token", "lease_until")
+    taken = {name: bindparam(f"new_{name}", type_=jobs.c[name].type) for name in leased}
     these = jobs.c.id.in_(bindparam("ids", expanding=True))
     take = update(jobs).where(these).values(attempt=jobs.c.attempt + 1, updated_at=now, **taken)
     return first, more.with_for_update(skip_locked=True, of=jobs), take
