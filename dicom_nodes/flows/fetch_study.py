@@ -1,6 +1,6 @@
 """Bring a revision from the node of the trust that made it into this node's spool."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from dicom_nodes.contract import FetchStudy as FetchOrder
@@ -39,8 +39,9 @@ class FetchStudy:
         """Raises PeerUnavailable or PeerRefused until every instance of the manifest is here with its digest."""
         body = self._orders.order(job.key).body
         assert isinstance(body, FetchOrder)
-        if self._missing(body.manifest):
-            self._retrieve(body, job.key)
+        missing = self._missing(body.manifest)
+        if missing:
+            self._retrieve(body, job.key, missing)
         missing = self._missing(body.manifest)
         if missing:
             raise PeerUnavailable(
@@ -67,15 +68,19 @@ class FetchStudy:
                 raise PeerRefused("this node holds the same SOP Instance UID with other content; a person must decide")
         return missing
 
-    def _retrieve(self, body: FetchOrder, order_id: str) -> None:
+    def _retrieve(self, body: FetchOrder, order_id: str, missing: Sequence[ManifestEntry]) -> None:
+        """Ask for what is missing by name: images still arriving at the origin belong to a later revision's order."""
         source = self._source_of(body.source)
-        contexts = sorted({(e.sop_class_uid, e.transfer_syntax_uid) for e in body.manifest.entries})
+        contexts = sorted({(entry.sop_class_uid, entry.transfer_syntax_uid) for entry in missing})
         expected = {entry.sop_instance_uid: entry.digest for entry in body.manifest.entries}
+        wanted: dict[str, list[str]] = {}
+        for entry in missing:
+            wanted.setdefault(entry.series_instance_uid, []).append(entry.sop_instance_uid)
         refused: list[Refused] = []
 
         def receive(instance: RetrievedInstance) -> int:
             if self._stopping():
-                return Status.OUT_OF_RESOURCES
+                raise Stopping
             try:
                 self._take(body, expected, instance, order_id, self._clock())
             except Refused as refusal:
@@ -84,9 +89,8 @@ class FetchStudy:
             self._checkpoint("fetch.kept")
             return Status.SUCCESS
 
-        summary = self._scu.get_study(source, body.study.study_instance_uid, contexts, receive, self._ingest.draft)
-        if self._stopping():
-            raise Stopping
+        study = body.study.study_instance_uid
+        summary = self._scu.get_study(source, study, contexts, receive, self._ingest.draft, only=wanted)
         if refused:
             raise (PeerUnavailable if refused[0].retryable else PeerRefused)(
                 f"{len(refused)} instances from node {body.source.ods_code} could not be taken: {refused[0]}"

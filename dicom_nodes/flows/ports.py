@@ -271,12 +271,15 @@ class RetrieveScu(Protocol):
         contexts: Sequence[tuple[str, str]],
         receive: Callable[[RetrievedInstance], int],
         draft: Callable[..., Draft] | None = None,
+        *,
+        only: Mapping[str, Sequence[str]] | None = None,
     ) -> RetrieveSummary:
         """Hand each instance to `receive`, which answers with the DIMSE status to give the sender.
 
         Its data set goes into a `draft` as it arrives (see `Spool.draft`), into memory where none is given.
 
         `contexts` are the (SOP class UID, transfer syntax UID) pairs to expect, taken from the manifest.
+        `only` asks for these SOP Instance UIDs, by Series Instance UID; without it the whole study is asked for.
 
         Raises:
             PeerUnavailable, PeerRefused: as for `StoreScu.send`.

@@ -36,6 +36,7 @@ class Kept:
         self.syntax = str(meta.TransferSyntaxUID)
         header = read_header(data_set, self.syntax)
         self.study, self.sop_class = header.study_instance_uid, header.sop_class_uid
+        self.series = header.series_instance_uid
         self.uid, self.digest = header.sop_instance_uid, digest(data_set)
         node.keep(data_set, self.syntax)
 
@@ -81,6 +82,29 @@ def test_c_get_of_a_study_we_do_not_have_is_success_with_nothing(node: WireNode)
     kept.study = "1.2.3.4"
 
     assert fetch(node, kept) == ([], 0)
+
+
+def test_c_get_of_named_instances_brings_those_and_no_others_of_their_series(node: WireNode) -> None:
+    kept = Kept(node, "CT_small.dcm")
+    _meta, data_set = data_set_of(bundled("CT_small.dcm"))
+    uids = [f"{kept.uid[:-4]}{number}" for number in range(1000, 1950)]
+    for uid in uids:
+        node.keep(data_set.replace(kept.uid.encode(), uid.encode()), EXPLICIT)
+    received: list[str] = []
+
+    def receive(instance: RetrievedInstance) -> int:
+        received.append(instance.sop_instance_uid)
+        return 0
+
+    scu, contexts = DicomRetrieveScu("RXL", timeouts=QUICK), [(kept.sop_class, EXPLICIT)]
+    summary = scu.get_study(node.entity, kept.study, contexts, receive, only={kept.series: uids})
+    refused = scu.get_study(
+        node.entity, kept.study, contexts, lambda _one: 0xA700, only={"1.2.3.4": uids, kept.series: uids[:2]}
+    )
+
+    assert sorted(received) == uids
+    assert (summary.status, summary.completed, summary.failed) == (0, 950, 0)
+    assert (refused.status, refused.completed, refused.failed) == (0xA702, 0, 2)
 
 
 def test_c_get_fails_what_the_receiver_did_not_accept_and_sends_the_rest(node: WireNode) -> None:

@@ -1,6 +1,6 @@
 """What another node sends is compared with the manifest before anybody can take it for the image."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Source:
     def __init__(self, *sends: tuple[int, bytes]) -> None:
         self.sends = sends
         self.answers: list[int] = []
+        self.asked: list[Mapping[str, Sequence[str]] | None] = []
 
     def get_study(
         self,
@@ -50,7 +51,10 @@ class Source:
         contexts: Sequence[tuple[str, str]],
         receive: Callable[[RetrievedInstance], int],
         draft: object = None,
+        *,
+        only: Mapping[str, Sequence[str]] | None = None,
     ) -> RetrieveSummary:
+        self.asked.append(only)
         for number, data_set in self.sends:
             instance = RetrievedInstance(CT, uid_of(number), EXPLICIT_VR_LITTLE_ENDIAN, HeldDataSet(data_set))
             self.answers.append(receive(instance))
@@ -106,8 +110,10 @@ def facts(store: NodeStore) -> list[object]:
     return [body for _, _, body in store.outbox.pending(100)[1]]
 
 
-def test_what_the_manifest_says_is_taken(store: NodeStore, tmp_path: Path) -> None:
-    fetch(store, tmp_path, Source((1, RIGHT)))
+def test_what_the_manifest_says_is_asked_for_and_taken(store: NodeStore, tmp_path: Path) -> None:
+    source = Source((1, RIGHT))
+    fetch(store, tmp_path, source)
+    assert source.asked == [{"1.9.1.1": [uid_of(1)]}]
     assert [type(fact) for fact in facts(store)] == [OrderCompleted]
 
 
