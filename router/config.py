@@ -62,6 +62,7 @@ class Router(Settings):
     seeds: SeedFiles
     alerts: LocalPath | None = Field(default=None, description="who is told of critical alerts")
     plan_every_s: float = Field(default=5.0, gt=0)
+    replan_every_s: float = Field(default=300.0, gt=0, description="how often all is planned and explained anew")
     claim_timeout_s: float = Field(default=3600.0, gt=0, description="ASSIGNED: unclaimed, offered again")
     list_length: int = Field(default=3, ge=1, le=1000, description="reads on a pushed list at most, acute ones apart")
     plan_ahead_every_s: float = Field(default=21600.0, gt=0, description="how often the region is planned ahead")

@@ -1,8 +1,9 @@
 """What a plan is made of and what it says: the snapshot, the decisions, and the explanation stored with each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import overload
 
 from router.model.aid import AidBook
 from router.model.reader import Level, ReaderOnDuty
@@ -135,6 +136,34 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class Excluded(Sequence[Exclusion]):
+    """Exclusions by reader id, kept as what they are alike in: (reasons, reader ids) of hundreds in a few groups."""
+
+    groups: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
+
+    @staticmethod
+    def of(exclusions: Iterable[Exclusion]) -> "Excluded":
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for exclusion in exclusions:
+            alike.setdefault(exclusion.reasons, []).append(exclusion.reader_id)
+        return Excluded(tuple((reasons, tuple(readers)) for reasons, readers in alike.items()))
+
+    def __len__(self) -> int:
+        return sum(len(readers) for _, readers in self.groups)
+
+    def __iter__(self) -> Iterator[Exclusion]:
+        pairs = sorted((reader, reasons) for reasons, readers in self.groups for reader in readers)
+        return (Exclusion(reader, reasons) for reader, reasons in pairs)
+
+    @overload
+    def __getitem__(self, at: int) -> Exclusion: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Exclusion]: ...
+    def __getitem__(self, at: int | slice) -> Exclusion | Sequence[Exclusion]:
+        return tuple(self)[at]
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Stored with the decision: who was eligible, who was not and why, and what was chosen.
 
@@ -148,9 +177,9 @@ class Explanation:
     considered_at: datetime
     due_at: datetime
     candidates: tuple[Candidate, ...]
-    exclusions: tuple[Exclusion, ...]
+    exclusions: Excluded
     choice: str
-    not_now: tuple[Exclusion, ...] = ()
+    not_now: Excluded = Excluded()
     candidate_count: int = 0
     others: tuple[tuple[str, int], ...] = ()
     acute: bool = False

@@ -151,3 +151,12 @@ def test_reports_come_home_once_each_and_every_process_has_its_cost(tmp_path: Pa
     assert (run["reports"], run["processes"]) == (6, ["router", "origin's node", "reading node"])
     assert all(run[f"peak_rss_mib {name}"] > 0 for name in run["processes"])
     assert "ORU in to ORU out" in printed
+
+
+def test_region_measures_a_router_that_plans_for_simulated_readers(tmp_path: Path) -> None:
+    result, printed = bench(tmp_path, "region")
+    (run,) = result["runs"]
+    assert run["arrivals"] > 0
+    assert run["taken_s"] > 0
+    assert sum(one["at_event"]["count"] for one in run["rounds"] if "at_event" in one) > 0
+    assert "arrivals taken/s" in printed
