@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select, update
 
 from router.model.delivery import Delivery, DeliveryState, ListedDelivery
 from router.store import tables as t
@@ -31,11 +31,10 @@ class SqlDeliveries:
         upsert(self._connection, t.delivery, ["report_id", "channel"], values)
 
     def of_report(self, report_id: str) -> Sequence[Delivery]:
-        query = select(t.delivery).where(t.delivery.c.report_id == report_id).order_by(t.delivery.c.channel)
-        return [_delivery(row) for row in self._connection.execute(query)]
+        return [_delivery(row) for row in self._connection.execute(_OF_REPORT, {"of_report": report_id})]
 
     def of_study(self, study_instance_uid: str) -> Sequence[ListedDelivery]:
-        return self._listed(t.report.c.study_instance_uid == study_instance_uid)
+        return [_one_listed(row) for row in self._connection.execute(_OF_STUDY, {"of_study": study_instance_uid})]
 
     def listing(
         self, states: Collection[DeliveryState] = (), trust: str | None = None, limit: int | None = None
@@ -53,26 +52,38 @@ class SqlDeliveries:
         return self._listed(d.state.in_(list(states)), t.study.c.origin == trust, d.queued_at <= at, ~asked)
 
     def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
-        these = (t.delivery.c.order_id.in_(list(order_ids)), t.delivery.c.state == DeliveryState.QUEUED)
-        self._connection.execute(update(t.delivery).where(*these).values(state=DeliveryState.SENT, updated_at=at))
+        self._connection.execute(_MARK_SENT, {"orders": list(order_ids), "updated_at": at})
 
     def _listed(self, *conditions: Any, limit: int | None = None) -> Sequence[ListedDelivery]:
-        d, r, s = t.delivery, t.report, t.study
-        joined = d.join(r, r.c.id == d.c.report_id).join(s, s.c.study_instance_uid == r.c.study_instance_uid)
-        queued = func.coalesce(d.c.queued_at, d.c.updated_at)
-        query = (
-            select(d, r.c.version, r.c.status, r.c.addendum, r.c.read_id, s.c.study_instance_uid, s.c.origin)
-            .select_from(joined)
-            .where(*conditions)
-            .order_by(r.c.version if limit is None else queued, queued, d.c.report_id, d.c.channel)
-            .limit(limit)
-        )
-        return [
-            ListedDelivery(
-                _delivery(row), row.origin, row.study_instance_uid, row.read_id, row.version, row.status, row.addendum
-            )
-            for row in self._connection.execute(query)
-        ]
+        return [_one_listed(row) for row in self._connection.execute(_listing(*conditions, limit=limit))]
+
+
+def _listing(*conditions: Any, limit: int | None = None) -> Select[Any]:
+    d, r, s = t.delivery, t.report, t.study
+    joined = d.join(r, r.c.id == d.c.report_id).join(s, s.c.study_instance_uid == r.c.study_instance_uid)
+    queued = func.coalesce(d.c.queued_at, d.c.updated_at)
+    return (
+        select(d, r.c.version, r.c.status, r.c.addendum, r.c.read_id, s.c.study_instance_uid, s.c.origin)
+        .select_from(joined)
+        .where(*conditions)
+        .order_by(r.c.version if limit is None else queued, queued, d.c.report_id, d.c.channel)
+        .limit(limit)
+    )
+
+
+_OF_REPORT = select(t.delivery).where(t.delivery.c.report_id == bindparam("of_report")).order_by(t.delivery.c.channel)
+_OF_STUDY = _listing(t.report.c.study_instance_uid == bindparam("of_study"))
+_MARK_SENT = (
+    update(t.delivery)
+    .where(t.delivery.c.order_id.in_(bindparam("orders", expanding=True)), t.delivery.c.state == DeliveryState.QUEUED)
+    .values(state=DeliveryState.SENT, updated_at=bindparam("updated_at", type_=t.delivery.c.updated_at.type))
+)
+
+
+def _one_listed(row: Row[Any]) -> ListedDelivery:
+    return ListedDelivery(
+        _delivery(row), row.origin, row.study_instance_uid, row.read_id, row.version, row.status, row.addendum
+    )
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -35,7 +35,13 @@ _TO_PLAN.append(literal_column("NULL", JSON).label("waiting"))
 _ONE = select(t.read).where(t.read.c.id == bindparam("read_id"))
 _LOCKED = _ONE.with_for_update()
 _ASSIGNMENTS = select(t.assignment).where(t.assignment.c.read_id == bindparam("read_id")).order_by(t.assignment.c.epoch)
+_OF_STUDY = select(t.read).where(t.read.c.study_instance_uid == bindparam("of_study")).order_by(t.read.c.ordinal)
+_FIRST, _SECOND = _OF_STUDY.where(t.read.c.second_of.is_(None)), _OF_STUDY.where(t.read.c.second_of.is_not(None))
+_FIRST_LOCKED, _SECOND_LOCKED = _FIRST.with_for_update(), _SECOND.with_for_update()
 _ADD, _OPEN = insert(t.read), insert(t.assignment)
+_CLOSE = update(t.assignment).where(
+    t.assignment.c.read_id == bindparam("of_read"), t.assignment.c.epoch == bindparam("of_epoch")
+)
 _REPLACE = (
     update(t.read)
     .where(
@@ -64,15 +70,12 @@ class SqlReads:
         return None if row is None else _read(row)
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
-        return self._of_study(study_instance_uid, t.read.c.second_of.is_(None), lock)
+        query = _FIRST_LOCKED if lock else _FIRST
+        return [_read(row) for row in self._connection.execute(query, {"of_study": study_instance_uid})]
 
     def second_reads(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
-        return self._of_study(study_instance_uid, t.read.c.second_of.is_not(None), lock)
-
-    def _of_study(self, study_instance_uid: str, which: ColumnElement[bool], lock: bool) -> Sequence[Read]:
-        these = (t.read.c.study_instance_uid == study_instance_uid, which)
-        query = select(t.read).where(*these).order_by(t.read.c.ordinal)
-        return [_read(row) for row in self._connection.execute(query.with_for_update() if lock else query)]
+        query = _SECOND_LOCKED if lock else _SECOND
+        return [_read(row) for row in self._connection.execute(query, {"of_study": study_instance_uid})]
 
     def next_ordinal(self, study_instance_uid: str) -> int:
         last = select(func.max(t.read.c.ordinal)).where(t.read.c.study_instance_uid == study_instance_uid)
@@ -174,9 +177,8 @@ class SqlReads:
         self._connection.execute(_OPEN, values)
 
     def close_assignment(self, read_id: str, epoch: int, at: datetime, outcome: str, reason: str | None) -> None:
-        this = (t.assignment.c.read_id == read_id, t.assignment.c.epoch == epoch)
         values = {"ended_at": at, "outcome": outcome, "reason": reason}
-        self._connection.execute(update(t.assignment).where(*this).values(**values))
+        self._connection.execute(_CLOSE, {"of_read": read_id, "of_epoch": epoch, **values})
 
     def assignments(self, read_id: str) -> Sequence[Assignment]:
         rows = self._connection.execute(_ASSIGNMENTS, {"read_id": read_id})

@@ -4,12 +4,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
 from router.model.report import AlertCode, Disposition, Report, ReportAuthor, ReportSection
 from router.model.study import PatientKey
 from router.store import tables as t
 from router.store.statements import insert_if_new
+
+_ONE = select(t.report).where(t.report.c.id == bindparam("of_report"))
+_LOCKED = _ONE.with_for_update()
+_OF_STUDY = (
+    select(t.report).where(t.report.c.study_instance_uid == bindparam("of_study")).order_by(t.report.c.received_at)
+)
+_SETTLE = update(t.report).where(t.report.c.id == bindparam("of_report"))
 
 
 class SqlReports:
@@ -17,8 +24,7 @@ class SqlReports:
         self._connection = connection
 
     def get(self, report_id: str, *, lock: bool = False) -> Report | None:
-        query = select(t.report).where(t.report.c.id == report_id)
-        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        row = self._connection.execute(_LOCKED if lock else _ONE, {"of_report": report_id}).one_or_none()
         return None if row is None else _report(row)
 
     def add(self, report: Report) -> bool:
@@ -62,11 +68,10 @@ class SqlReports:
             "version": report.version,
             "reasons": list(report.reasons),
         }
-        self._connection.execute(update(t.report).where(t.report.c.id == report.id).values(**values))
+        self._connection.execute(_SETTLE, {"of_report": report.id, **values})
 
     def of_study(self, study_instance_uid: str) -> Sequence[Report]:
-        query = select(t.report).where(t.report.c.study_instance_uid == study_instance_uid)
-        return [_report(row) for row in self._connection.execute(query.order_by(t.report.c.received_at))]
+        return [_report(row) for row in self._connection.execute(_OF_STUDY, {"of_study": study_instance_uid})]
 
     def listing(self, disposition: Disposition | None, after: str | None, limit: int) -> Sequence[Report]:
         r = t.report

@@ -16,6 +16,12 @@ from router.store.patients import SqlImagingOrders
 
 _ONE = select(t.study).where(t.study.c.study_instance_uid == bindparam("uid"))
 _LOCKED = _ONE.with_for_update()
+_BY_ACCESSION = (
+    select(t.study)
+    .where(t.study.c.accession_number == bindparam("number"))
+    .order_by(t.study.c.origin, t.study.c.study_instance_uid)
+)
+_BY_QUALIFIED_ACCESSION = _BY_ACCESSION.where(t.study.c.accession_issuer == bindparam("issuer"))
 _ADD, _ADD_REVISION = insert(t.study), insert(t.study_revision)
 
 
@@ -29,10 +35,10 @@ class SqlStudies:
         return None if row is None else self._study(row)
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]:
-        query = select(t.study).where(t.study.c.accession_number == accession_number)
+        query, named = _BY_ACCESSION, {"number": accession_number}
         if issuer is not None:
-            query = query.where(t.study.c.accession_issuer == issuer)
-        rows = self._connection.execute(query.order_by(t.study.c.origin, t.study.c.study_instance_uid)).all()
+            query, named = _BY_QUALIFIED_ACCESSION, named | {"issuer": issuer}
+        rows = self._connection.execute(query, named).all()
         return [self._study(row) for row in rows]
 
     def of_patient(self, origin: str, issuer: str, patient_id: str) -> Sequence[Study]:
