@@ -65,17 +65,21 @@ class Database:
         self._before_dispose: list[Callable[[], None]] = []
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, first: bool = False) -> Iterator[Connection]:
         """Commit on leaving, roll back on an exception; on SQLite the write lock is taken at once.
 
-        SQLite's own waiting is sleeping for up to 100 ms between looks, and whoever looks first has it: writers of
-        this process wait for their turn instead.
+        There threads of this process take turns; who is to be `first` comes before all who wait.
         """
-        with self._turn(), self.engine.begin() as connection:
+        with self._turn(first), self.engine.begin() as connection:
             yield connection
 
-    def _turn(self) -> AbstractContextManager[object]:
-        return nullcontext() if self._turns is None else self._turns.turn()
+    def _turn(self, first: bool) -> AbstractContextManager[None]:
+        return nullcontext() if self._turns is None else self._turns.turn(first=first)
+
+    @property
+    def has_one_writer(self) -> bool:
+        """Whether nobody else can write while a write transaction is open."""
+        return self._turns is not None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

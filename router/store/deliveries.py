@@ -1,6 +1,7 @@
 """Deliveries in the database: one row for each channel of each version of a report."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,12 +9,15 @@ from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, se
 
 from router.model.delivery import Delivery, DeliveryState, ListedDelivery
 from router.store import tables as t
+from router.store.memo import Memo
 from router.store.statements import upsert
+
+_OF_STUDY_KIND = "deliveries of study"
 
 
 class SqlDeliveries:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def put(self, delivery: Delivery) -> None:
         values = {
@@ -29,12 +33,40 @@ class SqlDeliveries:
             "note": delivery.note,
         }
         upsert(self._connection, t.delivery, ["report_id", "channel"], values)
+        self._note(replace(delivery, queued_at=delivery.queued_at or delivery.updated_at))
+
+    def _note(self, delivery: Delivery) -> None:
+        """Put it in the place of what is known of it; where nothing is, the study is asked for again."""
+        self._memo.forget("deliveries of report")
+        mine = (delivery.report_id, delivery.channel)
+        is_known = False
+        for uid, listed in self._memo.known(_OF_STUDY_KIND):
+            if any((one.delivery.report_id, one.delivery.channel) == mine for one in listed):
+                is_known = True
+                noted = (
+                    replace(one, delivery=delivery) if (one.delivery.report_id, one.delivery.channel) == mine else one
+                    for one in listed
+                )
+                self._memo.put(_OF_STUDY_KIND, uid, tuple(noted))
+        if not is_known:
+            self._memo.forget(_OF_STUDY_KIND)
 
     def of_report(self, report_id: str) -> Sequence[Delivery]:
-        return [_delivery(row) for row in self._connection.execute(_OF_REPORT, {"of_report": report_id})]
+        for _, listed in self._memo.known(_OF_STUDY_KIND):
+            mine = (one.delivery for one in listed if one.delivery.report_id == report_id)
+            if found := sorted(mine, key=lambda delivery: delivery.channel):
+                return found
+        return self._memo.of("deliveries of report", report_id, lambda: self._of_report(report_id))
+
+    def _of_report(self, report_id: str) -> tuple[Delivery, ...]:
+        return tuple(_delivery(row) for row in self._connection.execute(_OF_REPORT, {"of_report": report_id}))
 
     def of_study(self, study_instance_uid: str) -> Sequence[ListedDelivery]:
-        return [_one_listed(row) for row in self._connection.execute(_OF_STUDY, {"of_study": study_instance_uid})]
+        return self._memo.of(_OF_STUDY_KIND, study_instance_uid, lambda: self._of_study(study_instance_uid))
+
+    def _of_study(self, study_instance_uid: str) -> tuple[ListedDelivery, ...]:
+        rows = self._connection.execute(_OF_STUDY, {"of_study": study_instance_uid})
+        return tuple(_one_listed(row) for row in rows)
 
     def listing(
         self, states: Collection[DeliveryState] = (), trust: str | None = None, limit: int | None = None
@@ -52,6 +84,7 @@ class SqlDeliveries:
         return self._listed(d.state.in_(list(states)), t.study.c.origin == trust, d.queued_at <= at, ~asked)
 
     def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
+        self._memo.forget("deliveries of report", _OF_STUDY_KIND)
         self._connection.execute(_MARK_SENT, {"orders": list(order_ids), "updated_at": at})
 
     def _listed(self, *conditions: Any, limit: int | None = None) -> Sequence[ListedDelivery]:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Exists,
     Row,
+    Update,
     and_,
     bindparam,
     exists,
@@ -50,7 +52,6 @@ _REPLACE = (
         t.read.c.epoch == bindparam("was_epoch"),
         t.read.c.transaction_uid.is_not_distinct_from(bindparam("was_token")),
     )
-    .values({column.name: bindparam(column.name) for column in t.read.c if column.name != "version"})
     .values(version=t.read.c.version + 1)
 )
 _EXPLAIN = (
@@ -59,6 +60,15 @@ _EXPLAIN = (
     .values(waiting=bindparam("said", type_=JSON))
 )
 """No change of the read: its version stays."""
+
+_ALWAYS = ("waiting",)
+"""Written whatever it was before: a read that is planned is read without it."""
+
+
+@lru_cache(maxsize=256)
+def _replacing(names: tuple[str, ...]) -> Update:
+    """Most changes of a read are of a few columns, and the columns are most of a statement's cost."""
+    return _REPLACE.values({name: bindparam(name, type_=t.read.c[name].type) for name in names})
 
 
 class SqlReads:
@@ -94,7 +104,9 @@ class SqlReads:
     def replace(self, before: Read, after: Read) -> bool:
         token = before.lease.transaction_uid if before.lease is not None else None
         seen = {"was": before.id, "was_state": before.state, "was_epoch": before.epoch, "was_token": token}
-        return self._connection.execute(_REPLACE, _values(after) | seen).rowcount == 1
+        earlier, later = _values(before), _values(after)
+        changed = {name: value for name, value in later.items() if value != earlier[name] or name in _ALWAYS}
+        return self._connection.execute(_replacing(tuple(changed)), changed | seen).rowcount == 1
 
     def explain_waiting(self, explanations: Sequence[tuple[str, dict[str, Any]]]) -> None:
         rows = [{"of_read": read_id, "said": explanation} for read_id, explanation in explanations]

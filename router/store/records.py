@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -25,8 +26,11 @@ _OPEN = (
 
 
 class SqlLedger:
+    """Entries are written together, before anything of the ledger is read and at the transaction's end (`flush`)."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._unwritten: list[dict[str, Any]] = []
 
     def append(self, entry: Entry) -> None:
         values = {
@@ -40,9 +44,20 @@ class SqlLedger:
             "node": entry.node,
             "detail": entry.detail,
         }
-        self._connection.execute(_APPEND, values)
+        self._unwritten.append(values)
+
+    def flush(self) -> None:
+        """Write what was appended."""
+        if self._unwritten:
+            entries, self._unwritten = self._unwritten, []
+            self._connection.execute(_APPEND, entries)
+
+    def drop_unwritten(self) -> None:
+        """What the entries tell of is rolled back."""
+        self._unwritten = []
 
     def of_study(self, study_instance_uid: str) -> Sequence[Entry]:
+        self.flush()
         query = select(t.ledger).where(t.ledger.c.study_instance_uid == study_instance_uid).order_by(t.ledger.c.id)
         return [Entry(**row._mapping) for row in self._connection.execute(query)]
 

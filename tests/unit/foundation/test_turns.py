@@ -1,37 +1,59 @@
-"""Turns come in the order in which they were asked for; nobody waits for ever."""
+"""Turns to write to SQLite: in the order in which they were asked for, the planner's first, and none is lost."""
 
 import threading
+from collections.abc import Callable
 
+import pytest
+from sqlalchemy.exc import TimeoutError as DatabaseTimeout
+
+from dicom_nodes.foundation import turns as module
 from dicom_nodes.foundation.turns import Turns
 from tests.peers.processes import wait_until
 
 
-def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
-    turns, order = Turns(), list[int]()
+def in_order_of(turns: Turns, names: dict[str, bool]) -> list[str]:
+    """Ask for a turn by each name (True: first) while somebody writes; the order in which they got it."""
+    got: list[str] = []
+    threads = []
 
-    def take(number: int) -> None:
-        with turns.turn() as had:
-            assert had
-            order.append(number)
+    def writer(name: str, first: bool) -> Callable[[], None]:
+        def write() -> None:
+            with turns.turn(first=first):
+                got.append(name)
 
-    threads = [threading.Thread(target=take, args=(number,)) for number in range(5)]
+        return write
+
     with turns.turn():
-        for number, thread in enumerate(threads):
+        for number, (name, first) in enumerate(names.items(), start=1):
+            thread = threading.Thread(target=writer(name, first))
             thread.start()
-            wait_until(lambda number=number: turns.waiting == number + 1, "it waits")
-        assert order == []
+            threads.append(thread)
+            wait_until(lambda number=number: turns.waiting == number, "it waits")
     for thread in threads:
         thread.join(10)
-    assert order == [0, 1, 2, 3, 4]
+    return got
 
 
-def test_whoever_has_waited_long_enough_goes_on_without_a_turn_and_takes_nobodys() -> None:
-    turns = Turns(patience_s=0.01)
-    with turns.turn() as first:
-        with turns.turn() as second:
-            assert (first, second) == (True, False)
+def test_who_asked_first_writes_first() -> None:
+    assert in_order_of(Turns(), {"a": False, "b": False, "c": False}) == ["a", "b", "c"]
+
+
+def test_the_planner_writes_before_all_who_wait() -> None:
+    assert in_order_of(Turns(), {"a": False, "planner": True, "b": False}) == ["planner", "a", "b"]
+
+
+def test_a_turn_that_ends_in_a_failure_is_handed_on() -> None:
+    turns = Turns()
+    with pytest.raises(ZeroDivisionError), turns.turn():
+        raise ZeroDivisionError
+    assert in_order_of(turns, {"a": False}) == ["a"]
+
+
+def test_who_has_waited_long_enough_is_told_so_and_takes_nobodys_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.01)
+    turns = Turns()
+    with turns.turn():
+        with pytest.raises(DatabaseTimeout), turns.turn():
+            pass
         assert turns.waiting == 0
-        with turns.turn() as third:
-            assert third is False
-    with turns.turn() as after:
-        assert after is True
+    assert in_order_of(turns, {"a": False}) == ["a"]
