@@ -92,7 +92,7 @@ from dicom_nodes.wiring import asking_for_commitment, collect_garbage_seldom, op
 
 _ORDER_WAIT_S = 20.0
 _CATCH_UP_S = 5.0
-_FACT_PAUSE_S = 0.25
+_FACT_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 30.0
 _RETURNS_AT_ONCE = 16
 """How many reports on their way home a worker takes from the queue at once."""

@@ -84,6 +84,8 @@ class SqlDeliveries:
         return self._listed(d.state.in_(list(states)), t.study.c.origin == trust, d.queued_at <= at, ~asked)
 
     def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
+        if not order_ids:
+            return
         self._memo.forget("deliveries of report", _OF_STUDY_KIND)
         self._connection.execute(_MARK_SENT, {"orders": list(order_ids), "updated_at": at})
 

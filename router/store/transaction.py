@@ -34,7 +34,7 @@ from router.store.studies import SqlStudies
 _PLANNER_LOCK = 0x52656164
 """Key of PostgreSQL's advisory lock for planning."""
 
-_EFFECTS_A_COMMIT = 8
+_EFFECTS_A_COMMIT = 16
 """Few enough that nobody waits long for the lock."""
 
 

@@ -134,7 +134,6 @@ _ROUTER = """
 listen = "127.0.0.1:{port}"
 database_url = "{database_url}"
 seeds = {{ network = "network.toml", readers = "readers.toml", routing = "routing.toml" }}
-plan_every_s = 0.5
 claim_timeout_s = 36000.0
 list_length = {list_length}
 """

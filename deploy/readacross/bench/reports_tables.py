@@ -31,9 +31,11 @@ def reports_tables(result: Result) -> list[Table]:
         )
         for process in next((run["processes"] for run in runs if run["ok"]), ()):
             cpu, rss = (median_of(runs, f"{what} {process}") for what in ("cpu_s", "peak_rss_mib"))
-            costs.append([name, process, number(cpu, 1), number(rss)])
+            reports = median_of(runs, "reports")
+            each_ms = None if cpu is None or not reports else 1000 * cpu / reports
+            costs.append([name, process, number(cpu, 1), number(each_ms, 1), number(rss)])
     title = f"Reports over {result.options.get('connections')} connections, ORU in to ORU out, median of rounds"
     return [
         Table(title, _COLUMNS, speeds),
-        Table("What it cost", ("region", "process", "CPU s", "peak RSS MiB"), costs, left=2),
+        Table("What it cost", ("region", "process", "CPU s", "CPU ms a report", "peak RSS MiB"), costs, left=2),
     ]

@@ -148,8 +148,11 @@ def test_neighbours_store_beside_each_kind_of_harm(tmp_path: Path) -> None:
 def test_reports_come_home_once_each_and_every_process_has_its_cost(tmp_path: Path) -> None:
     result, printed = bench(tmp_path, "reports")
     (run,) = result["runs"]
-    assert (run["reports"], run["processes"]) == (6, ["router", "origin's node", "reading node"])
-    assert all(run[f"peak_rss_mib {name}"] > 0 for name in run["processes"])
+    assert (run["reports"], run["processes"]) == (
+        6,
+        ["router", "origin's node", "reading node", "senders and RIS"],
+    )
+    assert all(run[f"cpu_s {name}"] > 0 for name in run["processes"])
     assert "ORU in to ORU out" in printed
 
 
