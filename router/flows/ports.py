@@ -416,7 +416,11 @@ class Orders(Protocol):
 class Ledger(Protocol):
     """Append-only; the database itself refuses changes."""
 
-    def append(self, entry: Entry) -> None: ...
+    def append(self, entry: Entry) -> None:
+        """Written with others at the transaction's end, or earlier."""
+
+    def flush(self) -> None:
+        """Write now what was appended."""
 
     def of_study(self, study_instance_uid: str) -> Sequence[Entry]: ...
 

@@ -79,6 +79,9 @@ def _take_all(store: Store, batch: ReceivedBatch, taking: "_Taking") -> FactRece
                 raise FactGap(f"{node}:{batch.outbox_id}", through + 1, fresh[0].seq)
             with store.write() as tx:
                 through = taking.take(tx, fresh[: store.effects_a_commit])
+            if through < fresh[0].seq:
+                with store.write() as tx:
+                    through = taking.take_alone(tx, fresh[0])
     except (FactGap, OutboxForked) as refusal:
         with store.write() as tx:
             ask_a_person(tx, refusal.code, f"node {node}: {refusal}", refusal.key, now, About(node=node))
@@ -119,18 +122,44 @@ class _Taking:
     def take(self, tx: Transaction, facts: Sequence[ReceivedFact]) -> int:
         """Those that follow what is taken without a gap; how far it is taken then.
 
-        Another request with the same facts may have been faster.
+        Another request with the same facts may have been faster. One that cannot even be kept holds up none before it.
         """
         last = tx.facts.last_seq(self.node, self.outbox_id)
-        taken: list[KeptFact] = []
+        if not self.apart:
+            return self._take_together(tx, facts, last)
         for fact in facts:
-            if fact.seq == last + 1:
-                taken.append(self._take(tx, fact))
-                last = fact.seq
-            elif fact.seq > last:
+            if fact.seq > last + 1:
                 break
-        tx.facts.add(taken)
+            if fact.seq == last + 1:
+                if tx.attempt(partial(self._keep, tx, fact)) is not None:
+                    break
+                last = fact.seq
         return last
+
+    def _take_together(self, tx: Transaction, facts: Sequence[ReceivedFact], last: int) -> int:
+        """Those without a gap; whatever fails, the second time tells a fact's failure from the database's."""
+        taken: list[KeptFact] = []
+        try:
+            for fact in facts:
+                if fact.seq > last + 1:
+                    break
+                if fact.seq == last + 1:
+                    taken.append(self._take(tx, fact))
+                    last = fact.seq
+            tx.facts.add(taken)
+            tx.ledger.flush()
+        except Exception as failure:
+            raise _CannotBeTaken from failure
+        return last
+
+    def take_alone(self, tx: Transaction, fact: ReceivedFact) -> int:
+        """Take one that could not be taken among others, and let its failure be the request's."""
+        if fact.seq == tx.facts.last_seq(self.node, self.outbox_id) + 1:
+            self._keep(tx, fact)
+        return tx.facts.last_seq(self.node, self.outbox_id)
+
+    def _keep(self, tx: Transaction, fact: ReceivedFact) -> None:
+        tx.facts.add([self._take(tx, fact)])
 
     def _take(self, tx: Transaction, fact: ReceivedFact) -> KeptFact:
         node, now = self.node, self.now
@@ -155,10 +184,7 @@ class _Taking:
     def _failure_of(self, tx: Transaction, effects: Callable[[], None]) -> Exception | None:
         if self.apart:
             return tx.attempt(effects)
-        try:
-            effects()
-        except Exception as failure:  # whatever it is: the second time tells a fact's failure from the database's
-            raise _CannotBeTaken from failure
+        effects()
         return None
 
 

@@ -209,7 +209,7 @@ def test_what_happens_while_a_snapshot_is_taken_is_in_the_next_one(region: Regio
     kept = KeptSnapshot()
     both(region, kept)
     happened = []
-    for number in range(1, 15):
+    for number in range(1, 10):
         region.rxn.say(settled(f"1.2.{number}"))
         region.plan()
         (read,) = region.get("/reads", state="ASSIGNED")
@@ -228,4 +228,4 @@ def test_what_happens_while_a_snapshot_is_taken_is_in_the_next_one(region: Regio
         now, from_nothing = both(region, kept)
         assert in_order(now) == in_order(from_nothing), number
         post(region, f"/reads/{read['id']}/cancel", reason="next case")
-    assert happened[:9] == list(range(1, 10))
+    assert happened == list(range(1, 10))
