@@ -133,7 +133,8 @@ def plannable(read: Read, need: Need, holder: str | None, pathways: Mapping[str,
     due = read.due_at or read.created_at
     pathway = pathways.get(read.pathway or "")
     weight = weight_of(due - read.created_at) if pathway is None else pathway.weight
-    return PlannableRead(need, due, read.epoch, weight, read.created_at, holder)
+    may_wait = pathway is not None and pathway.may_wait
+    return PlannableRead(need, due, read.epoch, weight, read.created_at, holder, may_wait)
 
 
 def _may_be_moved(read: Read) -> bool:

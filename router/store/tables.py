@@ -181,6 +181,7 @@ pathway = Table(
     Column("target_minutes", Float, nullable=False),
     Column("weight", Float, nullable=False),
     Column("acute", Boolean, nullable=False),
+    Column("may_wait", Boolean, nullable=False),
     Column("session_kinds", JSON, nullable=False),
 )
 

@@ -12,18 +12,20 @@ from router.rules.eligibility import Need
 from router.rules.planning.arrays import FloatArray
 
 RULE = (
-    "acute first; then what is most worth this reader's next minutes: weight and nearness of the due time, against "
-    "the minutes it takes, how well the reader suits it and who else could read it; "
-    "who had the read before and did not finish it comes last"
+    "acute first; then what is most worth this reader's next minutes: weight and nearness of the due time (late: due "
+    "now, or after all others where it may wait), against the minutes it takes, how well the reader suits it and who "
+    "else could read it; who had the read before and did not finish it comes last"
 )
-RULE_VERSION = "index-prices/2"
+RULE_VERSION = "index-prices/3"
 
 
 @dataclass(frozen=True, slots=True)
 class PlannableRead:
     """A read that nobody has begun; `epoch` is the lease count it had when the snapshot was taken.
 
-    `weight` is what a breach of it costs. `holder` has it on the list already, and it may still go to somebody else.
+    `weight` is what a breach of it costs. `may_wait`: it makes room for others when not all can be in time, and once
+    late it goes after what still can be; any other read counts as due now then, and ever more. `holder` has it on the
+    list already, and it may still go to somebody else.
     """
 
     need: Need
@@ -32,6 +34,7 @@ class PlannableRead:
     weight: float = 1.0
     arrived_at: datetime | None = None
     holder: str | None = None
+    may_wait: bool = False
 
     @property
     def stakes(self) -> tuple[str, datetime, float]:

@@ -17,7 +17,7 @@ from router.rules.planning.vocabulary import Vocabulary, minute_of, vocabulary_o
 
 _Value = TypeVar("_Value")
 _Part = TypeVar("_Part")
-_CLASS, _PATHWAY, _WEIGHT, _ACUTE, _ARRIVED, _DUE, _MINUTES, _COLUMNS = range(8)
+_CLASS, _WEIGHT, _ACUTE, _MAY_WAIT, _ARRIVED, _DUE, _MINUTES, _COLUMNS = range(8)
 _SLOTS = 1024
 _GONE_AT_MOST = 4096
 """Rows of reads that are gone are kept until there are more than these and than those that wait."""
@@ -38,12 +38,12 @@ class KeptRow:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Waiting reads as they were numbered first; the vocabulary says what a class or a pathway is numbered now."""
+    """Waiting reads as they were numbered first; the vocabulary says what a class is numbered now."""
 
     exam_class: IntArray
-    pathway: IntArray
     weight: FloatArray
     acute: FloatArray
+    may_wait: FloatArray
     arrived_min: FloatArray
     due_min: FloatArray
     expected_minutes: FloatArray
@@ -74,7 +74,6 @@ class Kept:
         self._numbers = np.zeros((_SLOTS, _COLUMNS))
         self._used = 0
         self.classes: dict[ClassKey, int] = {}
-        self.pathways: dict[str | None, int] = {}
         self._needs: dict[Need, Need] = {}
 
     def rows(self, reads: Sequence[PlannableRead]) -> list[KeptRow]:
@@ -95,9 +94,9 @@ class Kept:
         numbers = np.ascontiguousarray(self._numbers[slots].T)
         return Columns(
             numbers[_CLASS].astype(np.int64),
-            numbers[_PATHWAY].astype(np.int64),
             numbers[_WEIGHT],
             numbers[_ACUTE],
+            numbers[_MAY_WAIT],
             numbers[_ARRIVED],
             numbers[_DUE],
             numbers[_MINUTES],
@@ -105,16 +104,14 @@ class Kept:
 
     def words(self, snapshot: Snapshot, columns: Columns, expected: Sequence[PlannableRead]) -> Vocabulary:
         """What the rows mean."""
-        keys, pathways = list(self.classes), list(self.pathways)
+        keys = list(self.classes)
         named = {keys[number] for number in np.unique(columns.exam_class)}
-        paths = {pathways[number] for number in np.unique(columns.pathway)}
         named |= {ClassKey.of(read.need) for read in expected}
-        paths |= {read.need.pathway for read in expected}
         people = tuple(duty.reader for duty in snapshot.readers)
         groups = {key.exam_group for key in named} | {held.exam_group for held in snapshot.in_hand}
-        parts = (named, paths, people, groups, set(snapshot.aid.limits))
+        parts = (named, people, groups, set(snapshot.aid.limits))
         words: Vocabulary = self.value(
-            "words", parts, lambda: vocabulary_of(named, paths, people, groups, snapshot.aid.limits)
+            "words", parts, lambda: vocabulary_of(named, people, groups, snapshot.aid.limits)
         )
         return words
 
@@ -137,9 +134,9 @@ class Kept:
             self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
         self._numbers[slot] = (
             _number(self.classes, ClassKey.of(need)),
-            _number(self.pathways, need.pathway),
             read.weight,
             need.acute,
+            read.may_wait,
             minute_of(read.arrived_at or read.due_at),
             minute_of(read.due_at),
             need.expected_minutes,

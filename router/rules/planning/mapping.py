@@ -58,7 +58,7 @@ def mapped(
 ) -> Mapped:
     """Rows in the order of ids; `pulling` asks for its next read, and nobody else is given any.
 
-    Classes and pathways of the `expected` reads are numbered too; nothing else is made of them.
+    Classes of the `expected` reads are numbered too; nothing else is made of them.
     """
     kept = Kept() if kept is None else kept
     reads = tuple(sorted(snapshot.reads, key=lambda read: read.need.read_id))
@@ -104,9 +104,9 @@ def _waiting(rows: Sequence[KeptRow], columns: Columns, words: Vocabulary, kept:
     return WaitingArrays(
         number=np.arange(len(rows)),
         exam_class=_renumbered(columns.exam_class, kept.classes, words.classes),
-        pathway=_renumbered(columns.pathway, kept.pathways, words.pathways),
         weight=columns.weight,
         acute=columns.acute.astype(np.bool_),
+        may_wait=columns.may_wait.astype(np.bool_),
         arrived_min=columns.arrived_min,
         due_min=columns.due_min,
         expected_minutes=columns.expected_minutes,
@@ -186,7 +186,7 @@ def _guidance(ahead: Ahead | None, reads: Sequence[PlannableRead], words: Vocabu
     if ahead is None:
         return None
     tips: FloatArray = kept.value("tips", (words, Same(ahead)), lambda: _tips(ahead, words))
-    given_up = [not read.need.acute and read.stakes in ahead.given_up for read in reads]
+    given_up = [read.may_wait and not read.need.acute and read.stakes in ahead.given_up for read in reads]
     return Guidance(tips, np.array(given_up, np.bool_))
 
 

@@ -18,13 +18,11 @@ class Vocabulary:
     groups: Mapping[str | None, int]
     subspecialties: Mapping[str, int]
     classes: Mapping[ClassKey, int]
-    pathways: Mapping[str | None, int]
     readers: Mapping[str, int]
 
 
 def vocabulary_of(
     keys: Collection[ClassKey],
-    pathways: Collection[str | None],
     readers: Sequence[Reader],
     groups: Collection[str | None],
     trusts: Collection[str],
@@ -36,7 +34,6 @@ def vocabulary_of(
         groups={name: number for number, name in enumerate(sorted(groups, key=_none_first))},
         subspecialties={name: number for number, name in enumerate(sorted({key.subspecialty for key in keys}))},
         classes={key: number for number, key in enumerate(sorted(keys, key=_in_order))},
-        pathways={name: number for number, name in enumerate(sorted(pathways, key=_none_first))},
         readers={name: number for number, name in enumerate(sorted(reader.id for reader in readers))},
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy import event
 from router.flows import assign_reads, hold_lease
 from router.flows.assign_reads import assign_ready_reads
 from router.model.errors import RouterError
+from router.model.pathway import Pathway
 from router.rules.planning import plan
 from tests.integration.router.region import Region, running_region, settled
 
@@ -208,12 +209,14 @@ def test_planning_ahead_changes_no_read_and_the_next_round_still_plans(sqlite_re
     region.plan()
     why = region.get(f"/reads/{region.read()['id']}/why")["assignments"][0]
     assert region.read()["state"] == "ASSIGNED"
-    assert why["explanation"]["version"] == "index-prices/2"
+    assert why["explanation"]["version"] == "index-prices/3"
     assert all(candidate["planned"] <= 0 for candidate in why["explanation"]["candidates"])
 
 
 def test_a_person_and_the_reads_explanation_say_what_cannot_be_in_time(sqlite_region: Region) -> None:
     region = sqlite_region
+    with region.client.app.state.services.store.write() as tx:  # type: ignore[attr-defined]
+        tx.exams.put_pathway(Pathway("urgent", 1440, 5.0, may_wait=True))
     region.rxn.say(*(settled(f"1.2.{number}") for number in range(40)))
     region.clock.pass_s(8.5 * 3600)  # half an hour before the last session ends
     planner = region.client.app.state.planner  # type: ignore[attr-defined]
