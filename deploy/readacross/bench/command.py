@@ -204,7 +204,9 @@ def plan_(
 def reports(
     reports: Annotated[int, typer.Option(min=1, help="How many studies get a report each.")] = 2000,
     connections: Annotated[int, typer.Option(min=1, help="MLLP connections to the reading node.")] = 8,
-    postgres: Annotated[str | None, typer.Option(metavar="URL", help="An empty database; default: SQLite.")] = None,
+    postgres: Annotated[
+        str | None, typer.Option(metavar="URL|own", help="An empty database; own: a server for this; default: SQLite.")
+    ] = None,
     replicas: Annotated[int, typer.Option(min=1, max=2, help="Routers on that database; one a node.")] = 1,
     rounds: Rounds = 1,
     folder: Folder = DEFAULT_FOLDER,
@@ -219,7 +221,8 @@ def reports(
     plan = ReportsPlan(reports, connections, rounds, postgres, replicas)
     options = locals() | {"postgres": postgres is not None}  # a URL may hold a password
     with _measuring("reports", folder, json, options) as (result, place):
-        result.command = result.command.replace(postgres or "\n", "URL")
+        if postgres not in {None, "own"}:
+            result.command = result.command.replace(str(postgres), "URL")
         ReportsBench(plan, place, result, _tell).run()
 
 

@@ -17,6 +17,7 @@ from time import process_time
 from dicom_nodes.foundation.nhs_number import is_nhs_number
 from dicom_nodes.model.delivery import ApplicationEntity
 from readacross.bench.figures import Run, percentile
+from readacross.bench.own_postgresql import own_postgresql
 from readacross.bench.process_cost import PeakMemory, cpu_time
 from readacross.bench.report_region import READER_NAME, ReportRegion, readers_for
 from readacross.bench.report_traffic import Arrival, NotingRis, ReportSenders, Sending, mark
@@ -47,7 +48,7 @@ class NotMeasured(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReportsPlan:
-    """`reports` of as many studies over `connections`; `database_url` None: SQLite."""
+    """`reports` of as many studies over `connections`; `database_url` None: SQLite, "own": a server for this."""
 
     reports: int
     connections: int
@@ -68,6 +69,13 @@ class ReportsBench:
         self._plan, self._folder, self._result, self._tell = plan, folder, result, tell
 
     def run(self) -> None:
+        with ExitStack() as stack:
+            if self._plan.database_url == "own":
+                url, _ = stack.enter_context(own_postgresql(self._folder / "postgresql"))
+                self._plan = replace(self._plan, database_url=url)
+            self._rounds()
+
+    def _rounds(self) -> None:
         for number in range(1, self._plan.rounds + 1):
             about = {"contestant": self._plan.contestant, "round": number}
             folder = self._folder / str(number)
