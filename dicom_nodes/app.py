@@ -92,8 +92,10 @@ from dicom_nodes.wiring import asking_for_commitment, collect_garbage_seldom, op
 
 _ORDER_WAIT_S = 20.0
 _CATCH_UP_S = 5.0
-_FACT_PAUSE_S = 0.25
+_FACT_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 30.0
+_RETURNS_AT_ONCE = 16
+"""How many reports on their way home a worker takes from the queue at once."""
 _RECEIVERS_LEAVE_S = 15.0
 """How long receivers may take to end once their main process is gone."""
 _LOOK_EVERY_S = 0.05
@@ -233,6 +235,7 @@ class NodeApp:
             clock,
             node.workers,
             stopping,
+            together={RETURN_JOB: _RETURNS_AT_ONCE},
         )
         settle = SettleStudies(
             self.store.studies,

@@ -68,6 +68,11 @@ class RouterClient:
     def reads(self, *states: str) -> list[ReadView]:
         return self._list(ReadView, "GET", "/reads", params={"state": list(states), "limit": 1000})
 
+    def reads_after(self, after: str | None, limit: int) -> list[ReadView]:
+        """One page of all reads, oldest first, behind the read with this id."""
+        params: dict[str, Any] = {"limit": limit} | ({} if after is None else {"after": after})
+        return self._list(ReadView, "GET", "/reads", params=params)
+
     def why(self, read_id: str) -> WhyView:
         return WhyView.model_validate(self._call("GET", f"/reads/{read_id}/why"))
 

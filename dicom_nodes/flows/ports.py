@@ -104,7 +104,8 @@ class Catalogue(Protocol):
     def note_quarantined(self, quarantined: QuarantinedInstance) -> None:
         """Catalogue it now, with its fact for the router."""
 
-    def study(self, study_instance_uid: str) -> StudyRecord | None: ...
+    def study(self, study_instance_uid: str, *, with_instances: bool = True) -> StudyRecord | None:
+        """The study; without its instances where those, which may be thousands, are not wanted."""
 
     def instances(self, study_instance_uid: str) -> Sequence[StoredObject]:
         """Every image instance of the study at this node, whatever its channel (report documents excepted)."""
@@ -199,7 +200,9 @@ class OrderStore(Protocol):
 class WorkQueue(Protocol):
     """Leased jobs, as a worker sees them; see `foundation.jobs.JobQueue`."""
 
-    def lease(self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int = 4) -> Job | None: ...
+    def lease_together(
+        self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int, at_most: Mapping[str, int]
+    ) -> Sequence[Job]: ...
 
     def heartbeat(self, job: Job, *, lease_s: float) -> None: ...
 

@@ -119,7 +119,7 @@ class ReturnReport:
             raise PeerRefused(f"order {order_id} is no report to return")
         if order.study.origin != self._own_ods:
             raise PeerRefused(f"the report is for {order.study.origin}, this node stands for {self._own_ods}")
-        record = self._catalogue.study(order.study.study_instance_uid)
+        record = self._catalogue.study(order.study.study_instance_uid, with_instances=False)
         if record is None:
             raise PeerRefused("this node has no images of the report's study")
         if record.origin != self._own_ods:

@@ -22,14 +22,14 @@ class SendFacts:
         self._answered_at = clock()
 
     def __call__(self) -> None:
-        """Post until nothing waits.
+        """Post what waits. What comes meanwhile goes at the next call, together.
 
         Raises:
             PeerUnavailable, PeerRefused: nothing was marked as sent; the same facts go again, in the same order.
             NumberingRefused: one side was restored from a backup. The outbox has taken a new name, and the next call
                 sends everything that waits under it: repeats are harmless, silence is not.
         """
-        while self._post():
+        while self._post() == _BATCH:
             pass
 
     def silent_s(self) -> float:
@@ -42,11 +42,12 @@ class SendFacts:
         self._outbox.rename()
         raise NumberingRefused("the router knows this outbox differently; its facts go again under a new name")
 
-    def _post(self) -> bool:
+    def _post(self) -> int:
+        """How many facts went."""
         outbox_id, waiting = self._outbox.pending(_BATCH)
         now = self._clock()
         if not waiting and self._posted_at is not None and now - self._posted_at < _SIGN_OF_LIFE:
-            return False
+            return 0
         facts = tuple(Fact(seq=seq, occurred_at=at, body=body) for seq, at, body in waiting)
         try:
             receipt = self._router.post_facts(FactBatch(outbox_id=outbox_id, facts=facts, health=self._health()))
@@ -58,7 +59,7 @@ class SendFacts:
             self._start_anew(len(facts))
         if facts:
             self._outbox.mark_sent(outbox_id, receipt.accepted_through)
-        return bool(facts)
+        return len(facts)
 
 
 def take_orders(orders: OrderStore, router: RouterLink, wait_s: float) -> int:

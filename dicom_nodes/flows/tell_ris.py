@@ -54,7 +54,7 @@ class TellRis:
     def _own(self, order: contract.TellRis) -> StudyRecord:
         if order.study.origin != self._own_ods:
             raise PeerRefused(f"the alert is for {order.study.origin}, this node stands for {self._own_ods}")
-        record = self._catalogue.study(order.study.study_instance_uid)
+        record = self._catalogue.study(order.study.study_instance_uid, with_instances=False)
         if record is None or record.origin != self._own_ods:
             raise PeerRefused("this node has no images of its own of the alert's study")
         return record

@@ -5,7 +5,8 @@ Nothing that goes wrong ends a worker: what cannot even be recorded is left to t
 
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from dicom_nodes.flows.ports import ParkingStore, WorkQueue
 from dicom_nodes.foundation.backoff import Park, RetryPolicy, after_failure
@@ -33,13 +34,19 @@ class Workers:
         clock: Clock,
         count: int,
         stopping: threading.Event,
+        together: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        """`stopping` is shared with the handlers, which look at it between instances and raise `Stopping`."""
+        """`stopping` is shared with the handlers, which look at it between instances and raise `Stopping`.
+
+        `together`: of these kinds, whose jobs are short, a worker takes so many at once and does one after the other.
+        """
         self._queue, self._parking, self._handlers = queue, parking, dict(handlers)
         self._policy, self._clock, self._stopping = policy, clock, stopping
+        self._together = dict(together)
         self._chance = random.Random()
         self._limit_per_destination = max(1, count // 3)
         self._watch = threading.Lock()
+        self._look = threading.Event()
         self._threads = [threading.Thread(target=self._work, name=f"worker-{n}") for n in range(count)]
 
     @property
@@ -54,51 +61,72 @@ class Workers:
     def stop(self) -> None:
         """Ask the workers to end and wait until each has finished or handed back what it holds."""
         self._stopping.set()
+        self._look.set()
         for thread in self._threads:
             thread.join()
 
     def _work(self) -> None:
         while not self._stopping.is_set():
             try:
-                job = self._awaited_job()
-                if job is not None:
-                    self._do(job)
+                jobs = self._awaited_jobs()
+                if jobs:
+                    self._do_all(jobs)
             except Exception as error:  # noqa: BLE001 - a worker's boundary: the lease runs out and the job goes on
                 event_log().error("worker.failed", exc_info=error)
                 self._stopping.wait(_IDLE_S)
 
-    def _awaited_job(self) -> Job | None:
-        """The next job; one worker looks for it while the others wait for their turn to look."""
+    def _awaited_jobs(self) -> Sequence[Job]:
+        """The next jobs; one worker looks for them while the others wait for their turn to look.
+
+        It looks again as soon as a job here has ended: its destination may take the next one now.
+        """
         with self._watch:
             while not self._stopping.is_set():
-                job = self._next_job()
-                if job is not None:
-                    return job
-                self._stopping.wait(_IDLE_S)
-        return None
+                self._look.clear()
+                jobs = self._next_jobs()
+                if jobs:
+                    return jobs
+                self._look.wait(_IDLE_S)
+        return ()
 
-    def _next_job(self) -> Job | None:
-        return self._queue.lease(
-            self._handlers.keys(), lease_s=LEASE_S, limit_per_destination=self._limit_per_destination
+    def _next_jobs(self) -> Sequence[Job]:
+        return self._queue.lease_together(
+            self._handlers.keys(),
+            lease_s=LEASE_S,
+            limit_per_destination=self._limit_per_destination,
+            at_most=self._together,
         )
 
-    def _do(self, job: Job) -> None:
-        if self._stopping.is_set():
-            self._queue.hand_back(job)
-            return
-        if job.attempt > self._policy.attempts:
-            self._park(job, f"{job.attempt - 1} attempts ended without an answer, as if each had stopped the node")
-            return
+    def _do_all(self, jobs: Sequence[Job]) -> None:
+        """One after the other; the leases of those that wait are kept alive too."""
         done = threading.Event()
-        pulse = threading.Thread(target=self._keep_alive, args=(job, done), name=f"lease-{job.id}")
+        held = list(jobs)
+        pulse = threading.Thread(target=self._keep_alive, args=(held, done), name=f"lease-{jobs[0].id}")
         pulse.start()
         try:
-            self._handle(job)
-        except LeaseLost:
-            event_log().warning("job.lease_lost", kind=job.kind, job=job.id)
+            for job in jobs:
+                self._do(job)
+                held.remove(job)
         finally:
             done.set()
             pulse.join()
+            self._look.set()
+
+    def _do(self, job: Job) -> None:
+        """Whatever becomes of it, the next job has its turn."""
+        try:
+            if self._stopping.is_set():
+                self._queue.hand_back(job)
+            elif job.attempt > self._policy.attempts:
+                ended = f"{job.attempt - 1} attempts ended without an answer, as if each had stopped the node"
+                self._park(job, ended)
+            else:
+                self._handle(job)
+        except LeaseLost:
+            event_log().warning("job.lease_lost", kind=job.kind, job=job.id)
+        except Exception as error:  # noqa: BLE001 - a worker's boundary: the lease runs out and the job goes on
+            event_log().error("worker.failed", exc_info=error)
+            self._stopping.wait(_IDLE_S)
 
     def _handle(self, job: Job) -> None:
         try:
@@ -126,9 +154,10 @@ class Workers:
         self._parking.park_with_fact(job, reason)
         event_log().error("job.parked", kind=job.kind, job=job.id, attempt=job.attempt, exc_info=error)
 
-    def _keep_alive(self, job: Job, done: threading.Event) -> None:
+    def _keep_alive(self, held: list[Job], done: threading.Event) -> None:
         while not done.wait(LEASE_S / 3):
-            try:
-                self._queue.heartbeat(job, lease_s=LEASE_S)
-            except Exception as error:  # noqa: BLE001 - the job's own fenced writes decide whether it still counts
-                event_log().warning("job.heartbeat_failed", kind=job.kind, job=job.id, exc_info=error)
+            for job in tuple(held):
+                try:
+                    self._queue.heartbeat(job, lease_s=LEASE_S)
+                except Exception as error:  # noqa: BLE001 - the job's own fenced writes decide whether it still counts
+                    event_log().warning("job.heartbeat_failed", kind=job.kind, job=job.id, exc_info=error)

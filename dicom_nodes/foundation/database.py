@@ -4,17 +4,32 @@ SQLite runs in WAL with `synchronous=FULL`, so a committed row survives a power 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Table,
+    TextClause,
+    TypeDecorator,
+    bindparam,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.pool import StaticPool
 
 from dicom_nodes.foundation.postgresql import connection_limits, end_silent_links
+from dicom_nodes.foundation.turns import Turns
 
 KeyT = TypeVar("KeyT")
 _KEYS_AT_ONCE = 400
@@ -46,13 +61,25 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._turns = Turns() if engine.dialect.name == "sqlite" else None
         self._before_dispose: list[Callable[[], None]] = []
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Commit on leaving, roll back on an exception; on SQLite the write lock is taken at once."""
-        with self.engine.begin() as connection:
+    def write(self, *, first: bool = False) -> Iterator[Connection]:
+        """Commit on leaving, roll back on an exception; on SQLite the write lock is taken at once.
+
+        There threads of this process take turns; who is to be `first` comes before all who wait.
+        """
+        with self._turn(first), self.engine.begin() as connection:
             yield connection
+
+    def _turn(self, first: bool) -> AbstractContextManager[None]:
+        return nullcontext() if self._turns is None else self._turns.turn(first=first)
+
+    @property
+    def has_one_writer(self) -> bool:
+        """Whether nobody else can write while a write transaction is open."""
+        return self._turns is not None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -98,6 +125,17 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
     """Insert those rows whose keys are not there, nor just committed by another transaction."""
     if rows:
         connection.execute(_insert_unless_there(connection, table), rows)
+
+
+@lru_cache(maxsize=64)
+def unless_there(table: Table, names: tuple[str, ...]) -> TextClause:
+    """`INSERT … ON CONFLICT DO NOTHING` of the named columns, in words that both databases know.
+
+    Made once: what SQLAlchemy has for it is compiled anew at every execution, which costs more than the statement.
+    """
+    columns, places = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
+    statement = text(f'INSERT INTO "{table.name}" ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING')
+    return statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
 
 
 def inserted_unless_there(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:

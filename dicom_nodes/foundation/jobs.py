@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -18,11 +19,14 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     Text,
     UniqueConstraint,
+    Update,
     and_,
+    bindparam,
     func,
     or_,
     select,
@@ -30,7 +34,7 @@ from sqlalchemy import (
 )
 
 from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database, UtcDateTime, inserted_unless_there
+from dicom_nodes.foundation.database import Database, UtcDateTime, unless_there
 
 
 class JobState(enum.StrEnum):
@@ -93,6 +97,18 @@ class JobQueue:
         self._database = database
         self._jobs = table
         self._clock = clock
+        self._first_due, self._more_due, self._lease_these = _leasing(table)
+        self._same = (
+            select(table.c.id, table.c.state, table.c.run_at)
+            .where(table.c.kind == bindparam("of_kind"), table.c.key == bindparam("of_key"))
+            .with_for_update()
+        )
+        self._run_again = select(table.c.run_again).where(table.c.id == bindparam("job_id")).with_for_update()
+        self._changes: dict[tuple[str, ...], Update] = {}
+        held = (table.c.id == bindparam("job_id"), table.c.lease_token == bindparam("held_by"))
+        now = bindparam("now", type_=table.c.updated_at.type)
+        ended = {"state": JobState.DONE, "lease_until": None, "reason": None, "lease_token": None, "updated_at": now}
+        self._done = update(table).where(*held, table.c.run_again == 0).values(ended)
 
     def enqueue(
         self,
@@ -111,14 +127,15 @@ class JobQueue:
         With `bring_forward` a queued one that was put off runs at `run_at` (or now), as a fresh one.
         """
         jobs, now = self._jobs, self._clock()
-        same = select(jobs.c.id, jobs.c.state, jobs.c.run_at).where(jobs.c.kind == kind, jobs.c.key == key)
-        row = connection.execute(same.with_for_update()).one_or_none()
+        same = {"of_kind": kind, "of_key": key}
+        row = connection.execute(self._same, same).one_or_none()
         fresh = {"payload": dict(payload or {}), "destination": destination, "priority": priority, "updated_at": now}
         if row is None:
             new = {"kind": kind, "key": key, "state": JobState.QUEUED, "attempt": 0, "run_at": run_at or now}
-            if inserted_unless_there(connection, jobs, {**new, "run_again": 0, "created_at": now, **fresh}):
+            added = {**new, "run_again": 0, "created_at": now, **fresh}
+            if connection.execute(unless_there(jobs, tuple(added)), added).rowcount == 1:
                 return
-            row = connection.execute(same.with_for_update()).one()  # another transaction was first
+            row = connection.execute(self._same, same).one()  # another transaction was first
         if row.state == JobState.RUNNING:
             connection.execute(update(jobs).where(jobs.c.id == row.id).values(run_again=1, **fresh))
         else:
@@ -132,44 +149,45 @@ class JobQueue:
     def lease(self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int = 4) -> Job | None:
         """Take the most urgent job that is due, or one whose worker died; None when there is nothing to do.
 
-        A destination that already has `limit_per_destination` running jobs is passed over, so one slow partner
-        never takes all workers.
+        A destination that already has `limit_per_destination` workers is passed over, so one slow partner never takes
+        all workers.
         """
-        jobs, now = self._jobs, self._clock()
-        running = jobs.alias("running")
-        in_hand = (
-            select(func.count())
-            .select_from(running)
-            .where(
-                running.c.destination == jobs.c.destination,
-                running.c.state == JobState.RUNNING,
-                running.c.lease_until > now,
-            )
-            .scalar_subquery()
-        )
-        due = or_(
-            and_(jobs.c.state == JobState.QUEUED, jobs.c.run_at <= now),
-            and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= now),
-        )
+        leased = self.lease_together(kinds, lease_s=lease_s, limit_per_destination=limit_per_destination)
+        return leased[0] if leased else None
+
+    def lease_together(
+        self,
+        kinds: Collection[str],
+        *,
+        lease_s: float,
+        limit_per_destination: int = 4,
+        at_most: Mapping[str, int] = MappingProxyType({}),
+    ) -> Sequence[Job]:
+        """As `lease`; behind the first come further due jobs of its kind and destination, `at_most` so many in all.
+
+        They are one worker's, under one lease token, and count as one at their destination. A kind that `at_most` does
+        not name is leased one by one, and so is what was tried before: a job that ends its process takes no others
+        with it twice.
+        """
+        now = self._clock()
+        given = {"kinds": list(kinds), "now": now, "limit": limit_per_destination}
         with self._database.write() as connection:
-            row = connection.execute(
-                select(jobs)
-                .where(due, jobs.c.kind.in_(list(kinds)), in_hand < limit_per_destination)
-                .order_by(jobs.c.priority.desc(), jobs.c.run_at, jobs.c.id)
-                .limit(1)
-                .with_for_update(skip_locked=True, of=jobs)
-            ).one_or_none()
-            if row is None:
-                return None
+            first = connection.execute(self._first_due, given).one_or_none()
+            if first is None:
+                return ()
+            rows = [first]
+            if at_most.get(first.kind, 1) > 1:
+                same = {"kind": first.kind, "destination": first.destination, "first": first.id}
+                more = {"now": now, "more": at_most[first.kind] - 1, **same}
+                rows += connection.execute(self._more_due, more).all()
             leased = {
                 "state": JobState.RUNNING,
-                "attempt": row.attempt + 1,
                 "lease_token": secrets.token_hex(16),
                 "lease_until": now + timedelta(seconds=lease_s),
-                "updated_at": now,
             }
-            connection.execute(update(jobs).where(jobs.c.id == row.id).values(**leased))
-            return _job({**row._mapping, **leased})
+            held = {"ids": [row.id for row in rows], "now": now, **{f"new_{name}": leased[name] for name in leased}}
+            connection.execute(self._lease_these, held)
+        return [_job({**row._mapping, **leased, "attempt": row.attempt + 1}) for row in rows]
 
     def heartbeat(self, job: Job, *, lease_s: float) -> None:
         """Keep the lease.
@@ -186,21 +204,22 @@ class JobQueue:
         Raises:
             LeaseLost: the caller must let the transaction roll back.
         """
-        jobs = self._jobs
-        again = connection.execute(select(jobs.c.run_again).where(jobs.c.id == job.id).with_for_update()).scalar_one()
-        if again:
-            self._change(
-                connection,
-                job,
-                state=JobState.QUEUED,
-                attempt=0,
-                run_again=0,
-                lease_until=None,
-                run_at=self._clock(),
-                lease_token=None,
-            )
-        else:
-            self._change(connection, job, state=JobState.DONE, lease_until=None, reason=None, lease_token=None)
+        done = {"job_id": job.id, "held_by": job.lease_token, "now": self._clock()}
+        if connection.execute(self._done, done).rowcount == 1:
+            return
+        again = connection.execute(self._run_again, {"job_id": job.id}).scalar_one()
+        if not again:
+            raise _lost(job)
+        self._change(
+            connection,
+            job,
+            state=JobState.QUEUED,
+            attempt=0,
+            run_again=0,
+            lease_until=None,
+            run_at=self._clock(),
+            lease_token=None,
+        )
 
     def retry(self, job: Job, *, at: datetime, reason: str) -> None:
         """Give the job back to be tried again at `at`, remembering why."""
@@ -215,8 +234,7 @@ class JobQueue:
         Raises:
             LeaseLost: the caller must let the transaction roll back.
         """
-        jobs = self._jobs
-        again = connection.execute(select(jobs.c.run_again).where(jobs.c.id == job.id).with_for_update()).scalar_one()
+        again = connection.execute(self._run_again, {"job_id": job.id}).scalar_one()
         self._change(
             connection,
             job,
@@ -275,14 +293,55 @@ class JobQueue:
         return [_job(dict(row._mapping)) for row in rows]
 
     def _change(self, connection: Connection, job: Job, **values: Any) -> None:
+        names = tuple(values)
+        change = self._changes[names] if names in self._changes else self._prepare_change(*names)
+        held = {"job_id": job.id, "held_by": job.lease_token, "new_updated_at": self._clock()}
+        new = {f"new_{name}": value for name, value in values.items()}
+        if connection.execute(change, held | new).rowcount != 1:
+            raise _lost(job)
+
+    def _prepare_change(self, *names: str) -> Update:
+        """A statement is made once for each set of columns: making it costs more than the database takes for it."""
         jobs = self._jobs
-        result = connection.execute(
-            update(jobs)
-            .where(jobs.c.id == job.id, jobs.c.lease_token == job.lease_token)
-            .values(updated_at=self._clock(), **values)
-        )
-        if result.rowcount != 1:
-            raise LeaseLost(f"job {job.id} ({job.kind}) is no longer held by this worker")
+        held = (jobs.c.id == bindparam("job_id"), jobs.c.lease_token == bindparam("held_by"))
+        values = {name: bindparam(f"new_{name}", type_=jobs.c[name].type) for name in ("updated_at", *names)}
+        self._changes[names] = update(jobs).where(*held).values(values)
+        return self._changes[names]
+
+
+def _lost(job: Job) -> LeaseLost:
+    return LeaseLost(f"job {job.id} ({job.kind}) is no longer held by this worker")
+
+
+def _leasing(jobs: Table) -> tuple[Select[Any], Select[Any], Update]:
+    """The first job that is due where its destination has room, more for the same, and how they are taken."""
+    now = bindparam("now", type_=jobs.c.run_at.type)
+    running = jobs.alias("running")
+    full = (
+        select(running.c.destination)
+        .where(running.c.state == JobState.RUNNING, running.c.lease_until > now)
+        .group_by(running.c.destination)
+        .having(func.count(running.c.lease_token.distinct()) >= bindparam("limit"))
+    )
+    due = or_(
+        and_(jobs.c.state == JobState.QUEUED, jobs.c.run_at <= now),
+        and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= now),
+    )
+    wanted = (due, jobs.c.kind.in_(bindparam("kinds", expanding=True)), jobs.c.destination.not_in(full))
+    in_order = (jobs.c.priority.desc(), jobs.c.run_at, jobs.c.id)
+    first = select(jobs).where(*wanted).order_by(*in_order).limit(1).with_for_update(skip_locked=True, of=jobs)
+    same = (
+        jobs.c.kind == bindparam("kind"),
+        jobs.c.destination == bindparam("destination"),
+        jobs.c.id != bindparam("first"),
+        jobs.c.attempt == 0,
+    )
+    more = select(jobs).where(due, *same).order_by(*in_order).limit(bindparam("more"))
+    leased = ("state", "lease_token", "lease_until")
+    taken = {name: bindparam(f"new_{name}", type_=jobs.c[name].type) for name in leased}
+    these = jobs.c.id.in_(bindparam("ids", expanding=True))
+    take = update(jobs).where(these).values(attempt=jobs.c.attempt + 1, updated_at=now, **taken)
+    return first, more.with_for_update(skip_locked=True, of=jobs), take
 
 
 def _job(row: Mapping[str, Any]) -> Job:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from dicom_nodes.contract import InstanceQuarantined
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
@@ -48,6 +48,7 @@ from dicom_nodes.spool.ring import FullSegment
 from dicom_nodes.spool.wanted import SurplusRecords, in_life, recount, wanted_bytes
 
 ARCHIVE_JOB = "archive"
+_STUDY = select(tables.study).where(tables.study.c.study_instance_uid == bindparam("uid"))
 _CATCH_UP_S = 5.0
 _ARCHIVE_DELAY = timedelta(seconds=1)
 """Lets the instances of one association gather, so that they travel to the archive on one."""
@@ -254,12 +255,10 @@ class SqlCatalogue:
         with self._database.read() as connection:
             return int(connection.execute(select(func.count()).select_from(tables.quarantine)).scalar_one())
 
-    def study(self, study_instance_uid: str) -> StudyRecord | None:
+    def study(self, study_instance_uid: str, *, with_instances: bool = True) -> StudyRecord | None:
         self.committer.wait_until_committed(_CATCH_UP_S)
         with self._database.read() as connection:
-            row = connection.execute(
-                select(tables.study).where(tables.study.c.study_instance_uid == study_instance_uid)
-            ).one_or_none()
+            row = connection.execute(_STUDY, {"uid": study_instance_uid}).one_or_none()
         if row is None:
             return None
         return StudyRecord(
@@ -267,7 +266,7 @@ class SqlCatalogue:
             origin=row.origin,
             sending_ae_title=row.sending_ae_title,
             modalities=tuple(part for part in row.modalities.split("\\") if part),
-            instances=tuple(self.instances(study_instance_uid)),
+            instances=tuple(self.instances(study_instance_uid)) if with_instances else (),
             settled_revision=row.settled_revision,
         )
 

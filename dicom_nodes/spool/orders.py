@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from dicom_nodes.contract import (
     DeliverStudy,
@@ -26,7 +26,10 @@ from dicom_nodes.contract import (
     ReturnReport,
     TellRis,
 )
-from dicom_nodes.foundation.jobs import Job
+from dicom_nodes.foundation.clock import Clock
+from dicom_nodes.foundation.database import Database, portions
+from dicom_nodes.foundation.jobs import Job, JobQueue
+from dicom_nodes.foundation.shared_commits import SharedCommits
 from dicom_nodes.model.errors import CrashConsistency
 from dicom_nodes.model.report import (
     ClaimedIdentity,
@@ -38,14 +41,27 @@ from dicom_nodes.model.report import (
 )
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.begun_returns import SqlBegunReturns
+from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.returns import RETURN_JOB
 
 ORDER_KINDS = ("fetch", "deliver", "tell_ris", RETURN_JOB)
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
+_ORDER = select(tables.order).where(tables.order.c.order_id == bindparam("order_id"))
+_KNOWN_ORDERS = select(tables.order.c.order_id).where(tables.order.c.order_id.in_(bindparam("ids", expanding=True)))
+_KEEP_ORDER, _KEEP_REPORT = insert(tables.order), insert(tables.received_report)
+_KNOWN_REPORTS = select(tables.received_report.c.report_id).where(
+    tables.received_report.c.report_id.in_(bindparam("ids", expanding=True))
+)
 
 
 class SqlOrders(SqlBegunReturns):
     """Implements `OrderStore`, `ReportStore` and `ParkingStore`."""
+
+    def __init__(
+        self, database: Database, jobs: JobQueue, outbox: SqlOutbox, clock: Clock, channels: Sequence[str]
+    ) -> None:
+        super().__init__(database, jobs, outbox, clock, channels)
+        self._taking = SharedCommits(self._take_messages)
 
     def position(self) -> tuple[str | None, int]:
         with self._database.read() as connection:
@@ -53,14 +69,18 @@ class SqlOrders(SqlBegunReturns):
         return (None, 0) if row is None else (row.log_id, row.after)
 
     def accept(self, batch: OrderBatch) -> None:
+        wanted = [order.order_id for order in batch.orders]
         with self._database.write() as connection:
+            known = set(connection.execute(_KNOWN_ORDERS, {"ids": wanted}).scalars()) if wanted else set()
             for order in batch.orders:
-                self._accept_one(connection, order)
+                if order.order_id not in known:
+                    self._accept_one(connection, order)
+                    known.add(order.order_id)
             self._move_to(connection, batch)
 
     def order(self, order_id: str) -> Order:
         with self._database.read() as connection:
-            row = connection.execute(select(tables.order).where(tables.order.c.order_id == order_id)).one_or_none()
+            row = connection.execute(_ORDER, {"order_id": order_id}).one_or_none()
         if row is None:
             raise CrashConsistency(f"order {order_id} has a job but was never kept")
         return Order(seq=row.seq, order_id=row.order_id, issued_at=row.issued_at, body=_BODY.validate_python(row.body))
@@ -102,27 +122,37 @@ class SqlOrders(SqlBegunReturns):
         self.take_all([(report_id, report)])
 
     def take_all(self, reports: Sequence[tuple[str, IncomingReport]]) -> None:
-        with self._database.write() as connection:
-            for report_id, report in reports:
-                self._take(connection, report_id, report)
+        """Those of several messages that come at once share a commit, which each waits for."""
+        self._taking(tuple(reports))
 
-    def _take(self, connection: Connection, report_id: str, report: IncomingReport) -> None:
-        digest = hashlib.sha256(report.original).hexdigest()
-        taken = tables.received_report
-        known = connection.execute(select(taken.c.report_id).where(taken.c.report_id == report_id)).first()
-        if known is not None:
-            return
-        connection.execute(
-            insert(taken).values(
-                report_id=report_id,
-                channel=report.channel.value,
-                original_reference=report.original_reference,
-                original_digest=digest,
-                original=report.original,
-                received_at=self._clock(),
-            )
-        )
-        self._outbox.append(connection, _received(report_id, report, digest))
+    def _take_messages(self, messages: Sequence[Sequence[tuple[str, IncomingReport]]]) -> None:
+        reports = {report_id: report for message in messages for report_id, report in message}
+        facts = {}
+        for report_id, report in reports.items():
+            digest = hashlib.sha256(report.original).hexdigest()
+            facts[report_id] = _received(report_id, report, digest)
+        with self._database.write() as connection:
+            known: set[str] = set()
+            for some in portions(list(reports)):
+                known.update(connection.execute(_KNOWN_REPORTS, {"ids": some}).scalars())
+            new = [report_id for report_id in reports if report_id not in known]
+            if new:
+                now = self._clock()
+                connection.execute(
+                    _KEEP_REPORT,
+                    [
+                        {
+                            "report_id": report_id,
+                            "channel": reports[report_id].channel.value,
+                            "original_reference": reports[report_id].original_reference,
+                            "original_digest": facts[report_id].original_digest,
+                            "original": reports[report_id].original,
+                            "received_at": now,
+                        }
+                        for report_id in new
+                    ],
+                )
+                self._outbox.append(connection, *(facts[report_id] for report_id in new))
 
     def refuse(self, refusal_id: str, refused: RefusedReport) -> None:
         digest = hashlib.sha256(refused.original).hexdigest()
@@ -160,21 +190,15 @@ class SqlOrders(SqlBegunReturns):
             return frozenset(connection.execute(select(taken.original_digest).where(here)).scalars())
 
     def _accept_one(self, connection: Connection, order: Order) -> None:
-        known = connection.execute(
-            select(tables.order.c.order_id).where(tables.order.c.order_id == order.order_id)
-        ).first()
-        if known is not None:
-            return
-        connection.execute(
-            insert(tables.order).values(
-                order_id=order.order_id,
-                seq=order.seq,
-                issued_at=order.issued_at,
-                received_at=self._clock(),
-                study_instance_uid=_study_of(order.body),
-                body=order.body.model_dump(mode="json"),
-            )
-        )
+        kept = {
+            "order_id": order.order_id,
+            "seq": order.seq,
+            "issued_at": order.issued_at,
+            "received_at": self._clock(),
+            "study_instance_uid": _study_of(order.body),
+            "body": order.body.model_dump(mode="json"),
+        }
+        connection.execute(_KEEP_ORDER, kept)
         if isinstance(order.body, ResendJob):
             self._outbox.append(connection, self._resend(connection, order.order_id, order.body))
             return

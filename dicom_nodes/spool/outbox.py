@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from dicom_nodes.contract import FactBody
 from dicom_nodes.foundation.clock import Clock
@@ -13,6 +13,11 @@ from dicom_nodes.foundation.database import Database
 from dicom_nodes.spool import tables
 
 _BODY: TypeAdapter[FactBody] = TypeAdapter(FactBody)
+_LAST = tables.outbox_identity.c.last_seq
+_TAKE_NUMBERS = update(tables.outbox_identity).values(last_seq=_LAST + bindparam("count")).returning(_LAST)
+_ADD = insert(tables.outbox)
+_IDENTITY = select(tables.outbox_identity.c.outbox_id)
+_OLDEST = select(tables.outbox).order_by(tables.outbox.c.seq).limit(bindparam("limit"))
 
 
 class SqlOutbox:
@@ -28,19 +33,20 @@ class SqlOutbox:
 
     def append(self, connection: Connection, *bodies: FactBody) -> None:
         """Add facts in the caller's transaction."""
-        identity = tables.outbox_identity
-        for body in bodies:
-            seq = connection.execute(
-                update(identity).values(last_seq=identity.c.last_seq + 1).returning(identity.c.last_seq)
-            ).scalar_one()
-            connection.execute(
-                insert(tables.outbox).values(seq=seq, occurred_at=self._clock(), body=body.model_dump(mode="json"))
-            )
+        if not bodies:
+            return
+        last = connection.execute(_TAKE_NUMBERS, {"count": len(bodies)}).scalar_one()
+        now, first = self._clock(), last - len(bodies) + 1
+        rows = [
+            {"seq": seq, "occurred_at": now, "body": body.model_dump(mode="json")}
+            for seq, body in enumerate(bodies, first)
+        ]
+        connection.execute(_ADD, rows)
 
     def pending(self, limit: int) -> tuple[str, Sequence[tuple[int, datetime, FactBody]]]:
         with self._database.read() as connection:
-            outbox_id = connection.execute(select(tables.outbox_identity.c.outbox_id)).scalar_one()
-            rows = connection.execute(select(tables.outbox).order_by(tables.outbox.c.seq).limit(limit)).all()
+            outbox_id = connection.execute(_IDENTITY).scalar_one()
+            rows = connection.execute(_OLDEST, {"limit": limit}).all()
         return outbox_id, [(row.seq, row.occurred_at, _BODY.validate_python(row.body)) for row in rows]
 
     def mark_sent(self, outbox_id: str, through: int) -> None:

@@ -1,10 +1,18 @@
 """How far each report's return has come: one job a channel, what each channel answered, and what it could not carry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
-from dicom_nodes.contract import OrderCompleted, RecallReport, ReportAcknowledged, ReturnReport
+from dicom_nodes.contract import (
+    FactBody,
+    OrderCompleted,
+    RecallReport,
+    ReportAcknowledged,
+    ReturnChannel,
+    ReturnReport,
+)
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import Job, JobQueue, JobState
@@ -13,8 +21,28 @@ from dicom_nodes.spool import tables
 from dicom_nodes.spool.outbox import SqlOutbox
 
 RETURN_JOB = "return"
+_CHANNELS = get_args(ReturnChannel)
+"""Every channel that an order may name."""
 _RECALLED = "OFF"
 """In place of a channel's answer: it is not to be sent any more."""
+
+_ANSWER = tables.returned_report
+_ANSWERS = select(_ANSWER.c.channel, _ANSWER.c.code).where(_ANSWER.c.order_id == bindparam("order_id"))
+_ADD_ANSWER, _ADD_FILED = insert(_ANSWER), insert(tables.filed_report)
+_LOCKED_ORDER = select(tables.order.c.body).where(tables.order.c.order_id == bindparam("order_id")).with_for_update()
+_UNFINISHED = (
+    select(tables.job.c.id)
+    .where(
+        tables.job.c.kind == RETURN_JOB,
+        tables.job.c.key.in_(bindparam("keys", expanding=True)),
+        tables.job.c.state != JobState.DONE,
+    )
+    .limit(1)
+)
+_FILED = select(tables.filed_report).where(
+    tables.filed_report.c.study_instance_uid == bindparam("of_study"),
+    tables.filed_report.c.channel == bindparam("of_channel"),
+)
 
 
 class SqlReturns:
@@ -28,9 +56,8 @@ class SqlReturns:
         self._channels = tuple(channels)
 
     def returned(self, order_id: str) -> frozenset[str]:
-        column = tables.returned_report.c
         with self._database.read() as connection:
-            return frozenset(connection.execute(select(column.channel).where(column.order_id == order_id)).scalars())
+            return frozenset(_answers(connection, order_id))
 
     def record_returned(
         self,
@@ -44,24 +71,34 @@ class SqlReturns:
         fact = ReportAcknowledged.model_validate(
             {"order_id": order_id, "channel": channel, "code": code, "reference": reference, "losses": tuple(losses)}
         )
-        returned = tables.returned_report
-        here = (returned.c.order_id == order_id) & (returned.c.channel == channel)
-        values = {"code": code, "reference": reference, "at": self._clock()}
+        values = {"order_id": order_id, "channel": channel, "code": code, "reference": reference, "at": self._clock()}
         with self._database.write() as connection:
-            known = connection.execute(select(returned.c.code).where(here)).first()
+            facts: list[FactBody] = []
+            order = connection.execute(_LOCKED_ORDER, {"order_id": order_id}).scalar_one()
+            answers = _answers(connection, order_id)
+            known = answers.get(channel)
             if known is None:
-                connection.execute(insert(returned).values(order_id=order_id, channel=channel, **values))
-            elif known.code == _RECALLED:  # it was on its way when it was recalled, and arrived all the same
-                connection.execute(update(returned).where(here).values(**values))
-            if known is None or known.code == _RECALLED:
+                connection.execute(_ADD_ANSWER, values)
+            elif known == _RECALLED:  # it was on its way when it was recalled, and arrived all the same
+                here = (_ANSWER.c.order_id == order_id) & (_ANSWER.c.channel == channel)
+                connection.execute(update(_ANSWER).where(here).values(**values))
+            if known is None or known == _RECALLED:
+                answers[channel] = code
                 self._keep_losses(connection, order_id, channel, losses)
-                self._file(connection, order_id, channel)
-                self._outbox.append(connection, fact)
-            return job is not None and self._finish(connection, job)
+                self._file(connection, ReturnReport.model_validate(order), channel)
+                facts.append(fact)
+            if job is not None:
+                facts += self._finish(connection, job, answers)
+            self._outbox.append(connection, *facts)
+            return isinstance(facts[-1], OrderCompleted) if facts else False
 
     def finish_return(self, job: Job) -> bool:
+        order_id = job.key.partition("/")[0]
         with self._database.write() as connection:
-            return self._finish(connection, job)
+            connection.execute(_LOCKED_ORDER, {"order_id": order_id})
+            completed = self._finish(connection, job, _answers(connection, order_id))
+            self._outbox.append(connection, *completed)
+            return bool(completed)
 
     def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
         with self._database.read() as connection:
@@ -102,7 +139,7 @@ class SqlReturns:
     def _resend_return(self, connection: Connection, key: str) -> bool:
         """Queue what is parked of an order (all of it where `key` names no channel); False where nothing is."""
         job = tables.job.c
-        mine = (job.key == key) | job.key.startswith(f"{key}/", autoescape=True)
+        mine = (job.key == key) | job.key.in_(_keys_of(key))
         parked = select(job.key).where(job.kind == RETURN_JOB, mine, job.state == JobState.PARKED)
         keys = connection.execute(parked).scalars().all()
         resent = [self._jobs.resend(connection, kind=RETURN_JOB, key=found) for found in keys]
@@ -120,41 +157,43 @@ class SqlReturns:
             connection.execute(insert(returned).values(**values, at=self._clock()))
             self._resend_return(connection, f"{recall.order_id}/{channel}")
 
-    def _finish(self, connection: Connection, job: Job) -> bool:
-        """Complete a channel's job; the last one of its order completes the order, whichever finishes last."""
+    def _finish(self, connection: Connection, job: Job, answers: Mapping[str, str]) -> Sequence[OrderCompleted]:
+        """Complete a channel's job; the last one of its order completes the order, whichever finishes last.
+
+        The order's row is locked; `answers` are what its channels have answered, this one included.
+        """
         order_id = job.key.partition("/")[0]
-        connection.execute(select(tables.order.c.seq).where(tables.order.c.order_id == order_id).with_for_update())
         self._jobs.complete(connection, job)
-        row = tables.job.c
-        unfinished = select(row.id).where(
-            row.kind == RETURN_JOB, row.key.startswith(f"{order_id}/", autoescape=True), row.state != JobState.DONE
-        )
-        if connection.execute(unfinished.limit(1)).first() is not None:
-            return False
-        returned = tables.returned_report.c
-        answered = select(returned.channel).where(returned.order_id == order_id, returned.code != _RECALLED)
-        channels = tuple(sorted(connection.execute(answered).scalars()))
-        completed = OrderCompleted.model_validate({"order_id": order_id, "channels": channels})
-        self._outbox.append(connection, completed)
-        return True
+        if connection.execute(_UNFINISHED, {"keys": _keys_of(order_id)}).first() is not None:
+            return ()
+        channels = tuple(sorted(channel for channel, code in answers.items() if code != _RECALLED))
+        return (OrderCompleted.model_validate({"order_id": order_id, "channels": channels}),)
 
     def _keep_losses(self, connection: Connection, order_id: str, channel: str, losses: Sequence[str]) -> None:
         if losses:
             values = {"order_id": order_id, "channel": channel, "losses": list(losses)}
             connection.execute(insert(tables.report_loss).values(**values, at=self._clock()))
 
-    def _file(self, connection: Connection, order_id: str, channel: str) -> None:
+    def _file(self, connection: Connection, body: ReturnReport, channel: str) -> None:
         """Note the version and status that the channel has acknowledged now, unless it had gone further before."""
-        order = connection.execute(select(tables.order.c.body).where(tables.order.c.order_id == order_id)).scalar_one()
-        body = ReturnReport.model_validate(order)
         uid, status = body.study.study_instance_uid, "C" if body.addendum else body.status
         before = _filed(connection, uid, channel)
         now = Filed(body.version, status) if before is None else before.and_also(body.version, status)
         values = {"version": now.version, "status": now.status}
         if before is None:
-            connection.execute(insert(tables.filed_report).values(study_instance_uid=uid, channel=channel, **values))
+            connection.execute(_ADD_FILED, {"study_instance_uid": uid, "channel": channel, **values})
         else:
             connection.execute(update(tables.filed_report).where(_of(uid, channel)).values(**values))
+
+
+def _keys_of(order_id: str) -> list[str]:
+    """Keys of the jobs of an order's channels; an index finds them, and a pattern would be compared with every job."""
+    return [f"{order_id}/{channel}" for channel in _CHANNELS]
+
+
+def _answers(connection: Connection, order_id: str) -> dict[str, str]:
+    """Channel → what it answered, or that it was recalled."""
+    return {row.channel: row.code for row in connection.execute(_ANSWERS, {"order_id": order_id})}
 
 
 def _of(study_instance_uid: str, channel: str) -> ColumnElement[bool]:
@@ -163,5 +202,6 @@ def _of(study_instance_uid: str, channel: str) -> ColumnElement[bool]:
 
 
 def _filed(connection: Connection, study_instance_uid: str, channel: str) -> Filed | None:
-    row = connection.execute(select(tables.filed_report).where(_of(study_instance_uid, channel))).one_or_none()
+    here = {"of_study": study_instance_uid, "of_channel": channel}
+    row = connection.execute(_FILED, here).one_or_none()
     return None if row is None else Filed(row.version, row.status)

@@ -84,9 +84,9 @@ def resolve_item(tx: Transaction, item_id: str, by: str, note: str, now: datetim
 
 def resolve_open(tx: Transaction, kind: str, key: str, by: str, note: str, now: datetime) -> None:
     """Close the item that was opened under this kind and key, if it is still open."""
-    for item in tx.queue.listing(kind=kind, resolved=False):
-        if item.dedupe_key == dedupe_key(kind, key):
-            resolve_item(tx, item.id, by, note, now)
+    item = tx.queue.by_key(dedupe_key(kind, key))
+    if item is not None and item.resolved_at is None:
+        resolve_item(tx, item.id, by, note, now)
 
 
 def dedupe_key(kind: str, key: str) -> str:

@@ -26,9 +26,12 @@ class OrdersToSend:
 
 
 def orders_for(
-    store: Store, node: str, known_log_id: str | None, after: int, limit: int, now: datetime
+    store: Store, node: str, known_log_id: str | None, after: int, limit: int, now: datetime, *, is_heard: bool = False
 ) -> OrdersToSend:
-    """The node's next orders after `after`, or from the start where it knows another log than the present one."""
+    """The node's next orders after `after`, or from the start where it knows another log than the present one.
+
+    `is_heard`: the node asked just now, which is written down.
+    """
     with store.read() as tx:
         present = tx.orders.log_id(node)
         is_ahead = known_log_id in {None, present} and after > tx.orders.head(node)
@@ -39,8 +42,10 @@ def orders_for(
         start = after if known_log_id in {None, present} and not is_ahead else 0
         orders = tuple(tx.orders.after(node, start, limit))
     returns = [order.order_id for order in orders if order.kind == "return"]
-    if returns:
+    if returns or is_heard:
         with store.write() as tx:
+            if is_heard:
+                tx.network.record_traffic(node, now, None)
             tx.deliveries.mark_sent(returns, now)
     return OrdersToSend(present, orders)
 

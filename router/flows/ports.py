@@ -368,7 +368,8 @@ class Facts(Protocol):
     def last_seq(self, node: str, outbox_id: str) -> int:
         """The last seq taken, 0 before the first; holds a lock on this outbox until the transaction ends."""
 
-    def add(self, fact: KeptFact) -> None: ...
+    def add(self, facts: Sequence[KeptFact]) -> None:
+        """Keep these of one outbox, which follow the last one taken without a gap."""
 
     def between(self, node: str, outbox_id: str, first: int, last: int) -> Sequence[KeptFact]:
         """Facts with these numbers, both ends included."""
@@ -433,7 +434,11 @@ class Orders(Protocol):
 class Ledger(Protocol):
     """Append-only; the database itself refuses changes."""
 
-    def append(self, entry: Entry) -> None: ...
+    def append(self, entry: Entry) -> None:
+        """Written with others at the transaction's end, or earlier."""
+
+    def flush(self) -> None:
+        """Write now what was appended."""
 
     def of_study(self, study_instance_uid: str) -> Sequence[Entry]: ...
 

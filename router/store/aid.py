@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, insert, or_, select
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select
 
 from router.model.aid import AidBalance, AidBook, AidEntry, AidLimits, AidUse
 from router.store import tables as t
 from router.store.readers import HANDED_BACK
 from router.store.statements import upsert
+
+_KNOWN = select(t.aid_entry.c.read_id).where(t.aid_entry.c.read_id == bindparam("of_read"))
+_ADD = insert(t.aid_entry)
 
 
 class SqlAid:
@@ -51,11 +54,10 @@ class SqlAid:
         return [AidUse(row[0], row[1], row[2], float(row[3])) for row in self._connection.execute(query)]
 
     def add(self, entry: AidEntry) -> bool:
-        known = exists().where(t.aid_entry.c.read_id == entry.read_id)
-        if self._connection.execute(select(known)).scalar_one():
+        if self._connection.execute(_KNOWN, {"of_read": entry.read_id}).first() is not None:
             return False  # asked first: SQLite's trigger refuses a second row before any ON CONFLICT is looked at
         values = {name: getattr(entry, name) for name in entry.__slots__}
-        self._connection.execute(insert(t.aid_entry).values(**values))
+        self._connection.execute(_ADD, values)
         return True
 
     def entries(self, trust: str, since: datetime, until: datetime, limit: int) -> Sequence[AidEntry]:

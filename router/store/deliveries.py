@@ -1,19 +1,23 @@
 """Deliveries in the database: one row for each channel of each version of a report."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select, update
 
 from router.model.delivery import Delivery, DeliveryState, ListedDelivery
 from router.store import tables as t
+from router.store.memo import Memo
 from router.store.statements import upsert
+
+_OF_STUDY_KIND = "deliveries of study"
 
 
 class SqlDeliveries:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def put(self, delivery: Delivery) -> None:
         values = {
@@ -29,13 +33,40 @@ class SqlDeliveries:
             "note": delivery.note,
         }
         upsert(self._connection, t.delivery, ["report_id", "channel"], values)
+        self._note(replace(delivery, queued_at=delivery.queued_at or delivery.updated_at))
+
+    def _note(self, delivery: Delivery) -> None:
+        """Put it in the place of what is known of it; where nothing is, the study is asked for again."""
+        self._memo.forget("deliveries of report")
+        mine = (delivery.report_id, delivery.channel)
+        is_known = False
+        for uid, listed in self._memo.known(_OF_STUDY_KIND):
+            if any((one.delivery.report_id, one.delivery.channel) == mine for one in listed):
+                is_known = True
+                noted = (
+                    replace(one, delivery=delivery) if (one.delivery.report_id, one.delivery.channel) == mine else one
+                    for one in listed
+                )
+                self._memo.put(_OF_STUDY_KIND, uid, tuple(noted))
+        if not is_known:
+            self._memo.forget(_OF_STUDY_KIND)
 
     def of_report(self, report_id: str) -> Sequence[Delivery]:
-        query = select(t.delivery).where(t.delivery.c.report_id == report_id).order_by(t.delivery.c.channel)
-        return [_delivery(row) for row in self._connection.execute(query)]
+        for _, listed in self._memo.known(_OF_STUDY_KIND):
+            mine = (one.delivery for one in listed if one.delivery.report_id == report_id)
+            if found := sorted(mine, key=lambda delivery: delivery.channel):
+                return found
+        return self._memo.of("deliveries of report", report_id, lambda: self._of_report(report_id))
+
+    def _of_report(self, report_id: str) -> tuple[Delivery, ...]:
+        return tuple(_delivery(row) for row in self._connection.execute(_OF_REPORT, {"of_report": report_id}))
 
     def of_study(self, study_instance_uid: str) -> Sequence[ListedDelivery]:
-        return self._listed(t.report.c.study_instance_uid == study_instance_uid)
+        return self._memo.of(_OF_STUDY_KIND, study_instance_uid, lambda: self._of_study(study_instance_uid))
+
+    def _of_study(self, study_instance_uid: str) -> tuple[ListedDelivery, ...]:
+        rows = self._connection.execute(_OF_STUDY, {"of_study": study_instance_uid})
+        return tuple(_one_listed(row) for row in rows)
 
     def listing(
         self, states: Collection[DeliveryState] = (), trust: str | None = None, limit: int | None = None
@@ -53,26 +84,41 @@ class SqlDeliveries:
         return self._listed(d.state.in_(list(states)), t.study.c.origin == trust, d.queued_at <= at, ~asked)
 
     def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
-        these = (t.delivery.c.order_id.in_(list(order_ids)), t.delivery.c.state == DeliveryState.QUEUED)
-        self._connection.execute(update(t.delivery).where(*these).values(state=DeliveryState.SENT, updated_at=at))
+        if not order_ids:
+            return
+        self._memo.forget("deliveries of report", _OF_STUDY_KIND)
+        self._connection.execute(_MARK_SENT, {"orders": list(order_ids), "updated_at": at})
 
     def _listed(self, *conditions: Any, limit: int | None = None) -> Sequence[ListedDelivery]:
-        d, r, s = t.delivery, t.report, t.study
-        joined = d.join(r, r.c.id == d.c.report_id).join(s, s.c.study_instance_uid == r.c.study_instance_uid)
-        queued = func.coalesce(d.c.queued_at, d.c.updated_at)
-        query = (
-            select(d, r.c.version, r.c.status, r.c.addendum, r.c.read_id, s.c.study_instance_uid, s.c.origin)
-            .select_from(joined)
-            .where(*conditions)
-            .order_by(r.c.version if limit is None else queued, queued, d.c.report_id, d.c.channel)
-            .limit(limit)
-        )
-        return [
-            ListedDelivery(
-                _delivery(row), row.origin, row.study_instance_uid, row.read_id, row.version, row.status, row.addendum
-            )
-            for row in self._connection.execute(query)
-        ]
+        return [_one_listed(row) for row in self._connection.execute(_listing(*conditions, limit=limit))]
+
+
+def _listing(*conditions: Any, limit: int | None = None) -> Select[Any]:
+    d, r, s = t.delivery, t.report, t.study
+    joined = d.join(r, r.c.id == d.c.report_id).join(s, s.c.study_instance_uid == r.c.study_instance_uid)
+    queued = func.coalesce(d.c.queued_at, d.c.updated_at)
+    return (
+        select(d, r.c.version, r.c.status, r.c.addendum, r.c.read_id, s.c.study_instance_uid, s.c.origin)
+        .select_from(joined)
+        .where(*conditions)
+        .order_by(r.c.version if limit is None else queued, queued, d.c.report_id, d.c.channel)
+        .limit(limit)
+    )
+
+
+_OF_REPORT = select(t.delivery).where(t.delivery.c.report_id == bindparam("of_report")).order_by(t.delivery.c.channel)
+_OF_STUDY = _listing(t.report.c.study_instance_uid == bindparam("of_study"))
+_MARK_SENT = (
+    update(t.delivery)
+    .where(t.delivery.c.order_id.in_(bindparam("orders", expanding=True)), t.delivery.c.state == DeliveryState.QUEUED)
+    .values(state=DeliveryState.SENT, updated_at=bindparam("updated_at", type_=t.delivery.c.updated_at.type))
+)
+
+
+def _one_listed(row: Row[Any]) -> ListedDelivery:
+    return ListedDelivery(
+        _delivery(row), row.origin, row.study_instance_uid, row.read_id, row.version, row.status, row.addendum
+    )
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -16,6 +16,8 @@ from router.store.statements import insert_if_new, upsert
 
 _ANY = ""
 
+_PATHWAYS = select(t.pathway).order_by(t.pathway.c.target_minutes, t.pathway.c.id)
+
 
 class SqlExams:
     def __init__(self, connection: Connection) -> None:
@@ -67,7 +69,7 @@ class SqlExams:
         return [(row[0], float(row[2])) for row in self._connection.execute(query.order_by(c.exam_group))]
 
     def pathways(self) -> Sequence[Pathway]:
-        rows = self._connection.execute(select(t.pathway).order_by(t.pathway.c.target_minutes, t.pathway.c.id))
+        rows = self._connection.execute(_PATHWAYS)
         return [_pathway(row) for row in rows]
 
     def put_pathway(self, pathway: Pathway) -> None:

@@ -44,19 +44,25 @@ class SqlFacts:
             last = self._connection.execute(_LAST_SEQ, source).scalar_one()
         return int(last)
 
-    def add(self, fact: KeptFact) -> None:
-        values = {
-            "node": fact.node,
-            "outbox_id": fact.outbox_id,
-            "seq": fact.seq,
-            "occurred_at": fact.occurred_at,
-            "received_at": fact.received_at,
-            "body": fact.body,
-            "failure": fact.failure,
-        }
-        self._connection.execute(_ADD, values)
-        source = {"of_node": fact.node, "of_outbox": fact.outbox_id}
-        self._connection.execute(_TAKEN, source | {"last_seq": fact.seq})
+    def add(self, facts: Sequence[KeptFact]) -> None:
+        if not facts:
+            return
+        rows = [
+            {
+                "node": fact.node,
+                "outbox_id": fact.outbox_id,
+                "seq": fact.seq,
+                "occurred_at": fact.occurred_at,
+                "received_at": fact.received_at,
+                "body": fact.body,
+                "failure": fact.failure,
+            }
+            for fact in facts
+        ]
+        self._connection.execute(_ADD, rows)
+        last = facts[-1]
+        source = {"of_node": last.node, "of_outbox": last.outbox_id}
+        self._connection.execute(_TAKEN, source | {"last_seq": last.seq})
 
     def between(self, node: str, outbox_id: str, first: int, last: int) -> Sequence[KeptFact]:
         f = t.fact

@@ -6,24 +6,31 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from dicom_nodes.contract import NodeHealth
 from router.model.delivery import ReturnPolicy
 from router.model.trust import Node, Trust
 from router.store import tables as t
+from router.store.memo import Memo
 from router.store.statements import upsert
+
+_TRUST = select(t.trust).where(t.trust.c.ods_code == bindparam("of_trust"))
+_HEARD = update(t.node).where(t.node.c.ods_code == bindparam("of_node"))
 
 
 class SqlNetwork:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def trusts(self) -> Sequence[Trust]:
         return [_trust(row) for row in self._connection.execute(select(t.trust).order_by(t.trust.c.ods_code))]
 
     def trust(self, ods_code: str) -> Trust | None:
-        row = self._connection.execute(select(t.trust).where(t.trust.c.ods_code == ods_code)).one_or_none()
+        return self._memo.of("trust", ods_code, lambda: self._trust(ods_code))
+
+    def _trust(self, ods_code: str) -> Trust | None:
+        row = self._connection.execute(_TRUST, {"of_trust": ods_code}).one_or_none()
         return None if row is None else _trust(row)
 
     def nodes(self) -> Sequence[Node]:
@@ -35,6 +42,7 @@ class SqlNetwork:
 
     def put_trust(self, trust: Trust) -> None:
         values = {"ods_code": trust.ods_code, "name": trust.name, "returns": asdict(trust.returns)}
+        self._memo.forget("trust")
         upsert(self._connection, t.trust, ["ods_code"], values)
 
     def put_node(self, node: Node) -> None:
@@ -52,7 +60,7 @@ class SqlNetwork:
             if not math.isfinite(health.outbox_oldest_s):
                 said["outbox_oldest_s"] = None
             values |= {"health": said, "health_at": at}
-        self._connection.execute(update(t.node).where(t.node.c.ods_code == ods_code).values(**values))
+        self._connection.execute(_HEARD, {"of_node": ods_code, **values})
 
 
 def _trust(row: Row[Any]) -> Trust:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, delete, or_, select
 from router.model.imaging_order import ImagingOrder
 from router.model.study_identity import PatientKey
 from router.store import tables as t
+from router.store.memo import Memo
 from router.store.statements import upsert
 
 
@@ -39,8 +40,8 @@ class SqlPatients:
 
 
 class SqlImagingOrders:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def get(self, issuer: str, number: str) -> ImagingOrder | None:
         o = t.imaging_order
@@ -57,6 +58,7 @@ class SqlImagingOrders:
             "nhs_number": patient.nhs_number,
             "birth_date": patient.birth_date,
         }
+        self._memo.forget("study")  # which shows the order that it has joined
         upsert(self._connection, t.imaging_order, ["accession_issuer", "accession_number"], values)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, exists, func, insert, or_, select, update
 
 from router.model.read import ReadState
 from router.model.reader import (
@@ -33,6 +33,12 @@ _RHYTHM = timedelta(hours=12)
 _QUEUED = (ReadState.ASSIGNED, ReadState.READING, ReadState.ON_HOLD)
 """States in which a read stands in an outsourcer's queue."""
 
+_BY_ID = select(t.reader).where(t.reader.c.id == bindparam("who"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_BY_REGISTRATION = select(t.reader).where(t.reader.c.registration == bindparam("who"))
+_CREDENTIALS = select(t.credential).where(t.credential.c.reader_id == bindparam("who")).order_by(t.credential.c.id)
+_SESSION = select(t.session).where(t.session.c.id == bindparam("this_session"))
+
 
 class SqlReaders:
     def __init__(self, connection: Connection) -> None:
@@ -46,18 +52,17 @@ class SqlReaders:
         return [_reader(row, credentials[row.id]) for row in rows]
 
     def get(self, reader_id: str, *, lock: bool = False) -> Reader | None:
-        return self._one(t.reader.c.id == reader_id, lock)
+        return self._one(_BY_ID_LOCKED if lock else _BY_ID, reader_id)
 
     def by_registration(self, registration: str) -> Reader | None:
-        return self._one(t.reader.c.registration == registration)
+        return self._one(_BY_REGISTRATION, registration)
 
-    def _one(self, condition: Any, lock: bool = False) -> Reader | None:
-        query = select(t.reader).where(condition)
-        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+    def _one(self, query: Select[Any], who: str) -> Reader | None:
+        row = self._connection.execute(query, {"who": who}).one_or_none()
         if row is None:
             return None
-        held = select(t.credential).where(t.credential.c.reader_id == row.id).order_by(t.credential.c.id)
-        return _reader(row, [_credential(credential) for credential in self._connection.execute(held)])
+        held = self._connection.execute(_CREDENTIALS, {"who": row.id})
+        return _reader(row, [_credential(credential) for credential in held])
 
     def put(self, reader: Reader) -> None:
         values = {
@@ -121,7 +126,7 @@ class SqlReaders:
         return [_session(row) for row in self._connection.execute(query)]
 
     def session(self, session_id: str) -> Session | None:
-        row = self._connection.execute(select(t.session).where(t.session.c.id == session_id)).one_or_none()
+        row = self._connection.execute(_SESSION, {"this_session": session_id}).one_or_none()
         return None if row is None else _session(row)
 
     def put_session(self, session: Session) -> None:

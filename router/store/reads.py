@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Exists,
     Row,
+    Update,
     and_,
     bindparam,
     exists,
@@ -35,7 +37,13 @@ _TO_PLAN.append(literal_column("NULL", JSON).label("waiting"))
 _ONE = select(t.read).where(t.read.c.id == bindparam("read_id"))
 _LOCKED = _ONE.with_for_update()
 _ASSIGNMENTS = select(t.assignment).where(t.assignment.c.read_id == bindparam("read_id")).order_by(t.assignment.c.epoch)
+_OF_STUDY = select(t.read).where(t.read.c.study_instance_uid == bindparam("of_study")).order_by(t.read.c.ordinal)
+_FIRST, _SECOND = _OF_STUDY.where(t.read.c.second_of.is_(None)), _OF_STUDY.where(t.read.c.second_of.is_not(None))
+_FIRST_LOCKED, _SECOND_LOCKED = _FIRST.with_for_update(), _SECOND.with_for_update()
 _ADD, _OPEN = insert(t.read), insert(t.assignment)
+_CLOSE = update(t.assignment).where(
+    t.assignment.c.read_id == bindparam("of_read"), t.assignment.c.epoch == bindparam("of_epoch")
+)
 _REPLACE = (
     update(t.read)
     .where(
@@ -44,7 +52,6 @@ _REPLACE = (
         t.read.c.epoch == bindparam("was_epoch"),
         t.read.c.transaction_uid.is_not_distinct_from(bindparam("was_token")),
     )
-    .values({column.name: bindparam(column.name) for column in t.read.c if column.name != "version"})
     .values(version=t.read.c.version + 1)
 )
 _EXPLAIN = (
@@ -53,6 +60,15 @@ _EXPLAIN = (
     .values(waiting=bindparam("said", type_=JSON))
 )
 """No change of the read: its version stays."""
+
+_ALWAYS = ("waiting",)
+"""Written whatever it was before: a read that is planned is read without it."""
+
+
+@lru_cache(maxsize=256)
+def _replacing(names: tuple[str, ...]) -> Update:
+    """Most changes of a read are of a few columns, and the columns are most of a statement's cost."""
+    return _REPLACE.values({name: bindparam(name, type_=t.read.c[name].type) for name in names})
 
 
 class SqlReads:
@@ -64,15 +80,12 @@ class SqlReads:
         return None if row is None else _read(row)
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
-        return self._of_study(study_instance_uid, t.read.c.second_of.is_(None), lock)
+        query = _FIRST_LOCKED if lock else _FIRST
+        return [_read(row) for row in self._connection.execute(query, {"of_study": study_instance_uid})]
 
     def second_reads(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
-        return self._of_study(study_instance_uid, t.read.c.second_of.is_not(None), lock)
-
-    def _of_study(self, study_instance_uid: str, which: ColumnElement[bool], lock: bool) -> Sequence[Read]:
-        these = (t.read.c.study_instance_uid == study_instance_uid, which)
-        query = select(t.read).where(*these).order_by(t.read.c.ordinal)
-        return [_read(row) for row in self._connection.execute(query.with_for_update() if lock else query)]
+        query = _SECOND_LOCKED if lock else _SECOND
+        return [_read(row) for row in self._connection.execute(query, {"of_study": study_instance_uid})]
 
     def next_ordinal(self, study_instance_uid: str) -> int:
         last = select(func.max(t.read.c.ordinal)).where(t.read.c.study_instance_uid == study_instance_uid)
@@ -91,7 +104,9 @@ class SqlReads:
     def replace(self, before: Read, after: Read) -> bool:
         token = before.lease.transaction_uid if before.lease is not None else None
         seen = {"was": before.id, "was_state": before.state, "was_epoch": before.epoch, "was_token": token}
-        return self._connection.execute(_REPLACE, _values(after) | seen).rowcount == 1
+        earlier, later = _values(before), _values(after)
+        changed = {name: value for name, value in later.items() if value != earlier[name] or name in _ALWAYS}
+        return self._connection.execute(_replacing(tuple(changed)), changed | seen).rowcount == 1
 
     def explain_waiting(self, explanations: Sequence[tuple[str, dict[str, Any]]]) -> None:
         rows = [{"of_read": read_id, "said": explanation} for read_id, explanation in explanations]
@@ -174,9 +189,8 @@ class SqlReads:
         self._connection.execute(_OPEN, values)
 
     def close_assignment(self, read_id: str, epoch: int, at: datetime, outcome: str, reason: str | None) -> None:
-        this = (t.assignment.c.read_id == read_id, t.assignment.c.epoch == epoch)
         values = {"ended_at": at, "outcome": outcome, "reason": reason}
-        self._connection.execute(update(t.assignment).where(*this).values(**values))
+        self._connection.execute(_CLOSE, {"of_read": read_id, "of_epoch": epoch, **values})
 
     def assignments(self, read_id: str) -> Sequence[Assignment]:
         rows = self._connection.execute(_ASSIGNMENTS, {"read_id": read_id})

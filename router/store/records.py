@@ -2,19 +2,35 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from router.model.record import Entry, QueueItem
 from router.store import tables as t
 from router.store.statements import insert_if_new
 
 _APPEND = insert(t.ledger)
+_QUEUED = t.human_queue.c
+_BY_KEY = select(t.human_queue).where(_QUEUED.dedupe_key == bindparam("of_key"))
+_OPEN = (
+    select(_QUEUED.id)
+    .where(
+        _QUEUED.kind == bindparam("of_kind"),
+        _QUEUED.study_instance_uid == bindparam("of_study"),
+        _QUEUED.node == bindparam("of_node"),
+        _QUEUED.resolved_at.is_(None),
+    )
+    .limit(1)
+)
 
 
 class SqlLedger:
+    """Entries are written together, before anything of the ledger is read and at the transaction's end (`flush`)."""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._unwritten: list[dict[str, Any]] = []
 
     def append(self, entry: Entry) -> None:
         values = {
@@ -28,9 +44,20 @@ class SqlLedger:
             "node": entry.node,
             "detail": entry.detail,
         }
-        self._connection.execute(_APPEND, values)
+        self._unwritten.append(values)
+
+    def flush(self) -> None:
+        """Write what was appended."""
+        if self._unwritten:
+            entries, self._unwritten = self._unwritten, []
+            self._connection.execute(_APPEND, entries)
+
+    def drop_unwritten(self) -> None:
+        """What the entries tell of is rolled back."""
+        self._unwritten = []
 
     def of_study(self, study_instance_uid: str) -> Sequence[Entry]:
+        self.flush()
         query = select(t.ledger).where(t.ledger.c.study_instance_uid == study_instance_uid).order_by(t.ledger.c.id)
         return [Entry(**row._mapping) for row in self._connection.execute(query)]
 
@@ -62,8 +89,7 @@ class SqlHumanQueue:
         return None if row is None else QueueItem(**row._mapping)
 
     def by_key(self, dedupe_key: str) -> QueueItem | None:
-        query = select(t.human_queue).where(t.human_queue.c.dedupe_key == dedupe_key)
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(_BY_KEY, {"of_key": dedupe_key}).one_or_none()
         return None if row is None else QueueItem(**row._mapping)
 
     def listing(self, *, kind: str | None, resolved: bool) -> Sequence[QueueItem]:
@@ -75,9 +101,8 @@ class SqlHumanQueue:
         return [QueueItem(**row._mapping) for row in self._connection.execute(query)]
 
     def is_open(self, kind: str, study_instance_uid: str, node: str) -> bool:
-        q = t.human_queue.c
-        these = (q.kind == kind, q.study_instance_uid == study_instance_uid, q.node == node, q.resolved_at.is_(None))
-        return self._connection.execute(select(q.id).where(*these).limit(1)).first() is not None
+        these = {"of_kind": kind, "of_study": study_instance_uid, "of_node": node}
+        return self._connection.execute(_OPEN, these).first() is not None
 
     def resolve(self, item_id: str, by: str, at: datetime, note: str) -> bool:
         still_open = (t.human_queue.c.id == item_id, t.human_queue.c.resolved_at.is_(None))

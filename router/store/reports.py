@@ -4,21 +4,36 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, or_, select, update
 
 from router.model.report import AlertCode, Disposition, Report, ReportAuthor, ReportSection
 from router.model.study import PatientKey
 from router.store import tables as t
+from router.store.memo import Memo
 from router.store.statements import insert_if_new
+
+_ONE = select(t.report).where(t.report.c.id == bindparam("of_report"))
+_LOCKED = _ONE.with_for_update()
+_OF_STUDY = (
+    select(t.report).where(t.report.c.study_instance_uid == bindparam("of_study")).order_by(t.report.c.received_at)
+)
+_SETTLE = update(t.report).where(t.report.c.id == bindparam("of_report"))
 
 
 class SqlReports:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def get(self, report_id: str, *, lock: bool = False) -> Report | None:
-        query = select(t.report).where(t.report.c.id == report_id)
-        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        for _, reports in self._memo.known("reports of study"):
+            known: Report | None = next((one for one in reports if one.id == report_id), None)
+            if known is not None:
+                return known
+        query = _LOCKED if lock else _ONE
+        return self._memo.of("report", report_id, lambda: self._one(query, report_id))
+
+    def _one(self, query: Select[Any], report_id: str) -> Report | None:
+        row = self._connection.execute(query, {"of_report": report_id}).one_or_none()
         return None if row is None else _report(row)
 
     def add(self, report: Report) -> bool:
@@ -52,7 +67,12 @@ class SqlReports:
             "addendum": report.addendum,
             "alert_codes": [asdict(code) for code in report.alert_codes],
         }
+        self._forget()
         return insert_if_new(self._connection, t.report, values)
+
+    def _forget(self) -> None:
+        """A delivery is listed with its report's version and status."""
+        self._memo.forget("report", "reports of study", "deliveries of study")
 
     def settle(self, report: Report) -> None:
         values = {
@@ -62,11 +82,14 @@ class SqlReports:
             "version": report.version,
             "reasons": list(report.reasons),
         }
-        self._connection.execute(update(t.report).where(t.report.c.id == report.id).values(**values))
+        self._forget()
+        self._connection.execute(_SETTLE, {"of_report": report.id, **values})
 
     def of_study(self, study_instance_uid: str) -> Sequence[Report]:
-        query = select(t.report).where(t.report.c.study_instance_uid == study_instance_uid)
-        return [_report(row) for row in self._connection.execute(query.order_by(t.report.c.received_at))]
+        return self._memo.of("reports of study", study_instance_uid, lambda: self._of_study(study_instance_uid))
+
+    def _of_study(self, study_instance_uid: str) -> tuple[Report, ...]:
+        return tuple(_report(row) for row in self._connection.execute(_OF_STUDY, {"of_study": study_instance_uid}))
 
     def listing(self, disposition: Disposition | None, after: str | None, limit: int) -> Sequence[Report]:
         r = t.report

@@ -5,34 +5,45 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from dicom_nodes.contract import Manifest, StudySettled
 from dicom_nodes.foundation.nhs_number import is_nhs_number
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
 from router.store.manifests import SqlManifests
+from router.store.memo import Memo
 from router.store.patients import SqlImagingOrders
 
 _ONE = select(t.study).where(t.study.c.study_instance_uid == bindparam("uid"))
 _LOCKED = _ONE.with_for_update()
+_BY_ACCESSION = (
+    select(t.study)
+    .where(t.study.c.accession_number == bindparam("number"))
+    .order_by(t.study.c.origin, t.study.c.study_instance_uid)
+)
+_BY_QUALIFIED_ACCESSION = _BY_ACCESSION.where(t.study.c.accession_issuer == bindparam("issuer"))
 _ADD, _ADD_REVISION = insert(t.study), insert(t.study_revision)
 
 
 class SqlStudies:
-    def __init__(self, connection: Connection, manifests: SqlManifests) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, manifests: SqlManifests, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
         self._manifests = manifests
 
     def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None:
-        row = self._connection.execute(_LOCKED if lock else _ONE, {"uid": study_instance_uid}).one_or_none()
+        query = _LOCKED if lock else _ONE
+        return self._memo.of("study", study_instance_uid, lambda: self._one(query, study_instance_uid))
+
+    def _one(self, query: Select[Any], study_instance_uid: str) -> Study | None:
+        row = self._connection.execute(query, {"uid": study_instance_uid}).one_or_none()
         return None if row is None else self._study(row)
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]:
-        query = select(t.study).where(t.study.c.accession_number == accession_number)
+        query, named = _BY_ACCESSION, {"number": accession_number}
         if issuer is not None:
-            query = query.where(t.study.c.accession_issuer == issuer)
-        rows = self._connection.execute(query.order_by(t.study.c.origin, t.study.c.study_instance_uid)).all()
+            query, named = _BY_QUALIFIED_ACCESSION, named | {"issuer": issuer}
+        rows = self._connection.execute(query, named).all()
         return [self._study(row) for row in rows]
 
     def of_patient(self, origin: str, issuer: str, patient_id: str) -> Sequence[Study]:
@@ -47,7 +58,7 @@ class SqlStudies:
         study = _study(row)
         if not row.order_joined:
             return study
-        order = SqlImagingOrders(self._connection).get(row.accession_issuer, row.accession_number)
+        order = SqlImagingOrders(self._connection, self._memo).get(row.accession_issuer, row.accession_number)
         return replace(study, order=order)
 
     def possibly_of(self, patient: PatientKey, limit: int) -> Sequence[Study]:
@@ -76,10 +87,12 @@ class SqlStudies:
         return [self._study(row) for row in self._connection.execute(query).all()]
 
     def add(self, study: Study) -> None:
+        self._memo.forget("study")
         values = {"study_instance_uid": study.study_instance_uid, "origin": study.origin, **_identity(study)}
         self._connection.execute(_ADD, values | _revisable(study))
 
     def revise(self, study: Study) -> None:
+        self._memo.forget("study")
         this = t.study.c.study_instance_uid == study.study_instance_uid
         values = {**_identity(study), **_revisable(study)}
         self._connection.execute(update(t.study).where(this).values(**values))

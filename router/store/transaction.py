@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
@@ -19,6 +19,7 @@ from router.store.exchange import SqlFacts, SqlOrders
 from router.store.failures import is_of_the_database
 from router.store.jobs import SqlJobDesk, SqlJobs
 from router.store.manifests import KeptManifests, SqlManifests
+from router.store.memo import Memo
 from router.store.network import SqlNetwork
 from router.store.patient_conflicts import SqlPatientConflicts
 from router.store.patients import SqlImagingOrders, SqlPatients
@@ -30,35 +31,42 @@ from router.store.reports import SqlReports
 from router.store.rota import SqlRota
 from router.store.rule_sets import SqlRuleSets
 from router.store.studies import SqlStudies
-from router.store.write_turns import WriteTurns
 
 _PLANNER_LOCK = 0x52656164
 """Key of PostgreSQL's advisory lock for planning."""
 
-_EFFECTS_A_COMMIT = 8
+_EFFECTS_A_COMMIT = 16
 """Few enough that nobody waits long for the lock."""
 
 
 class SqlTransaction:
     def __init__(
-        self, connection: Connection, jobs: JobQueue, alert_codes: AlertCodes, kept_manifests: KeptManifests
+        self,
+        connection: Connection,
+        jobs: JobQueue,
+        alert_codes: AlertCodes,
+        kept_manifests: KeptManifests,
+        *,
+        is_alone: bool = False,
     ) -> None:
+        """`is_alone`: nobody else can write before this transaction ends."""
         self.connection = connection
+        memo = self._memo = Memo(is_kept=is_alone)
         manifests = SqlManifests(connection, kept_manifests)
-        self.network = SqlNetwork(connection)
+        self.network = SqlNetwork(connection, memo)
         self.readers = SqlReaders(connection)
         self.rota = SqlRota(connection)
         self.aid = SqlAid(connection)
         self.exams = SqlExams(connection)
-        self.studies = SqlStudies(connection, manifests)
+        self.studies = SqlStudies(connection, manifests, memo)
         self.reads = SqlReads(connection)
-        self.reports = SqlReports(connection)
+        self.reports = SqlReports(connection, memo)
         self.originals = SqlOriginals(connection)
         self.hand_matches = SqlHandMatches(connection)
-        self.deliveries = SqlDeliveries(connection)
+        self.deliveries = SqlDeliveries(connection, memo)
         self.patients = SqlPatients(connection)
         self.patient_conflicts = SqlPatientConflicts(connection)
-        self.imaging_orders = SqlImagingOrders(connection)
+        self.imaging_orders = SqlImagingOrders(connection, memo)
         self.facts = SqlFacts(connection)
         self.orders = SqlOrders(connection, manifests)
         self.ledger = SqlLedger(connection)
@@ -69,12 +77,16 @@ class SqlTransaction:
         self.jobs = SqlJobs(connection, jobs)
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
+        self.ledger.flush()
         savepoint = self.connection.begin_nested()
         try:
             effect()
+            self.ledger.flush()
         except Exception as failure:  # the boundary at which a fact's failure is recorded
             if is_of_the_database(failure):
                 raise
+            self.ledger.drop_unwritten()
+            self._memo.forget()
             savepoint.rollback()
             return failure
         savepoint.commit()
@@ -98,26 +110,22 @@ class SqlStore:
         self._on_orders = on_orders
         self._planning = threading.Lock()
         self._manifests = KeptManifests()
-        self._turns = WriteTurns() if database.engine.dialect.name == "sqlite" else None
         self._planner: int | None = None
 
     @property
     def effects_a_commit(self) -> int:
-        return _EFFECTS_A_COMMIT if self.database.engine.dialect.name == "sqlite" else 1
+        return _EFFECTS_A_COMMIT if self.database.has_one_writer else 1
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
-        with self._turn(), self.database.write() as connection:
-            transaction = SqlTransaction(connection, self._jobs, self._alert_codes, self._manifests)
+        """The planner goes first: what it writes is what everybody waits for."""
+        with self.database.write(first=threading.get_ident() == self._planner) as connection:
+            is_alone = self.database.has_one_writer
+            transaction = SqlTransaction(connection, self._jobs, self._alert_codes, self._manifests, is_alone=is_alone)
             yield transaction
+            transaction.ledger.flush()
         if transaction.orders.issued_to:
             self._on_orders(transaction.orders.issued_to)
-
-    def _turn(self) -> AbstractContextManager[None]:
-        """The planner goes first: what it writes is what everybody waits for."""
-        if self._turns is None:
-            return nullcontext()
-        return self._turns.turn(first=threading.get_ident() == self._planner)
 
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:

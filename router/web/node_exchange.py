@@ -12,14 +12,15 @@ from router.flows.fact_batch import ReceivedBatch
 from router.flows.order_log import OrdersToSend, orders_for
 from router.flows.take_facts import take_facts
 from router.flows.tell_ris import with_links
-from router.store.tokens import Caller
 from router.web.errors import responses
 from router.web.security import NodeCaller
 from router.web.services import Services, WithServices
 
 router = APIRouter(prefix="/node/v1", tags=["node exchange"])
 
-ORDERS_A_BATCH = 20
+ORDERS_A_BATCH = 50
+GATHER_S = 0.05
+"""Orders come in bursts: a poll that was waiting takes along what is committed right behind the first."""
 LOOK_AGAIN_S = 1.0
 """Another replica may have written the order, so a waiting poll also looks by itself."""
 
@@ -59,27 +60,25 @@ async def get_orders(
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + min(wait, services.settings.router.longest_wait_s)
-    await run_in_threadpool(_record_traffic, services, caller)
+    is_first = True
     while True:
         heard = services.bell.listen(caller.subject)
         try:
-            batch = await run_in_threadpool(_orders, services, caller.subject, log_id, after)
+            batch = await run_in_threadpool(_orders, services, caller.subject, log_id, after, is_first)
+            is_first = False
             left = deadline - loop.time()
             if batch.orders or left <= 0 or services.bell.closed:
                 return Response(batch.as_json(), media_type="application/json")
             async with asyncio.timeout(min(left, LOOK_AGAIN_S)):
                 await heard.wait()
+            if not services.bell.closed:
+                await asyncio.sleep(GATHER_S)
         except TimeoutError:
             continue
         finally:
             services.bell.leave(caller.subject, heard)
 
 
-def _orders(services: Services, node: str, log_id: str | None, after: int) -> OrdersToSend:
-    batch = orders_for(services.store, node, log_id, after, ORDERS_A_BATCH, services.now())
+def _orders(services: Services, node: str, log_id: str | None, after: int, is_heard: bool) -> OrdersToSend:
+    batch = orders_for(services.store, node, log_id, after, ORDERS_A_BATCH, services.now(), is_heard=is_heard)
     return with_links(services.store, batch, services.settings.alerts, services.now())
-
-
-def _record_traffic(services: Services, caller: Caller) -> None:
-    with services.store.write() as tx:
-        tx.network.record_traffic(caller.subject, services.now(), None)

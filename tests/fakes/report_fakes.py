@@ -142,7 +142,7 @@ class MemoryCatalogue:
 
     studies: dict[str, StudyRecord]
 
-    def study(self, study_instance_uid: str) -> StudyRecord | None:
+    def study(self, study_instance_uid: str, *, with_instances: bool = True) -> StudyRecord | None:
         return self.studies.get(study_instance_uid)
 
 

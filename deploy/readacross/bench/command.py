@@ -20,6 +20,7 @@ from readacross.bench.neighbours import NeighboursBench, NeighboursPlan
 from readacross.bench.plan_bench import PlanBench, PlanPlan, smaller
 from readacross.bench.region_bench import RegionBench, RegionPlan, smaller_region
 from readacross.bench.report import tables_of
+from readacross.bench.reports_bench import ReportsBench, ReportsPlan
 from readacross.bench.results import CannotMeasure, Result
 from readacross.bench.retrieve_bench import RetrieveBench, RetrievePlan
 from readacross.bench.store_bench import SENDERS, StoreBench, StorePlan
@@ -197,6 +198,32 @@ def plan_(
     plan = PlanPlan(reads, readers, trusts, events, rounds)
     with _measuring("plan", folder, json, locals()) as (result, _):
         PlanBench(smaller(plan) if quick else plan, result, _tell).run()
+
+
+@bench.command()
+def reports(
+    reports: Annotated[int, typer.Option(min=1, help="How many studies get a report each.")] = 2000,
+    connections: Annotated[int, typer.Option(min=1, help="MLLP connections to the reading node.")] = 8,
+    postgres: Annotated[
+        str | None, typer.Option(metavar="URL|own", help="An empty database; own: a server for this; default: SQLite.")
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=1, max=2, help="Routers on that database; one a node.")] = 1,
+    rounds: Rounds = 1,
+    folder: Folder = DEFAULT_FOLDER,
+    json: Json = None,
+    quick: Quick = False,
+) -> None:
+    """Reports from ORU in to ORU out, acknowledged: a router and two nodes, every report counted at the RIS."""
+    if replicas > 1 and postgres is None:
+        raise typer.BadParameter("several routers need one PostgreSQL database", param_hint="--replicas")
+    if quick:
+        reports, connections, rounds = 6, 2, 1
+    plan = ReportsPlan(reports, connections, rounds, postgres, replicas)
+    options = locals() | {"postgres": postgres is not None}  # a URL may hold a password
+    with _measuring("reports", folder, json, options) as (result, place):
+        if postgres not in {None, "own"}:
+            result.command = result.command.replace(str(postgres), "URL")
+        ReportsBench(plan, place, result, _tell).run()
 
 
 @bench.command()

@@ -145,6 +145,17 @@ def test_neighbours_store_beside_each_kind_of_harm(tmp_path: Path) -> None:
     assert "beside callers that mean harm" in printed
 
 
+def test_reports_come_home_once_each_and_every_process_has_its_cost(tmp_path: Path) -> None:
+    result, printed = bench(tmp_path, "reports")
+    (run,) = result["runs"]
+    assert (run["reports"], run["processes"]) == (
+        6,
+        ["router", "origin's node", "reading node", "senders and RIS"],
+    )
+    assert all(run[f"cpu_s {name}"] > 0 for name in run["processes"])
+    assert "ORU in to ORU out" in printed
+
+
 def test_region_measures_a_router_that_plans_for_simulated_readers(tmp_path: Path) -> None:
     result, printed = bench(tmp_path, "region")
     (run,) = result["runs"]

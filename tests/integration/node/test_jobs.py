@@ -174,3 +174,31 @@ def test_a_restarted_sole_user_takes_back_what_it_left_running(database: Databas
     assert leased(queue).attempt == 2
     with pytest.raises(LeaseLost), database.write() as connection:
         queue.complete(connection, lost)
+
+
+def test_jobs_of_one_destination_are_leased_together_and_count_as_one_worker(
+    database: Database, queue: JobQueue
+) -> None:
+    for number in range(5):
+        enqueue(database, queue, str(number))
+    with database.write() as connection:
+        queue.enqueue(connection, kind="archive", key="elsewhere", destination="another")
+    together = queue.lease_together(["archive"], lease_s=60, limit_per_destination=2, at_most={"archive": 3})
+    assert [(job.key, job.attempt) for job in together] == [("0", 1), ("1", 1), ("2", 1)]
+    rest = queue.lease_together(["archive"], lease_s=60, limit_per_destination=2, at_most={"archive": 3})
+    assert [job.key for job in rest] == ["3", "4"]
+    enqueue(database, queue, "5")
+    assert leased(queue, limit_per_destination=2).key == "elsewhere"
+    assert queue.lease(["archive"], lease_s=60, limit_per_destination=2) is None
+    with database.write() as connection:
+        for job in together:
+            queue.complete(connection, job)
+    assert leased(queue, limit_per_destination=2).key == "5"
+
+
+def test_what_was_tried_before_is_leased_alone(database: Database, queue: JobQueue) -> None:
+    for number in range(3):
+        enqueue(database, queue, str(number))
+    taken = queue.lease_together(["archive"], lease_s=60, at_most={"archive": 3})
+    assert queue.release_all() == len(taken) == 3
+    assert [job.key for job in queue.lease_together(["archive"], lease_s=60, at_most={"archive": 3})] == ["0"]

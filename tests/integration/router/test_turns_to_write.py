@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.store import write_turns
+from dicom_nodes.foundation import turns
 from router.store.transaction import SqlStore
 from tests.integration.router.region import Region, settled
 
@@ -10,7 +10,7 @@ from tests.integration.router.region import Region, settled
 def test_a_node_that_gets_no_turn_is_told_to_send_again(sqlite_region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
     region = sqlite_region
     store: SqlStore = region.client.app.state.services.store  # type: ignore[attr-defined]
-    monkeypatch.setattr(write_turns, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(turns, "_PATIENCE_S", 0.05)
     fact = region.rxn.fact(settled())
     with store.write():
         answer = region.rxn.post(fact)

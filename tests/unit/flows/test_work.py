@@ -1,14 +1,14 @@
 """Workers outlive a failing queue, hand back what they hold when asked to stop, and park what never answers."""
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
 
 from dicom_nodes.flows.work import Workers
 from dicom_nodes.foundation.backoff import RetryPolicy
-from dicom_nodes.foundation.jobs import Job, JobState
+from dicom_nodes.foundation.jobs import Job, JobState, LeaseLost
 from dicom_nodes.model.errors import PeerRefused, PeerUnavailable, Stopping
 from tests.peers.processes import wait_until
 
@@ -30,9 +30,13 @@ class Queue:
         self.limits: set[int] = set()
         self.broken = False
 
-    def lease(self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int = 4) -> Job | None:
+    def lease_together(
+        self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int, at_most: Mapping[str, int]
+    ) -> Sequence[Job]:
         self.limits.add(limit_per_destination)
-        return self.waiting.pop(0) if self.waiting else None
+        count = at_most.get(self.waiting[0].kind, 1) if self.waiting else 0
+        taken, self.waiting = self.waiting[:count], self.waiting[count:]
+        return taken
 
     def heartbeat(self, held: Job, *, lease_s: float) -> None: ...
 
@@ -50,10 +54,12 @@ class Queue:
         self.parked.append((held.key, reason))
 
 
-def running(queue: Queue, handler: Callable[[Job], None], count: int = 2) -> tuple[Workers, threading.Event]:
+def running(
+    queue: Queue, handler: Callable[[Job], None], count: int = 2, together: int = 1
+) -> tuple[Workers, threading.Event]:
     stopping = threading.Event()
-    policy = RetryPolicy(attempts=3)
-    workers = Workers(queue, queue, {"archive": handler}, policy, lambda: NOW, count, stopping)
+    policy, at_once = RetryPolicy(attempts=3), {"archive": together}
+    workers = Workers(queue, queue, {"archive": handler}, policy, lambda: NOW, count, stopping, at_once)
     workers.start()
     return workers, stopping
 
@@ -124,3 +130,67 @@ def test_no_destination_may_take_more_than_a_third_of_the_workers() -> None:
     wait_until(lambda: queue.limits, "a lease was asked for")
     workers.stop()
     assert queue.limits == {3}
+
+
+def test_a_worker_looks_again_as_soon_as_a_job_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicom_nodes.flows.work._IDLE_S", 600.0)
+    asked_in_vain, ended = threading.Event(), threading.Event()
+
+    class FullDestination(Queue):
+        """Gives the second job only when the first is over, as a destination that takes one at a time."""
+
+        def lease_together(
+            self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int, at_most: Mapping[str, int]
+        ) -> Sequence[Job]:
+            if len(self.waiting) == 1 and not ended.is_set():
+                asked_in_vain.set()
+                return ()
+            return super().lease_together(
+                kinds, lease_s=lease_s, limit_per_destination=limit_per_destination, at_most=at_most
+            )
+
+    done: list[str] = []
+
+    def handler(held: Job) -> None:
+        assert asked_in_vain.wait(10)
+        done.append(held.key)
+        ended.set()
+
+    workers, _ = running(FullDestination(job(1), job(2)), handler)
+    try:
+        wait_until(lambda: done == ["k1", "k2"], "the second job is done")
+    finally:
+        workers.stop()
+
+
+def test_jobs_taken_together_are_done_one_by_one_whatever_becomes_of_each() -> None:
+    queue = Queue(job(1), job(2, attempt=4), job(3), job(4))
+    done: list[str] = []
+
+    def handler(held: Job) -> None:
+        if held.key == "k1":
+            raise PeerUnavailable("no connection")
+        if held.key == "k3":
+            raise LeaseLost("taken over")
+        done.append(held.key)
+
+    workers, _ = running(queue, handler, count=1, together=4)
+    try:
+        wait_until(lambda: done, "the last is done")
+    finally:
+        workers.stop()
+    assert (queue.retried, [key for key, _ in queue.parked], done) == (["k1"], ["k2"], ["k4"])
+
+
+def test_a_worker_that_is_to_stop_hands_back_what_it_has_not_begun() -> None:
+    queue = Queue(job(1), job(2), job(3))
+    begun = threading.Event()
+
+    def handler(_held: Job) -> None:
+        begun.set()
+        stopping.wait(10)
+
+    workers, stopping = running(queue, handler, count=1, together=3)
+    assert begun.wait(10)
+    workers.stop()
+    assert queue.handed_back == ["k2", "k3"]

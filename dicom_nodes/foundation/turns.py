@@ -15,7 +15,7 @@ _PATIENCE_S = 30.0
 """As long as SQLite itself would wait."""
 
 
-class WriteTurns:
+class Turns:
     """Turns are handed from one thread to the next."""
 
     def __init__(self) -> None:

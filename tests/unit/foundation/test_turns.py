@@ -4,11 +4,14 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy.exc import TimeoutError as DatabaseTimeout
 
-from router.store.write_turns import WriteTurns
+from dicom_nodes.foundation import turns as module
+from dicom_nodes.foundation.turns import Turns
+from tests.peers.processes import wait_until
 
 
-def in_order_of(turns: WriteTurns, names: dict[str, bool]) -> list[str]:
+def in_order_of(turns: Turns, names: dict[str, bool]) -> list[str]:
     """Ask for a turn by each name (True: first) while somebody writes; the order in which they got it."""
     got: list[str] = []
     threads = []
@@ -25,23 +28,32 @@ def in_order_of(turns: WriteTurns, names: dict[str, bool]) -> list[str]:
             thread = threading.Thread(target=writer(name, first))
             thread.start()
             threads.append(thread)
-            while turns.waiting < number:
-                pass
+            wait_until(lambda number=number: turns.waiting == number, "it waits")
     for thread in threads:
         thread.join(10)
     return got
 
 
 def test_who_asked_first_writes_first() -> None:
-    assert in_order_of(WriteTurns(), {"a": False, "b": False, "c": False}) == ["a", "b", "c"]
+    assert in_order_of(Turns(), {"a": False, "b": False, "c": False}) == ["a", "b", "c"]
 
 
 def test_the_planner_writes_before_all_who_wait() -> None:
-    assert in_order_of(WriteTurns(), {"a": False, "planner": True, "b": False}) == ["planner", "a", "b"]
+    assert in_order_of(Turns(), {"a": False, "planner": True, "b": False}) == ["planner", "a", "b"]
 
 
 def test_a_turn_that_ends_in_a_failure_is_handed_on() -> None:
-    turns = WriteTurns()
+    turns = Turns()
     with pytest.raises(ZeroDivisionError), turns.turn():
         raise ZeroDivisionError
+    assert in_order_of(turns, {"a": False}) == ["a"]
+
+
+def test_who_has_waited_long_enough_is_told_so_and_takes_nobodys_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.01)
+    turns = Turns()
+    with turns.turn():
+        with pytest.raises(DatabaseTimeout), turns.turn():
+            pass
+        assert turns.waiting == 0
     assert in_order_of(turns, {"a": False}) == ["a"]
