@@ -1,7 +1,7 @@
 """What every endpoint works with, made by the composition root and handed over as a dependency."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from dicom_nodes.foundation.clock import Clock
 from router.config import RouterSettings
+from router.flows.next_read import PullMemory
 from router.store.transaction import SqlStore
 from router.web.order_bell import OrderBell
 
@@ -23,6 +24,7 @@ class Services:
     bell: OrderBell
     wake_planner: Callable[[], None]
     started_at: datetime
+    pulls: PullMemory = field(default_factory=PullMemory)
 
     def now(self) -> datetime:
         return self.clock()
