@@ -91,9 +91,9 @@ def steps_of(network: Network, chance: random.Random, kills: int, rounds: int) -
         moods = chance.sample(FAILURES, len(FAILURES))
         turns = [Turn(network.failing[n % len(network.failing)], mood) for n, mood in enumerate(moods)]
     found: list[tuple[float, Kill | Turn]] = [(n / (len(turns) + 1), turn) for n, turn in enumerate(turns)]
-    found += [
-        (chance.uniform(0.05, 0.9), Kill(names, chance.uniform(0, 1))) for names in _victims(network, chance, kills)
-    ]
+    for names in _victims(network, chance, kills):
+        latest = 0.4 if set(names) & set(network.readers) else 0.9  # a reading node dies while letters come to it
+        found.append((chance.uniform(0.05, latest), Kill(names, chance.uniform(0, 1))))
     return sorted(found, key=lambda step: step[0])
 
 
@@ -102,6 +102,6 @@ def _victims(network: Network, chance: random.Random, kills: int) -> Sequence[tu
     others = list(network.trusts)
     found: list[tuple[str, ...]] = [(_ROUTER,), (next(iter(network.readers)),), (network.failing[0],)]
     while len(found) < kills:
-        node = chance.choice(others)
+        node = chance.choice(list(network.readers) if len(found) % 4 == 0 else others)
         found.append((_ROUTER,) if len(found) % 3 == 0 else (_ROUTER, node) if len(found) % 5 == 0 else (node,))
     return found[:kills]
