@@ -1,9 +1,11 @@
 """The router's composition root: the only place where its parts are wired, started and stopped."""
 
+import gc
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -22,8 +24,10 @@ from router.flows import overdue
 from router.flows.alert_ports import Checkpoint, no_checkpoint
 from router.flows.alert_work import AlertWork
 from router.flows.assign_reads import assign_ready_reads
+from router.flows.kept_snapshot import PlannerMemory
 from router.flows.learn_times import learn_reading_times
 from router.flows.look_ahead import look_ahead
+from router.flows.round_times import RoundTimes
 from router.flows.watch_deliveries import watch_deliveries
 from router.notify.channels import Channels
 from router.rules.alert_codes import AlertCodes
@@ -42,9 +46,21 @@ from router.web.order_bell import OrderBell
 from router.web.services import Services
 from router.web.views import traces
 
+_LEAST_PAUSE_S = 0.1
+"""Between two rounds, so that events that come together are planned together."""
+_PAUSE_BESIDE_ANOTHER_S = 0.5
+_SAY_TIMES_EVERY_S = 60.0
+_TURN_S = 0.001
+_GARBAGE_THRESHOLDS = (50_000, 20, 20)
+"""New containers before the youngest are looked through; then how many times before the next older ones are."""
+
 
 class Planner:
-    """Plans and looks for what is overdue: at every interval, and soon after being woken."""
+    """Plans soon after being woken, and at every interval also looks for what is overdue.
+
+    A round at an event works out only what changed since the round before, and rounds take turns with the rest of the
+    router: however many events come, at least as much time passes between two rounds as they took of the processor.
+    """
 
     def __init__(self, store: SqlStore, settings: RouterSettings, clock: Clock) -> None:
         self._store = store
@@ -57,6 +73,8 @@ class Planner:
         self._lists = ListLengths(self._settings.list_length)
         self._ahead: Ahead | None = None
         self._looking = threading.Thread(target=self._look_ahead, name="planner-ahead", daemon=True)
+        self._memory = PlannerMemory()
+        self._times = RoundTimes()
 
     def start(self) -> None:
         self._thread.start()
@@ -78,19 +96,33 @@ class Planner:
         """Plan the region ahead; the next rounds go by it until it is stale."""
         self._ahead = look_ahead(self._store, self._clock(), self._settings.plan_ahead_every_s, self._lists)
 
-    def run_once(self) -> None:
-        """One round, unless another replica is at it."""
+    def run_once(self) -> bool:
+        """Plan everything anew from the database and look for what is overdue, unless another replica is at it."""
+        self._memory = PlannerMemory()
+        return self._round(on_the_clock=True, anew=True)
+
+    def _round(self, *, on_the_clock: bool, anew: bool) -> bool:
+        """Whether it was ours to do."""
         with self._store.planner_lock() as mine:
             if mine:
-                now = self._clock()
-                overdue.give_back(self._store, now, _log_failure)
-                timeout_s = self._settings.claim_timeout_s
-                assign_ready_reads(self._store, now, timeout_s, _log_failure, self._lists, self._ahead)
-                overdue.tick(self._store, self._settings, now, _log_failure)
-                watch_deliveries(self._store, now)
-                learn_reading_times(self._store, self._exam_table, now)
-                with self._store.write() as tx:
-                    planner_rounds.record(tx.connection, self._clock())
+                with self._times.timed("anew" if anew else "at_event"):
+                    self._work(on_the_clock=on_the_clock, anew=anew)
+            return mine
+
+    def _work(self, *, on_the_clock: bool, anew: bool) -> None:
+        now = self._clock()
+        if on_the_clock:
+            overdue.give_back(self._store, now, _log_failure)
+        timeout_s, memory = self._settings.claim_timeout_s, self._memory
+        assign_ready_reads(
+            self._store, now, timeout_s, _log_failure, self._lists, self._ahead, memory, explain_anew=anew
+        )
+        if on_the_clock:
+            overdue.tick(self._store, self._settings, now, _log_failure)
+            watch_deliveries(self._store, now)
+            learn_reading_times(self._store, self._exam_table, now)
+            with self._store.write() as tx:
+                planner_rounds.record(tx.connection, self._clock())
 
     def _look_ahead(self) -> None:
         while not self._stopping.is_set():
@@ -101,15 +133,29 @@ class Planner:
             self._stopping.wait(self._settings.plan_ahead_every_s)
 
     def _run(self) -> None:
+        clock_s = anew_s = time.monotonic()
         while not self._stopping.is_set():
-            self._woken.wait(self._settings.plan_every_s)
+            self._woken.wait(max(0.0, clock_s - time.monotonic()))
             self._woken.clear()
             if self._stopping.is_set():
-                return
+                break
+            now_s = time.monotonic()
+            on_the_clock, anew = now_s >= clock_s, now_s >= anew_s
+            clock_s = now_s + self._settings.plan_every_s if on_the_clock else clock_s
+            anew_s = now_s + self._settings.replan_every_s if anew else anew_s
+            pause_s = _LEAST_PAUSE_S
             try:
-                self.run_once()
+                if not (self.run_once() if anew else self._round(on_the_clock=on_the_clock, anew=False)):
+                    self._woken.set()  # what woke us may have come too late for the other replica's round
+                    pause_s = _PAUSE_BESIDE_ANOTHER_S
+                    clock_s, anew_s = (now_s if on_the_clock else clock_s), (now_s if anew else anew_s)  # still due
             except Exception as error:  # noqa: BLE001 - the worker's boundary: the next round tries again
                 event_log().error("planner.failed", exc_info=error)
+                self._memory = PlannerMemory()
+            if self._times.due(_SAY_TIMES_EVERY_S):
+                event_log().info("planner.worked", **self._times.said())
+            self._stopping.wait(max(pause_s, self._times.last_s))
+        event_log().info("planner.worked", **self._times.said())
 
 
 def _log_failure(failure: Exception) -> None:
@@ -225,6 +271,7 @@ def serve(settings: RouterSettings, clock: Clock = utc_now) -> int:
     The bound address is said on standard output, so that port 0 can be used.
     """
     server = _server(settings, clock)
+    _share_the_interpreter()
     bound = _bind(settings)
     address = _address(bound)
     event_log().info("router.listening", address=address)
@@ -234,6 +281,18 @@ def serve(settings: RouterSettings, clock: Clock = utc_now) -> int:
     server.run(sockets=[bound])
     event_log().info("router.stopped")
     return 0
+
+
+def _share_the_interpreter() -> None:
+    """For one process that answers many callers and plans beside them.
+
+    What is kept from plan to plan is much and never garbage: looking through it at every few facts costs a lot. And a
+    thread that waits after each statement for its turn must not wait long.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    sys.setswitchinterval(_TURN_S)
 
 
 def issue_token(settings: RouterSettings, role: Role, subject: str, clock: Clock = utc_now) -> str:

@@ -8,7 +8,7 @@ each other here, so that a reader at an unknown node never starts.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationInfo, model_validator
 
@@ -62,6 +62,7 @@ class Router(Settings):
     seeds: SeedFiles
     alerts: LocalPath | None = Field(default=None, description="who is told of critical alerts")
     plan_every_s: float = Field(default=5.0, gt=0)
+    replan_every_s: float = Field(default=300.0, gt=0, description="how often all is planned and explained anew")
     claim_timeout_s: float = Field(default=3600.0, gt=0, description="ASSIGNED: unclaimed, offered again")
     list_length: int = Field(default=3, ge=1, le=1000, description="reads on a pushed list at most, acute ones apart")
     plan_ahead_every_s: float = Field(default=21600.0, gt=0, description="how often the region is planned ahead")
@@ -251,7 +252,14 @@ class PathwaySeed(Settings):
     target_minutes: float = Field(gt=0)
     weight: float = Field(gt=0)
     acute: bool = False
+    may_wait: bool = Field(default=False, description="makes room when not all can be in time, and may then be late")
     session_kinds: tuple[SessionKindName, ...] = Field(default=(), description="in which it is read; none: in any")
+
+    @model_validator(mode="after")
+    def _no_emergency_waits(self) -> Self:
+        if self.acute and self.may_wait:
+            raise ValueError(f"pathway {self.id}: acute reads never wait, so may_wait must be false")
+        return self
 
 
 class PathwaysFile(Settings):

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from router.flows.human_queue import About, ask_a_person
@@ -13,6 +14,7 @@ from router.flows.images import send_images
 from router.flows.ports import Store, Transaction
 from router.flows.priors import send_priors
 from router.flows.read_life import change_read
+from router.flows.waits_told import WaitsTold
 from router.model.errors import TransitionRefused
 from router.model.pathway import Pathway
 from router.model.read import Assignment, Lease, Read, ReadState
@@ -22,7 +24,6 @@ from router.rules.local_time import day_start
 from router.rules.planning import (
     Ahead,
     Assign,
-    Explanation,
     InHand,
     ListLengths,
     PlannableRead,
@@ -32,12 +33,15 @@ from router.rules.planning import (
     weigh,
     weight_of,
 )
+from router.rules.planning.storing import explanation_json
 from router.rules.read_states import Actor, Event
+
+if TYPE_CHECKING:
+    from router.flows.kept_snapshot import PlannerMemory
 
 LAPSES_BEFORE_A_PERSON_LOOKS = 3
 
 _DID_NOT_FINISH = {Event.LAPSE.value, Event.LOSE.value, Event.WITHDRAW.value}
-_WAITS_A_COMMIT = 200
 STANDARD_LISTS = ListLengths()
 
 OnFailure = Callable[[Exception], None]
@@ -58,54 +62,70 @@ def assign_ready_reads(
     on_failure: OnFailure,
     lists: ListLengths = STANDARD_LISTS,
     ahead: Ahead | None = None,
+    memory: "PlannerMemory | None" = None,
+    *,
+    explain_anew: bool = True,
 ) -> PlanOutcome:
     """Plan once. Must run under the store's planner lock; a decision that comes too late is dropped.
 
-    A decision that cannot be carried out is shown to a person and keeps no other one back.
+    A decision that cannot be carried out is shown to a person and keeps no other one back. With a planner's `memory`
+    only what changed is read and worked out again; without `explain_anew`, only reads that are new are told why they
+    wait.
     """
+    told = WaitsTold() if memory is None else memory.told
     with store.read() as tx:
-        ready = tx.reads.listing(states={ReadState.READY})
-        snapshot = take_snapshot(tx, ready, now, lists)
+        if memory is None:
+            snapshot = take_snapshot(tx, tx.reads.listing(states={ReadState.READY}), now, lists)
+        else:
+            snapshot = memory.snapshot.take(tx, now, lists)
+            told.forget(memory.snapshot.changed)
     if ahead is not None and now < ahead.until:
         snapshot = replace(snapshot, ahead=ahead)
-    decisions = plan(snapshot)
+    kept = None if memory is None else memory.kept
+    decisions = plan(snapshot, kept=kept, explained=() if explain_anew else told)
+    given = [decision for decision in decisions if isinstance(decision, Assign)]
     waits = [decision for decision in decisions if isinstance(decision, Wait)]
-    _explain(store, waits, {read.id: read.waiting for read in ready})
     assigned = sum(
-        _decided(store, decision, now, claim_timeout_s, on_failure)
-        for decision in decisions
-        if isinstance(decision, Assign)
+        _decided(store, given[start : start + store.effects_a_commit], now, claim_timeout_s, on_failure)
+        for start in range(0, len(given), store.effects_a_commit)
     )
+    if memory is not None:  # a decision that was refused was made of what is no longer so
+        memory.snapshot.forget(decision.read_id for decision in given)
+    told.tell(store, waits)
     return PlanOutcome(assigned, len(waits))
 
 
 def take_snapshot(tx: Transaction, ready: Sequence[Read], now: datetime, lists: ListLengths) -> Snapshot:
-    """These reads, what readers have in hand, and every reader, as the database has them now.
-
-    A read on somebody's list may be moved only while its images have not arrived: afterwards it may be being read by
-    somebody whose system does not say so.
-    """
+    """These reads, what readers have in hand, and every reader, as the database has them now."""
     held = tx.reads.listing(states={ReadState.ASSIGNED, ReadState.READING})
     past: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
     for read_id, reader_id, outcome in tx.reads.past_holders(ReadState.READY, ReadState.ASSIGNED):
         past[read_id].append((reader_id, outcome))
     pathways = pathways_of(tx)
-    reads, in_hand = [], []
-    for read in (*ready, *held):
-        need = need_of(read, past[read.id], pathways)
-        holder = None if read.live_lease is None else read.live_lease.reader_id
-        if holder is not None and (need is None or not _may_be_moved(read)):
-            in_hand.append(InHand(holder, read.expected_minutes or 0.0, read.exam_group))
-        elif need is not None:
-            reads.append(plannable(read, need, holder, pathways))
+    planned = [planned_as(read, past[read.id], pathways) for read in (*ready, *held)]
     return Snapshot(
         now=now,
-        reads=tuple(reads),
+        reads=tuple(read for read in planned if isinstance(read, PlannableRead)),
         readers=tuple(tx.readers.on_duty(now)),
         aid=tx.aid.book(day_start(now)),
-        in_hand=tuple(in_hand),
+        in_hand=tuple(read for read in planned if isinstance(read, InHand)),
         lists=lists,
     )
+
+
+def planned_as(
+    read: Read, past: Iterable[tuple[str, str | None]], pathways: Mapping[str, Pathway]
+) -> PlannableRead | InHand | None:
+    """What the planner makes of a read; None of one of which nobody has said what exam it is.
+
+    A read on somebody's list may be moved only while its images have not arrived: afterwards it may be being read by
+    somebody whose system does not say so.
+    """
+    need = need_of(read, past, pathways)
+    holder = None if read.live_lease is None else read.live_lease.reader_id
+    if holder is not None and (need is None or not _may_be_moved(read)):
+        return InHand(holder, read.expected_minutes or 0.0, read.exam_group)
+    return None if need is None else plannable(read, need, holder, pathways)
 
 
 def plannable(read: Read, need: Need, holder: str | None, pathways: Mapping[str, Pathway]) -> PlannableRead:
@@ -113,7 +133,8 @@ def plannable(read: Read, need: Need, holder: str | None, pathways: Mapping[str,
     due = read.due_at or read.created_at
     pathway = pathways.get(read.pathway or "")
     weight = weight_of(due - read.created_at) if pathway is None else pathway.weight
-    return PlannableRead(need, due, read.epoch, weight, read.created_at, holder)
+    may_wait = pathway is not None and pathway.may_wait
+    return PlannableRead(need, due, read.epoch, weight, read.created_at, holder, may_wait)
 
 
 def _may_be_moved(read: Read) -> bool:
@@ -156,26 +177,6 @@ def need_of(
         directives=read.directives,
         read_by=frozenset(read.read_by),
     )
-
-
-def explanation_json(explanation: Explanation) -> dict[str, Any]:
-    """The explanation as it is stored and shown."""
-    return {
-        "rule": explanation.rule,
-        "considered_at": explanation.considered_at.isoformat(),
-        "due_at": explanation.due_at.isoformat(),
-        "candidates": [asdict(candidate) for candidate in explanation.candidates],
-        "candidate_count": explanation.candidate_count,
-        "exclusions": [{"reader_id": e.reader_id, "reasons": list(e.reasons)} for e in explanation.exclusions],
-        "not_now": [{"reader_id": e.reader_id, "reasons": list(e.reasons)} for e in explanation.not_now],
-        "others": [{"reason": reason, "readers": count} for reason, count in explanation.others],
-        "acute": explanation.acute,
-        "given_up": explanation.given_up,
-        "urgency": explanation.urgency,
-        "choice": explanation.choice,
-        "version": explanation.version,
-        "inputs": explanation.inputs,
-    }
 
 
 def new_lease(reader_id: str, session_id: str, now: datetime, timeout_s: float) -> Lease:
@@ -227,37 +228,31 @@ def grant(
     return leased
 
 
-def _explain(store: Store, waits: Sequence[Wait], known: dict[str, dict[str, Any] | None]) -> None:
-    """Write down why reads wait, where that says something new."""
-    news = []
-    for wait in waits:
-        explanation = explanation_json(wait.explanation)
-        if _gist(explanation) != _gist(known.get(wait.read_id)):
-            news.append((wait.read_id, explanation))
-    for start in range(0, len(news), _WAITS_A_COMMIT):
-        with store.write() as tx:
-            for read_id, explanation in news[start : start + _WAITS_A_COMMIT]:
-                tx.reads.explain_waiting(read_id, explanation)
-
-
-def _gist(explanation: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The explanation without its time: what tells whether it says anything new."""
-    return None if explanation is None else {k: v for k, v in explanation.items() if k != "considered_at"}
-
-
-def _decided(store: Store, decision: Assign, now: datetime, claim_timeout_s: float, on_failure: OnFailure) -> bool:
-    outcome: list[bool] = []
+def _decided(
+    store: Store, decisions: Sequence[Assign], now: datetime, claim_timeout_s: float, on_failure: OnFailure
+) -> int:
+    """Carry them out in one commit, each by itself; how many could be."""
+    outcomes: list[bool] = []
     with store.write() as tx:
-        failure = tx.attempt(lambda: outcome.append(_carry_out(tx, decision, now, claim_timeout_s)))
-        if failure is not None:
-            on_failure(failure)
-            read = tx.reads.get(decision.read_id)
-            uid, origin = (None, None) if read is None else (read.study_instance_uid, read.origin)
-            about = About(study_instance_uid=uid, read_id=decision.read_id, node=origin)
-            reason = f"it could not be assigned to {decision.reader_id}: {type(failure).__name__}"
-            key = f"{decision.read_id}:{decision.reader_id}:{type(failure).__name__}"
-            ask_a_person(tx, "assignment_failed", reason, key, now, about)
-    return outcome == [True]
+        for decision in decisions:
+            failure = tx.attempt(partial(_note, outcomes, tx, decision, now, claim_timeout_s))
+            if failure is not None:
+                on_failure(failure)
+                _show_failure(tx, decision, failure, now)
+    return outcomes.count(True)
+
+
+def _note(outcomes: list[bool], tx: Transaction, decision: Assign, now: datetime, claim_timeout_s: float) -> None:
+    outcomes.append(_carry_out(tx, decision, now, claim_timeout_s))
+
+
+def _show_failure(tx: Transaction, decision: Assign, failure: Exception, now: datetime) -> None:
+    read = tx.reads.get(decision.read_id)
+    uid, origin = (None, None) if read is None else (read.study_instance_uid, read.origin)
+    about = About(study_instance_uid=uid, read_id=decision.read_id, node=origin)
+    reason = f"it could not be assigned to {decision.reader_id}: {type(failure).__name__}"
+    key = f"{decision.read_id}:{decision.reader_id}:{type(failure).__name__}"
+    ask_a_person(tx, "assignment_failed", reason, key, now, about)
 
 
 def _carry_out(tx: Transaction, decision: Assign, now: datetime, claim_timeout_s: float) -> bool:

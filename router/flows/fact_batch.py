@@ -141,18 +141,20 @@ def _unreadable(raw: dict[str, object]) -> ReceivedFact:
     return ReceivedFact(seq, occurred_at, body, None, problem)
 
 
-def _overlong(value: object, name: str = "") -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _overlong(inner, key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _overlong(inner, name)
-    elif isinstance(value, str) and name in _LONGEST:
-        if len(value) > _LONGEST[name]:
-            yield f"{name} is longer than {_LONGEST[name]} characters"
-        elif "\x00" in value:
-            yield f"{name} holds a NUL character"
+def _overlong(body: dict[str, object]) -> Iterator[str]:
+    """By a loop of its own: a manifest holds thousands of values, and each fact is looked through."""
+    left: list[tuple[str, object]] = [("", body)]
+    while left:
+        name, value = left.pop()
+        if isinstance(value, str):
+            longest = _LONGEST.get(name)
+            if longest is not None and (len(value) > longest or "\x00" in value):
+                too_long = len(value) > longest
+                yield f"{name} is longer than {longest} characters" if too_long else f"{name} holds a NUL character"
+        elif isinstance(value, dict):
+            left.extend(reversed(value.items()))
+        elif isinstance(value, list):
+            left.extend((name, inner) for inner in reversed(value))
 
 
 def _storable(value: object) -> object:

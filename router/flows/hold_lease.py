@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from router.config import RoutingFile
 from router.flows.apply_rules import close_hold_items, directives_after_a_person
-from router.flows.assign_reads import explanation_json, grant, need_now, new_lease
+from router.flows.assign_reads import grant, need_now, new_lease
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.model.errors import Invalid, NotAllowed, NotFound, StaleLease, TransitionRefused
@@ -16,7 +16,8 @@ from router.model.read import Lease, Read, ReadState
 from router.model.reader import Level, Reader
 from router.rules.eligibility import display_problems, entitlement_problems, history_problems, scope_problems
 from router.rules.local_time import day_start
-from router.rules.planning import RULE, Assign, Explanation, weigh
+from router.rules.planning import RULE, Assign, Excluded, Explanation, weigh
+from router.rules.planning.storing import explanation_json
 from router.rules.read_states import Actor, Event
 from router.rules.study_routing import Routed, due_at
 
@@ -222,7 +223,7 @@ def _pick(
         raise NotAllowed("; ".join(reason for exclusion in excluded for reason in exclusion.reasons))
     choice = f"{reader.id} picked it"
     due = read.due_at or read.created_at
-    why = planned or Explanation(RULE, now, due, candidates, excluded, choice)
+    why = planned or Explanation(RULE, now, due, candidates, Excluded.of(excluded), choice)
     lease = new_lease(reader.id, candidates[0].session_id, now, heartbeat_timeout_s)
     lease = _extend(lease, now, heartbeat_timeout_s, claimed_at=now)
     return grant(tx, read, reader, lease, Event.CLAIM, Actor.READER, now, explanation_json(why))

@@ -20,6 +20,7 @@ from router.model.record import Entry, QueueItem
 from router.model.report import Disposition, HandMatch, Original, Report
 from router.model.rota import Pattern
 from router.model.routing_rule import RuleSet, RuleSetEntry
+from router.model.sent_order import SentOrder
 from router.model.session import Leave, Session
 from router.model.study import PatientKey, Study, StudyRevision
 from router.model.trust import Node, Trust
@@ -78,6 +79,12 @@ class Readers(Protocol):
 
     def on_duty(self, now: datetime) -> Sequence[ReaderOnDuty]:
         """Every reader, with the load of each session open at `now`."""
+
+    def with_loads(self, readers: Sequence[Reader], now: datetime) -> Sequence[ReaderOnDuty]:
+        """The same of these readers."""
+
+    def versions(self) -> Sequence[tuple[str, int]]:
+        """(reader id, version) by id; the version grows whenever the reader or one of its credentials changes."""
 
     def duty_of(self, reader_id: str, now: datetime) -> ReaderOnDuty | None:
         """One reader with these loads; nobody else can give this reader a read until the transaction ends."""
@@ -208,7 +215,11 @@ class Reads(Protocol):
     def replace(self, before: Read, after: Read) -> bool:
         """Write `after` only where state, epoch and token are still as in `before`; False when somebody was first."""
 
-    def explain_waiting(self, read_id: str, explanation: dict[str, Any]) -> None: ...
+    def explain_waiting(self, explanations: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """Write down of reads by id why they wait, of those that still do."""
+
+    def waiting(self, read_ids: Sequence[str]) -> Sequence[tuple[str, dict[str, Any]]]:
+        """What was written down of these reads, where anything was."""
 
     def listing(
         self,
@@ -245,6 +256,14 @@ class Reads(Protocol):
 
     def arrived(self, since: datetime, until: datetime, most: int) -> tuple[Sequence[Read], int]:
         """Reads made in this time, by id; of more than `most` every so-many-th, and how many each stands for."""
+
+    def versions(self, states: Collection[ReadState]) -> Sequence[tuple[str, int]]:
+        """(read id, version) of the reads in these states, in any order; the version grows whenever a read or one of
+        its assignments changes."""
+
+    def to_plan(self, read_ids: Sequence[str]) -> Sequence[tuple[Read, int, Sequence[tuple[str, str]]]]:
+        """These reads without the explanation of why they wait, each with its version and its past holders
+        (reader id, outcome)."""
 
     def past_holders(self, *states: ReadState) -> Sequence[tuple[str, str, str]]:
         """(read id, reader id, outcome) of every assignment that ended, of all reads in these states."""
@@ -401,7 +420,7 @@ class Orders(Protocol):
         epoch: int | None = None,
     ) -> Order: ...
 
-    def after(self, node: str, seq: int, limit: int) -> Sequence[Order]:
+    def after(self, node: str, seq: int, limit: int) -> Sequence[SentOrder]:
         """Orders that still have to be carried out: not completed ones, nor images of a former holder or revision."""
 
     def get(self, order_id: str) -> IssuedOrder | None: ...
@@ -522,6 +541,14 @@ class Transaction(Protocol):
 class Store(Protocol):
     @property
     def job_desk(self) -> JobDesk: ...
+
+    @property
+    def effects_a_commit(self) -> int:
+        """How many effects that are independent of one another belong into one commit.
+
+        Many where one writer holds the whole database anyway, one where writers run beside each other: two that lock
+        the same rows in another order would stop each other.
+        """
 
     def write(self) -> AbstractContextManager[Transaction]: ...
 

@@ -1,4 +1,4 @@
-"""Facts come in: consecutive, each once, each with its effects in one commit.
+"""Facts come in: consecutive, each once, each in one commit with its effects (and with a few of its neighbours).
 
 A fact that cannot be understood, or whose effects fail, is kept and shown to a person; it never blocks the ones
 behind it, and a person may have it carried out again. A failure of the database itself is no fact's fault: it is
@@ -6,8 +6,8 @@ raised, and the node sends again. Numbers that do not fit what is kept mean that
 the node is told, and a person with it (ADR 004).
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -59,14 +59,23 @@ def take_facts(
         OutboxForked: a number that is taken came again with other content.
     """
     facts = facts_of(batch)
+    taking = _Taking(node, batch.outbox_id, settings, now, on_failure)
     with store.write() as tx:
         tx.network.record_traffic(node, now, batch.health)
         through = tx.facts.last_seq(node, batch.outbox_id)
+        repeats = [fact for fact in facts if fact.seq <= through]
+        if facts and not repeats:
+            through = taking.take(tx, facts[: store.effects_a_commit])
     try:
-        _compare_repeats(store, node, batch.outbox_id, [fact for fact in facts if fact.seq <= through])
-        for fact in facts:
-            if fact.seq > through:
-                through = _take(store, node, batch.outbox_id, fact, settings, now, on_failure)
+        _compare_repeats(store, node, batch.outbox_id, repeats)
+        while fresh := [fact for fact in facts if fact.seq > through]:
+            if fresh[0].seq != through + 1:
+                raise FactGap(f"{node}:{batch.outbox_id}", through + 1, fresh[0].seq)
+            with store.write() as tx:
+                through = taking.take(tx, fresh[: store.effects_a_commit])
+            if through < fresh[0].seq:
+                with store.write() as tx:
+                    through = taking.take_alone(tx, fresh[0])
     except (FactGap, OutboxForked) as refusal:
         with store.write() as tx:
             ask_a_person(tx, refusal.code, f"node {node}: {refusal}", refusal.key, now, About(node=node))
@@ -85,27 +94,47 @@ def _compare_repeats(store: Store, node: str, outbox_id: str, repeats: list[Rece
             raise OutboxForked(f"{node}:{outbox_id}", fact.seq)
 
 
-def _take(
-    store: Store,
-    node: str,
-    outbox_id: str,
-    fact: ReceivedFact,
-    settings: RouterSettings,
-    now: datetime,
-    on_failure: OnFailure,
-) -> int:
-    with store.write() as tx:
-        last = tx.facts.last_seq(node, outbox_id)
-        if fact.seq <= last:
-            return last  # another request with the same facts was faster
-        if fact.seq != last + 1:
-            raise FactGap(f"{node}:{outbox_id}", last + 1, fact.seq)
-        kept = KeptFact(node, outbox_id, fact.seq, fact.occurred_at or now, now, fact.body, None)
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """Takes facts of one outbox, each with its effects under a savepoint of its own."""
+
+    node: str
+    outbox_id: str
+    settings: RouterSettings
+    now: datetime
+    on_failure: OnFailure
+
+    def take(self, tx: Transaction, facts: Sequence[ReceivedFact]) -> int:
+        """Those that follow what is taken without a gap; how far it is taken then.
+
+        Another request with the same facts may have been faster. One that cannot even be kept holds up none before it.
+        """
+        last = tx.facts.last_seq(self.node, self.outbox_id)
+        for fact in facts:
+            if fact.seq > last + 1:
+                break
+            if fact.seq == last + 1:
+                if tx.attempt(partial(self._take, tx, fact)) is not None:
+                    break
+                last = fact.seq
+        return last
+
+    def take_alone(self, tx: Transaction, fact: ReceivedFact) -> int:
+        """Take one that could not be taken among others, and let its failure be the request's."""
+        if fact.seq == tx.facts.last_seq(self.node, self.outbox_id) + 1:
+            self._take(tx, fact)
+        return tx.facts.last_seq(self.node, self.outbox_id)
+
+    def _take(self, tx: Transaction, fact: ReceivedFact) -> None:
+        node, now = self.node, self.now
+        kept = KeptFact(node, self.outbox_id, fact.seq, fact.occurred_at or now, now, fact.body, None)
         problem = fact.problem
         if fact.said is not None:
-            failure = tx.attempt(partial(apply_fact, tx, node, fact.said, kept.occurred_at, kept.key, settings, now))
+            failure = tx.attempt(
+                partial(apply_fact, tx, node, fact.said, kept.occurred_at, kept.key, self.settings, now)
+            )
             if failure is not None:
-                on_failure(failure)
+                self.on_failure(failure)
                 problem = type(failure).__name__
                 if isinstance(fact.said, ReportReceived):  # its alert waits for nobody
                     lost = report_of(node, fact.said, kept.occurred_at, now)
@@ -116,7 +145,6 @@ def _take(
             ask_a_person(tx, "fact_failed", reason, kept.key, now, about_fact(node, fact.body))
         if fact.said is None:
             ask_about_unread(tx, node, fact.body, kept.key, now)
-        return fact.seq
 
 
 def carry_out_again(

@@ -1,16 +1,19 @@
 """The RIS as a channel: an order to the origin's node, in the commit that finishes the notification's job."""
 
+from dataclasses import replace
 from datetime import datetime
 
-from dicom_nodes.contract import AlertCode, OrderBatch, TellRis
+from dicom_nodes.contract import AlertCode, Order, TellRis
 from router.alert_settings import AlertsFile
 from router.flows.alert_identity import as_of_now
 from router.flows.alert_life import log_alert
 from router.flows.alert_record import record_failed, record_sent
 from router.flows.answer_alert import make_link
 from router.flows.images import identity_of, patient_identity
+from router.flows.order_log import OrdersToSend
 from router.flows.ports import IssuedOrder, Store, Transaction
 from router.model.alert import Alert, Notification, Urgency
+from router.model.sent_order import SentOrder
 
 
 def order_ris(tx: Transaction, alert: Alert, told: Notification, now: datetime) -> None:
@@ -38,19 +41,25 @@ def order_ris(tx: Transaction, alert: Alert, told: Notification, now: datetime) 
     log_alert(tx, "alert.ris_ordered", alert, now, "router", detail)
 
 
-def with_links(store: Store, batch: OrderBatch, settings: AlertsFile, now: datetime) -> OrderBatch:
+def with_links(store: Store, batch: OrdersToSend, settings: AlertsFile, now: datetime) -> OrdersToSend:
     """The batch as it is handed to the node: an alert gets its one-time link now, so that the log keeps no secret."""
-    if not any(isinstance(order.body, TellRis) for order in batch.orders):
+    if not any(order.kind == "tell_ris" for order in batch.orders):
         return batch
-    orders = list(batch.orders)
     with store.write() as tx:
-        for place, order in enumerate(orders):
-            body = order.body
-            told = tx.alerts.notification(body.notification_id) if isinstance(body, TellRis) else None
-            if isinstance(body, TellRis) and told is not None:
-                linked = as_of_now(tx, body).model_copy(update={"link": make_link(tx, told, settings, now)})
-                orders[place] = order.model_copy(update={"body": linked})
-    return batch.model_copy(update={"orders": tuple(orders)})
+        orders = tuple(_linked(tx, sent, settings, now) for sent in batch.orders)
+    return replace(batch, orders=orders)
+
+
+def _linked(tx: Transaction, sent: SentOrder, settings: AlertsFile, now: datetime) -> SentOrder:
+    if sent.kind != "tell_ris":
+        return sent
+    order = Order.model_validate_json(sent.text)
+    body = order.body
+    told = tx.alerts.notification(body.notification_id) if isinstance(body, TellRis) else None
+    if told is None or not isinstance(body, TellRis):
+        return sent
+    linked = as_of_now(tx, body).model_copy(update={"link": make_link(tx, told, settings, now)})
+    return replace(sent, text=order.model_copy(update={"body": linked}).model_dump_json())
 
 
 def take_told(tx: Transaction, issued: IssuedOrder, body: TellRis, now: datetime) -> None:

@@ -24,6 +24,8 @@ PATHWAY_IDS = (
 class Pathway:
     """`target_minutes` from the examination to the verified report; `weight` of a breach beside the others'.
 
+    `may_wait`: its reads make room for others when not all can be in time, and once late they go after what still can
+    be. Those of every other pathway are never given up, and once late they count as due now, and ever more.
     `session_kinds` are the kinds of session in which it may be read; empty means in any.
     """
 
@@ -32,3 +34,4 @@ class Pathway:
     weight: float
     acute: bool = False
     session_kinds: frozenset[SessionKind] = frozenset()
+    may_wait: bool = False

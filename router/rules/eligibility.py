@@ -1,8 +1,8 @@
 """Who may read what, now: every reason against a reader is named, so that a choice can be explained later.
 
 `exclusions` is for one pair of read and reader. Its parts (`entitlement_problems`, `scope_problems`,
-`presence_problems`, `rules.aid.aid_problems`) are pure functions of the same arguments, for callers that weigh many
-pairs at once and check each part once for a class of reads.
+`history_problems`, `presence_problems`, `rules.aid.aid_problems`) are pure functions of the same arguments, for
+callers that weigh many pairs at once and check each part once for a class of reads.
 """
 
 from collections.abc import Iterator
@@ -110,6 +110,14 @@ def history_problems(need: Need, reader: Reader) -> tuple[str, ...]:
 def presence_problems(need: Need, on_duty: ReaderOnDuty, now: datetime) -> tuple[str, ...]:
     """Why the reader cannot take it just now: leave, display, queue, session, capacity."""
     return tuple(_presence_problems(need, on_duty, now))
+
+
+def is_at_leisure(on_duty: ReaderOnDuty, now: datetime, minutes: float) -> bool:
+    """Whether no read of at most so many of the reader's minutes has `presence_problems`, if any session will do."""
+    reader = on_duty.reader
+    if on_duty.leave or reader.display_valid_until is not None or reader.outsourcer is not None:
+        return False
+    return any(load.session.is_open(now) and load.minutes_left(minutes) >= minutes for load in on_duty.sessions)
 
 
 def best_session(need: Need, on_duty: ReaderOnDuty, now: datetime) -> SessionLoad | None:

@@ -22,6 +22,7 @@ class Pathway(Settings):
     weight: Positive
     source: Source
     acute: bool = False
+    may_wait: bool = False
 
 
 class Exam(Settings):

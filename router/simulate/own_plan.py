@@ -96,9 +96,9 @@ class OwnPlan:
         waiting = WaitingArrays(
             number=studies,
             exam_class=self._standing.exam_class[klass],
-            pathway=classes.pathway[klass],
             weight=classes.weight[klass],
             acute=classes.acute[klass],
+            may_wait=classes.may_wait[klass],
             arrived_min=room.world.arrivals.came[studies],
             due_min=room.world.arrivals.due[studies],
             expected_minutes=classes.minutes[klass],
@@ -143,9 +143,9 @@ class OwnPlan:
         c, block = np.nonzero(count > 0)
         return ForecastArrays(
             exam_class=self._standing.exam_class[c],
-            pathway=classes.pathway[c],
             weight=classes.weight[c],
             acute=classes.acute[c],
+            may_wait=classes.may_wait[c],
             from_min=edges[block],
             until_min=edges[block + 1],
             target_min=classes.target[c],

@@ -33,6 +33,7 @@ class Classes:
     weight: Floats
     rank: Ints
     acute: Flags
+    may_wait: Flags
     subspecialty: Ints
     level: Ints
 
@@ -110,6 +111,7 @@ def _classes(
         weight=np.array([pathways[p].weight for p in pathway]),
         rank=np.array([pathways[p].rank for p in pathway], np.int64),
         acute=np.array([pathways[p].acute for p in pathway]),
+        may_wait=np.array([pathways[p].may_wait for p in pathway]),
         subspecialty=np.array([subspecialties.index(exams[e].subspecialty) for e in exam], np.int64),
         level=np.array([exams[e].level for e in exam], np.int64),
     )

@@ -76,6 +76,7 @@ class SqlExams:
             "target_minutes": pathway.target_minutes,
             "weight": pathway.weight,
             "acute": pathway.acute,
+            "may_wait": pathway.may_wait,
             "session_kinds": sorted(pathway.session_kinds),
         }
         upsert(self._connection, t.pathway, ["id"], values)
@@ -151,4 +152,4 @@ def _exam(row: Row[Any]) -> Exam:
 
 def _pathway(row: Row[Any]) -> Pathway:
     kinds = frozenset(SessionKind(kind) for kind in row.session_kinds)
-    return Pathway(row.id, row.target_minutes, row.weight, row.acute, kinds)
+    return Pathway(row.id, row.target_minutes, row.weight, row.acute, kinds, row.may_wait)

@@ -1,5 +1,6 @@
 """What nodes and router exchange, in the database: each fact once, and each node's ordered log of orders."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,15 +8,28 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, Select, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, insert, or_, select, update
 
-from dicom_nodes.contract import Order, OrderBody
+from dicom_nodes.contract import DeliverStudy, FetchStudy, Order, OrderBody
 from router.model.fact import KeptFact
 from router.model.read import LEASED
+from router.model.sent_order import SentOrder
 from router.store import tables as t
+from router.store.manifests import SqlManifests
 from router.store.statements import insert_if_new, upsert
 
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
+_WITH_MANIFEST = ("fetch", "deliver")
+_SOURCE = (t.fact_source.c.node == bindparam("of_node"), t.fact_source.c.outbox_id == bindparam("of_outbox"))
+_LAST_SEQ = select(t.fact_source.c.last_seq).where(*_SOURCE).with_for_update()
+_TAKEN = update(t.fact_source).where(*_SOURCE).values(last_seq=bindparam("last_seq"))
+_NEXT_SEQ = (
+    update(t.order_head)
+    .where(t.order_head.c.node == bindparam("of_node"))
+    .values(last_seq=t.order_head.c.last_seq + 1)
+    .returning(t.order_head.c.last_seq)
+)
+_ADD, _ISSUE = insert(t.fact), insert(t.node_order)
 
 
 class SqlFacts:
@@ -23,10 +37,12 @@ class SqlFacts:
         self._connection = connection
 
     def last_seq(self, node: str, outbox_id: str) -> int:
-        insert_if_new(self._connection, t.fact_source, {"node": node, "outbox_id": outbox_id, "last_seq": 0})
-        source = (t.fact_source.c.node == node, t.fact_source.c.outbox_id == outbox_id)
-        query = select(t.fact_source.c.last_seq).where(*source).with_for_update()
-        return int(self._connection.execute(query).scalar_one())
+        source = {"of_node": node, "of_outbox": outbox_id}
+        last = self._connection.execute(_LAST_SEQ, source).scalar_one_or_none()
+        if last is None:
+            insert_if_new(self._connection, t.fact_source, {"node": node, "outbox_id": outbox_id, "last_seq": 0})
+            last = self._connection.execute(_LAST_SEQ, source).scalar_one()
+        return int(last)
 
     def add(self, fact: KeptFact) -> None:
         values = {
@@ -38,9 +54,9 @@ class SqlFacts:
             "body": fact.body,
             "failure": fact.failure,
         }
-        self._connection.execute(insert(t.fact).values(**values))
-        source = (t.fact_source.c.node == fact.node, t.fact_source.c.outbox_id == fact.outbox_id)
-        self._connection.execute(update(t.fact_source).where(*source).values(last_seq=fact.seq))
+        self._connection.execute(_ADD, values)
+        source = {"of_node": fact.node, "of_outbox": fact.outbox_id}
+        self._connection.execute(_TAKEN, source | {"last_seq": fact.seq})
 
     def between(self, node: str, outbox_id: str, first: int, last: int) -> Sequence[KeptFact]:
         f = t.fact
@@ -70,8 +86,9 @@ class SqlIssuedOrder:
 class SqlOrders:
     """Remembers in `issued_to` which nodes got an order in this transaction, so that their polls can be woken."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, manifests: SqlManifests) -> None:
         self._connection = connection
+        self._manifests = manifests
         self.issued_to: set[str] = set()
 
     def log_id(self, node: str | None = None) -> str:
@@ -107,16 +124,24 @@ class SqlOrders:
             "node": node,
             "seq": order.seq,
             "issued_at": at,
-            "body": body.model_dump(mode="json"),
+            "body": self._to_store(body),
             "read_id": read_id,
             "report_id": report_id,
             "epoch": epoch,
         }
-        self._connection.execute(insert(t.node_order).values(**values))
+        self._connection.execute(_ISSUE, values)
         self.issued_to.add(node)
         return order
 
-    def after(self, node: str, seq: int, limit: int) -> Sequence[Order]:
+    def _to_store(self, body: OrderBody) -> dict[str, Any]:
+        """Without the manifest where that is the revision's own, which stays as it is."""
+        if isinstance(body, FetchStudy | DeliverStudy):
+            uid = body.study.study_instance_uid
+            if self._manifests.is_of(uid, body.revision, body.manifest):
+                return body.model_dump(mode="json", exclude={"manifest"})
+        return body.model_dump(mode="json")
+
+    def after(self, node: str, seq: int, limit: int) -> Sequence[SentOrder]:
         o, done, read = t.node_order, t.order_outcome, t.read
         joined = o.outerjoin(done, done.c.order_id == o.c.order_id).outerjoin(read, read.c.id == o.c.read_id)
         is_open = or_(done.c.outcome.is_(None), done.c.outcome.not_in(("COMPLETED", "RECALLED")))
@@ -129,28 +154,52 @@ class SqlOrders:
             ),
         )
         is_due = or_(o.c.body["kind"].as_string().not_in(("fetch", "deliver")), still_wanted)
-        query = select(o).select_from(joined).where(o.c.node == node, o.c.seq > seq, is_open, is_due)
+        columns = (o.c.seq, o.c.order_id, o.c.issued_at, cast(o.c.body, Text).label("body"))
+        query = select(*columns).select_from(joined).where(o.c.node == node, o.c.seq > seq, is_open, is_due)
         query = query.order_by(o.c.seq).limit(limit)
-        return [_order(row) for row in self._connection.execute(query)]
+        return [self._sent(row) for row in self._connection.execute(query).all()]
+
+    def _sent(self, row: Row[Any]) -> SentOrder:
+        body = json.loads(row.body)
+        text = row.body
+        if body["kind"] in _WITH_MANIFEST and "manifest" not in body:
+            manifest = self._manifests.text(body["study"]["study_instance_uid"], body["revision"])
+            text = f'{text.rstrip()[:-1]},"manifest":{manifest}}}'
+        head = json.dumps({"seq": row.seq, "order_id": row.order_id, "issued_at": row.issued_at.isoformat()})
+        return SentOrder(row.seq, row.order_id, body["kind"], f'{head[:-1]},"body":{text}}}')
 
     def get(self, order_id: str) -> SqlIssuedOrder | None:
-        row = self._connection.execute(_with_outcome().where(t.node_order.c.order_id == order_id)).one_or_none()
-        return None if row is None else _issued(row)
+        row = self._connection.execute(_ONE, {"this_order": order_id}).one_or_none()
+        return None if row is None else self._issued(row)
 
     def of_read(self, read_id: str) -> Sequence[SqlIssuedOrder]:
         query = _with_outcome().where(t.node_order.c.read_id == read_id)
-        return [_issued(row) for row in self._connection.execute(query.order_by(t.node_order.c.issued_at))]
+        rows = self._connection.execute(query.order_by(t.node_order.c.issued_at)).all()
+        return [self._issued(row) for row in rows]
 
     def conclude(self, order_id: str, outcome: str, at: datetime, reason: str | None = None) -> None:
         values = {"order_id": order_id, "outcome": outcome, "at": at, "reason": reason}
         upsert(self._connection, t.order_outcome, ["order_id"], values)
 
+    def _issued(self, row: Row[Any]) -> SqlIssuedOrder:
+        body: Any = row.body
+        if body["kind"] in _WITH_MANIFEST and "manifest" not in body:
+            body = body | {"manifest": self._manifests.get(body["study"]["study_instance_uid"], body["revision"])}
+        order = Order(
+            seq=row.seq,
+            order_id=row.order_id,
+            issued_at=row.issued_at,
+            body=_BODY.validate_python(body, strict=False),
+        )
+        return SqlIssuedOrder(order, row.node, row.read_id, row.report_id, row.epoch, row.outcome)
+
     def _next_seq(self, node: str) -> int:
         """The head's row lock is held until commit, so seqs become visible without gaps and in order."""
-        insert_if_new(self._connection, t.order_head, {"node": node, "last_seq": 0})
-        head = t.order_head
-        bump = update(head).where(head.c.node == node).values(last_seq=head.c.last_seq + 1)
-        return int(self._connection.execute(bump.returning(head.c.last_seq)).scalar_one())
+        seq = self._connection.execute(_NEXT_SEQ, {"of_node": node}).scalar_one_or_none()
+        if seq is None:
+            insert_if_new(self._connection, t.order_head, {"node": node, "last_seq": 0})
+            seq = self._connection.execute(_NEXT_SEQ, {"of_node": node}).scalar_one()
+        return int(seq)
 
 
 def _with_outcome() -> Select[Any]:
@@ -158,11 +207,4 @@ def _with_outcome() -> Select[Any]:
     return select(t.node_order, t.order_outcome.c.outcome).select_from(joined)
 
 
-def _order(row: Row[Any]) -> Order:
-    return Order(
-        seq=row.seq, order_id=row.order_id, issued_at=row.issued_at, body=_BODY.validate_python(row.body, strict=False)
-    )
-
-
-def _issued(row: Row[Any]) -> SqlIssuedOrder:
-    return SqlIssuedOrder(_order(row), row.node, row.read_id, row.report_id, row.epoch, row.outcome)
+_ONE = _with_outcome().where(t.node_order.c.order_id == bindparam("this_order"))

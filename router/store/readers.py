@@ -82,15 +82,22 @@ class SqlReaders:
             "outsourcer_queue_limit": None if reader.outsourcer is None else reader.outsourcer.queue_limit,
         }
         upsert(self._connection, t.reader, ["id"], values)
+        self._changed(t.reader.c.id == reader.id)
+
+    def _changed(self, condition: Any) -> None:
+        """Whoever keeps these readers from before must read them again."""
+        self._connection.execute(update(t.reader).where(condition).values(version=t.reader.c.version + 1))
 
     def revoke(self, reader_id: str, credential_id: str, at: datetime) -> bool:
         held = and_(t.credential.c.id == credential_id, t.credential.c.reader_id == reader_id)
         values = {"revoked_at": func.coalesce(t.credential.c.revoked_at, at)}
+        self._changed(t.reader.c.id == reader_id)
         return self._connection.execute(update(t.credential).where(held).values(**values)).rowcount == 1
 
     def set_validity(self, credential: Credential) -> bool:
         values = {"valid_from": credential.valid_from, "valid_until": credential.valid_until}
         this = t.credential.c.id == credential.id
+        self._changed(t.reader.c.id.in_(select(t.credential.c.reader_id).where(this)))
         return self._connection.execute(update(t.credential).where(this).values(**values)).rowcount == 1
 
     def add_credential(self, reader_id: str, credential: Credential) -> None:
@@ -103,6 +110,7 @@ class SqlReaders:
             "revoked_at": credential.revoked_at,
         }
         self._connection.execute(insert(t.credential).values(**values))
+        self._changed(t.reader.c.id == reader_id)
 
     def sessions(self, reader_id: str | None = None, open_at: datetime | None = None) -> Sequence[Session]:
         query = select(t.session).order_by(t.session.c.starts_at, t.session.c.id)
@@ -140,7 +148,14 @@ class SqlReaders:
         return self._connection.execute(ended).rowcount == 1
 
     def on_duty(self, now: datetime) -> Sequence[ReaderOnDuty]:
-        return self._with_loads(self.all(), self.sessions(open_at=now), now)
+        return self.with_loads(self.all(), now)
+
+    def with_loads(self, readers: Sequence[Reader], now: datetime) -> Sequence[ReaderOnDuty]:
+        return self._with_loads(readers, self.sessions(open_at=now), now)
+
+    def versions(self) -> Sequence[tuple[str, int]]:
+        query = select(t.reader.c.id, t.reader.c.version).order_by(t.reader.c.id)
+        return [(row[0], row[1]) for row in self._connection.execute(query)]
 
     def duty_of(self, reader_id: str, now: datetime) -> ReaderOnDuty | None:
         reader = self.get(reader_id, lock=True)
@@ -153,6 +168,8 @@ class SqlReaders:
         of_reader: dict[str, list[SessionLoad]] = defaultdict(list)
         people = {reader.id: reader for reader in readers}
         for session in open_sessions:
+            if session.reader_id not in people:  # came since these readers were asked for
+                continue
             reads, minutes = loads.get(session.id, (0, 0.0))
             breaks = minutes_for_breaks(people[session.reader_id], session)
             of_reader[session.reader_id].append(SessionLoad(session, reads, minutes, breaks))

@@ -1,15 +1,58 @@
 """Reads and their leases in the database. A read is changed only where it is still as the caller saw it."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Exists, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Exists,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
+from dicom_nodes.foundation.database import portions
 from router.model.read import Assignment, Lease, Read, ReadState, Visibility
 from router.model.reader import Level
 from router.store import tables as t
 from router.store.directives import directives_from_json, directives_to_json
+
+_TO_PLAN: list[ColumnElement[Any]] = [column for column in t.read.c if column.name != "waiting"]
+_TO_PLAN.append(literal_column("NULL", JSON).label("waiting"))
+"""A read without the explanation of why it waits, which is most of its row and no part of a plan."""
+
+_ONE = select(t.read).where(t.read.c.id == bindparam("read_id"))
+_LOCKED = _ONE.with_for_update()
+_ASSIGNMENTS = select(t.assignment).where(t.assignment.c.read_id == bindparam("read_id")).order_by(t.assignment.c.epoch)
+_ADD, _OPEN = insert(t.read), insert(t.assignment)
+_REPLACE = (
+    update(t.read)
+    .where(
+        t.read.c.id == bindparam("was"),
+        t.read.c.state == bindparam("was_state"),
+        t.read.c.epoch == bindparam("was_epoch"),
+        t.read.c.transaction_uid.is_not_distinct_from(bindparam("was_token")),
+    )
+    .values({column.name: bindparam(column.name) for column in t.read.c if column.name != "version"})
+    .values(version=t.read.c.version + 1)
+)
+_EXPLAIN = (
+    update(t.read)
+    .where(t.read.c.id == bindparam("of_read"), t.read.c.state == ReadState.READY)
+    .values(waiting=bindparam("said", type_=JSON))
+)
+"""No change of the read: its version stays."""
 
 
 class SqlReads:
@@ -17,8 +60,7 @@ class SqlReads:
         self._connection = connection
 
     def get(self, read_id: str, *, lock: bool = False) -> Read | None:
-        query = select(t.read).where(t.read.c.id == read_id)
-        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        row = self._connection.execute(_LOCKED if lock else _ONE, {"read_id": read_id}).one_or_none()
         return None if row is None else _read(row)
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
@@ -44,24 +86,24 @@ class SqlReads:
         return read if held else None
 
     def add(self, read: Read) -> None:
-        self._connection.execute(insert(t.read).values(**_values(read)))
+        self._connection.execute(_ADD, _values(read))
 
     def replace(self, before: Read, after: Read) -> bool:
         token = before.lease.transaction_uid if before.lease is not None else None
-        unchanged = (
-            t.read.c.id == before.id,
-            t.read.c.state == before.state,
-            t.read.c.epoch == before.epoch,
-            t.read.c.transaction_uid.is_not_distinct_from(token),
-        )
-        return self._connection.execute(update(t.read).where(*unchanged).values(**_values(after))).rowcount == 1
+        seen = {"was": before.id, "was_state": before.state, "was_epoch": before.epoch, "was_token": token}
+        return self._connection.execute(_REPLACE, _values(after) | seen).rowcount == 1
 
-    def explain_waiting(self, read_id: str, explanation: dict[str, Any]) -> None:
-        read = self.get(read_id)
-        if read is None or read.state is not ReadState.READY or _gist(read.waiting) == _gist(explanation):
-            return
-        still_ready = (t.read.c.id == read_id, t.read.c.state == ReadState.READY)
-        self._connection.execute(update(t.read).where(*still_ready).values(waiting=explanation))
+    def explain_waiting(self, explanations: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        rows = [{"of_read": read_id, "said": explanation} for read_id, explanation in explanations]
+        if rows:
+            self._connection.execute(_EXPLAIN, rows)
+
+    def waiting(self, read_ids: Sequence[str]) -> Sequence[tuple[str, dict[str, Any]]]:
+        found: list[tuple[str, dict[str, Any]]] = []
+        for some in portions(read_ids):
+            query = select(t.read.c.id, t.read.c.waiting).where(t.read.c.id.in_(some))
+            found += [(row[0], row[1]) for row in self._connection.execute(query) if row[1] is not None]
+        return found
 
     def listing(
         self,
@@ -129,7 +171,7 @@ class SqlReads:
             "assigned_at": assignment.assigned_at,
             "explanation": assignment.explanation,
         }
-        self._connection.execute(insert(t.assignment).values(**values))
+        self._connection.execute(_OPEN, values)
 
     def close_assignment(self, read_id: str, epoch: int, at: datetime, outcome: str, reason: str | None) -> None:
         this = (t.assignment.c.read_id == read_id, t.assignment.c.epoch == epoch)
@@ -137,8 +179,8 @@ class SqlReads:
         self._connection.execute(update(t.assignment).where(*this).values(**values))
 
     def assignments(self, read_id: str) -> Sequence[Assignment]:
-        query = select(t.assignment).where(t.assignment.c.read_id == read_id).order_by(t.assignment.c.epoch)
-        return [Assignment(**row._mapping) for row in self._connection.execute(query)]
+        rows = self._connection.execute(_ASSIGNMENTS, {"read_id": read_id})
+        return [Assignment(**row._mapping) for row in rows]
 
     def arrived(self, since: datetime, until: datetime, most: int) -> tuple[Sequence[Read], int]:
         came = (t.read.c.created_at >= since, t.read.c.created_at < until)
@@ -150,23 +192,32 @@ class SqlReads:
         query = select(t.read).where(t.read.c.id.in_(chosen)).order_by(t.read.c.id)
         return [_read(row) for row in self._connection.execute(query)], step
 
+    def versions(self, states: Collection[ReadState]) -> Sequence[tuple[str, int]]:
+        query = select(t.read.c.id, t.read.c.version).where(t.read.c.state.in_(list(states)))
+        return self._connection.execute(query).tuples().all()
+
+    def to_plan(self, read_ids: Sequence[str]) -> Sequence[tuple[Read, int, Sequence[tuple[str, str]]]]:
+        found: list[tuple[Read, int, Sequence[tuple[str, str]]]] = []
+        for some in portions(read_ids):
+            rows = self._connection.execute(select(*_TO_PLAN).where(t.read.c.id.in_(some))).all()
+            past = self._past_of(some)  # after the versions: what comes in between is read again, not missed
+            found += [(_read(row), row.version, past[row.id]) for row in rows]
+        return found
+
+    def _past_of(self, read_ids: Sequence[str]) -> Mapping[str, Sequence[tuple[str, str]]]:
+        a = t.assignment.c
+        query = select(a.read_id, a.reader_id, a.outcome).where(a.read_id.in_(read_ids), a.outcome.is_not(None))
+        past: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for read_id, reader_id, outcome in self._connection.execute(query):
+            past[read_id].append((reader_id, outcome))
+        return past
+
     def past_holders(self, *states: ReadState) -> Sequence[tuple[str, str, str]]:
         a = t.assignment
         joined = a.join(t.read, t.read.c.id == a.c.read_id)
         query = select(a.c.read_id, a.c.reader_id, a.c.outcome).select_from(joined)
         rows = self._connection.execute(query.where(t.read.c.state.in_(states), a.c.outcome.is_not(None)))
         return [(row[0], row[1], row[2]) for row in rows]
-
-
-def _gist(explanation: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The explanation without its time: what tells whether it says anything new."""
-    return None if explanation is None else {k: v for k, v in _as_json(explanation).items() if k != "considered_at"}
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
-    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _values(read: Read) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from router.model.record import Entry, QueueItem
 from router.store import tables as t
 from router.store.statements import insert_if_new
 
+_APPEND = insert(t.ledger)
+
 
 class SqlLedger:
     def __init__(self, connection: Connection) -> None:
@@ -26,7 +28,7 @@ class SqlLedger:
             "node": entry.node,
             "detail": entry.detail,
         }
-        self._connection.execute(insert(t.ledger).values(**values))
+        self._connection.execute(_APPEND, values)
 
     def of_study(self, study_instance_uid: str) -> Sequence[Entry]:
         query = select(t.ledger).where(t.ledger.c.study_instance_uid == study_instance_uid).order_by(t.ledger.c.id)

@@ -61,7 +61,9 @@ def _load_agreements(tx: SqlTransaction, settings: RouterSettings) -> None:
     for pathway in settings.pathways.pathways:
         if _is_news(tx, "pathway", pathway.id, pathway):
             kinds = frozenset(SessionKind(kind) for kind in pathway.session_kinds)
-            tx.exams.put_pathway(Pathway(pathway.id, pathway.target_minutes, pathway.weight, pathway.acute, kinds))
+            tx.exams.put_pathway(
+                Pathway(pathway.id, pathway.target_minutes, pathway.weight, pathway.acute, kinds, pathway.may_wait)
+            )
     for aid in settings.aid.aid:
         if _is_news(tx, "aid", aid.trust, aid):
             values = aid.model_dump() | {"reads_for": frozenset(aid.reads_for)}

@@ -1,28 +1,37 @@
-"""The two statements that SQLite and PostgreSQL both know but SQLAlchemy Core does not spell alike."""
+"""The two statements that SQLite and PostgreSQL spell alike and SQLAlchemy Core does not.
+
+They are written out here, once for each table and set of columns: what SQLAlchemy has for them is compiled anew at
+every execution, which costs more than the statement itself.
+"""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table, TextClause, bindparam, text
 
 
 def insert_if_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless it breaks a unique constraint; whether it was inserted."""
-    key = list(table.primary_key.columns)
-    if connection.dialect.name == "postgresql":
-        on_postgresql = postgresql.insert(table).values(**values).on_conflict_do_nothing().returning(*key)
-        return connection.execute(on_postgresql).first() is not None
-    on_sqlite = sqlite.insert(table).values(**values).on_conflict_do_nothing().returning(*key)
-    return connection.execute(on_sqlite).first() is not None
+    key = ", ".join(_quoted(column.name) for column in table.primary_key.columns)
+    statement = _insert(table, tuple(values), f"ON CONFLICT DO NOTHING RETURNING {key}")
+    return connection.execute(statement, values).first() is not None
 
 
 def upsert(connection: Connection, table: Table, keys: Sequence[str], values: Mapping[str, Any]) -> None:
     """Insert the row, or overwrite the given columns of the one with the same key."""
-    changed = {name: value for name, value in values.items() if name not in keys}
-    if connection.dialect.name == "postgresql":
-        on_postgresql = postgresql.insert(table).values(**values)
-        connection.execute(on_postgresql.on_conflict_do_update(index_elements=list(keys), set_=changed))
-    else:
-        on_sqlite = sqlite.insert(table).values(**values)
-        connection.execute(on_sqlite.on_conflict_do_update(index_elements=list(keys), set_=changed))
+    changed = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in values if name not in keys)
+    target = ", ".join(map(_quoted, keys))
+    connection.execute(_insert(table, tuple(values), f"ON CONFLICT ({target}) DO UPDATE SET {changed}"), values)
+
+
+@lru_cache(maxsize=256)
+def _insert(table: Table, names: tuple[str, ...], on_conflict: str) -> TextClause:
+    columns, places = ", ".join(map(_quoted, names)), ", ".join(f":{name}" for name in names)
+    statement = text(f"INSERT INTO {_quoted(table.name)} ({columns}) VALUES ({places}) {on_conflict}")
+    return statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
+
+
+def _quoted(name: str) -> str:
+    """A name of our own tables: none holds a quote."""
+    return f'"{name}"'

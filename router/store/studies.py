@@ -5,23 +5,27 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from dicom_nodes.contract import Manifest, StudySettled
 from dicom_nodes.foundation.nhs_number import is_nhs_number
-from router.model.errors import NotFound
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
+from router.store.manifests import SqlManifests
 from router.store.patients import SqlImagingOrders
+
+_ONE = select(t.study).where(t.study.c.study_instance_uid == bindparam("uid"))
+_LOCKED = _ONE.with_for_update()
+_ADD, _ADD_REVISION = insert(t.study), insert(t.study_revision)
 
 
 class SqlStudies:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, manifests: SqlManifests) -> None:
         self._connection = connection
+        self._manifests = manifests
 
     def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None:
-        query = select(t.study).where(t.study.c.study_instance_uid == study_instance_uid)
-        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        row = self._connection.execute(_LOCKED if lock else _ONE, {"uid": study_instance_uid}).one_or_none()
         return None if row is None else self._study(row)
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]:
@@ -73,7 +77,7 @@ class SqlStudies:
 
     def add(self, study: Study) -> None:
         values = {"study_instance_uid": study.study_instance_uid, "origin": study.origin, **_identity(study)}
-        self._connection.execute(insert(t.study).values(**values, **_revisable(study)))
+        self._connection.execute(_ADD, values | _revisable(study))
 
     def revise(self, study: Study) -> None:
         this = t.study.c.study_instance_uid == study.study_instance_uid
@@ -89,7 +93,8 @@ class SqlStudies:
             "instance_count": len(settled.manifest.entries),
             "settled_at": at,
         }
-        self._connection.execute(insert(t.study_revision).values(**values))
+        self._connection.execute(_ADD_REVISION, values)
+        self._manifests.keep(settled.study.study_instance_uid, settled.revision, settled.manifest)
 
     def revision(self, study_instance_uid: str, revision: int) -> StudyRevision | None:
         r = t.study_revision
@@ -107,10 +112,7 @@ class SqlStudies:
         )
 
     def manifest(self, study_instance_uid: str, revision: int) -> Manifest:
-        found = self.revision(study_instance_uid, revision)
-        if found is None:
-            raise NotFound(f"revision {revision} of the study is not known")
-        return Manifest.model_validate(found.manifest)
+        return self._manifests.get(study_instance_uid, revision)
 
     def settled_between(self, start: datetime, end: datetime, limit: int) -> Sequence[tuple[datetime, Study]]:
         r = t.study_revision.c

@@ -83,6 +83,7 @@ reader = Table(
     Column("delivery", String(4), nullable=False, server_default="push"),
     Column("outsourcer_price_pence", Integer),
     Column("outsourcer_queue_limit", Integer),
+    Column("version", Integer, nullable=False, server_default="0", comment="grows with every change, credentials too"),
 )
 
 credential = Table(
@@ -180,6 +181,7 @@ pathway = Table(
     Column("target_minutes", Float, nullable=False),
     Column("weight", Float, nullable=False),
     Column("acute", Boolean, nullable=False),
+    Column("may_wait", Boolean, nullable=False),
     Column("session_kinds", JSON, nullable=False),
 )
 
@@ -317,7 +319,9 @@ read = Table(
     Column("directives", JSON, comment="what the routing rules say besides"),
     Column("second_of", _ID, comment="the first read, of a second read"),
     Column("read_by", _JSON_OR_NULL, comment="reader ids and registrations that read it before"),
+    Column("version", Integer, nullable=False, server_default="0", comment="grows with every change"),
     UniqueConstraint("study_instance_uid", "ordinal", name="uq_read_study_ordinal"),
+    Index("ix_read_state_version", "state", "id", "version"),
 )
 
 assignment = Table(

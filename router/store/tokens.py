@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from router.store import tables as t
 
 Role = Literal["admin", "coordinator", "reader", "node"]
+
+_BY_DIGEST = select(t.token).where(t.token.c.digest == bindparam("of"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def issue(connection: Connection, role: Role, subject: str, now: datetime) -> tu
 def caller_of(connection: Connection, secret: str) -> Caller | None:
     """Whose token this is; None for an unknown or revoked one."""
     digest = _digest(secret)
-    row = connection.execute(select(t.token).where(t.token.c.digest == digest)).one_or_none()
+    row = connection.execute(_BY_DIGEST, {"of": digest}).one_or_none()
     if row is None or row.revoked_at is not None or not hmac.compare_digest(row.digest, digest):
         return None
     return Caller(row.id, row.role, row.subject)

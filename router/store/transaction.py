@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from sqlalchemy import Connection, text
 
@@ -18,6 +18,7 @@ from router.store.exams import SqlExams
 from router.store.exchange import SqlFacts, SqlOrders
 from router.store.failures import is_of_the_database
 from router.store.jobs import SqlJobDesk, SqlJobs
+from router.store.manifests import KeptManifests, SqlManifests
 from router.store.network import SqlNetwork
 from router.store.patient_conflicts import SqlPatientConflicts
 from router.store.patients import SqlImagingOrders, SqlPatients
@@ -29,20 +30,27 @@ from router.store.reports import SqlReports
 from router.store.rota import SqlRota
 from router.store.rule_sets import SqlRuleSets
 from router.store.studies import SqlStudies
+from router.store.write_turns import WriteTurns
 
 _PLANNER_LOCK = 0x52656164
 """Key of PostgreSQL's advisory lock for planning."""
 
+_EFFECTS_A_COMMIT = 8
+"""Few enough that nobody waits long for the lock."""
+
 
 class SqlTransaction:
-    def __init__(self, connection: Connection, jobs: JobQueue, alert_codes: AlertCodes) -> None:
+    def __init__(
+        self, connection: Connection, jobs: JobQueue, alert_codes: AlertCodes, kept_manifests: KeptManifests
+    ) -> None:
         self.connection = connection
+        manifests = SqlManifests(connection, kept_manifests)
         self.network = SqlNetwork(connection)
         self.readers = SqlReaders(connection)
         self.rota = SqlRota(connection)
         self.aid = SqlAid(connection)
         self.exams = SqlExams(connection)
-        self.studies = SqlStudies(connection)
+        self.studies = SqlStudies(connection, manifests)
         self.reads = SqlReads(connection)
         self.reports = SqlReports(connection)
         self.originals = SqlOriginals(connection)
@@ -52,7 +60,7 @@ class SqlTransaction:
         self.patient_conflicts = SqlPatientConflicts(connection)
         self.imaging_orders = SqlImagingOrders(connection)
         self.facts = SqlFacts(connection)
-        self.orders = SqlOrders(connection)
+        self.orders = SqlOrders(connection, manifests)
         self.ledger = SqlLedger(connection)
         self.queue = SqlHumanQueue(connection)
         self.rule_sets = SqlRuleSets(connection)
@@ -89,25 +97,39 @@ class SqlStore:
         self.job_desk = SqlJobDesk(database, self._jobs)
         self._on_orders = on_orders
         self._planning = threading.Lock()
+        self._manifests = KeptManifests()
+        self._turns = WriteTurns() if database.engine.dialect.name == "sqlite" else None
+        self._planner: int | None = None
+
+    @property
+    def effects_a_commit(self) -> int:
+        return _EFFECTS_A_COMMIT if self.database.engine.dialect.name == "sqlite" else 1
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
-        with self.database.write() as connection:
-            transaction = SqlTransaction(connection, self._jobs, self._alert_codes)
+        with self._turn(), self.database.write() as connection:
+            transaction = SqlTransaction(connection, self._jobs, self._alert_codes, self._manifests)
             yield transaction
         if transaction.orders.issued_to:
             self._on_orders(transaction.orders.issued_to)
 
+    def _turn(self) -> AbstractContextManager[None]:
+        """The planner goes first: what it writes is what everybody waits for."""
+        if self._turns is None:
+            return nullcontext()
+        return self._turns.turn(first=threading.get_ident() == self._planner)
+
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
         with self.database.read() as connection:
-            yield SqlTransaction(connection, self._jobs, self._alert_codes)
+            yield SqlTransaction(connection, self._jobs, self._alert_codes, self._manifests)
 
     @contextmanager
     def planner_lock(self) -> Iterator[bool]:
         if not self._planning.acquire(blocking=False):
             yield False
             return
+        self._planner = threading.get_ident()
         try:
             if self.database.engine.dialect.name == "postgresql":
                 with self._advisory_lock() as mine:
@@ -115,6 +137,7 @@ class SqlStore:
             else:
                 yield True
         finally:
+            self._planner = None
             self._planning.release()
 
     @contextmanager

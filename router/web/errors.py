@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as DatabaseTimeout
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -80,6 +81,6 @@ class FailureBoundary:
 def _answer_to(error: Exception) -> tuple[int, str, str]:
     if isinstance(error, DataError):
         return 422, "invalid", "a value cannot be stored: too long, out of range, or with a NUL character"
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, OperationalError | InterfaceError | DatabaseTimeout):
         return 503, "unavailable", "the database does not answer; try again"
     return 500, "error", "an unexpected error; it was logged"

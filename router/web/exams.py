@@ -77,6 +77,7 @@ class PathwayView(BaseModel):
     target_minutes: float
     weight: float
     acute: bool
+    may_wait: bool = Field(description="Makes room for others when not all can be in time")
     session_kinds: list[SessionKindName]
 
 
@@ -165,6 +166,7 @@ def get_pathways(services: WithServices, _caller: Staff) -> list[PathwayView]:
                 target_minutes=p.target_minutes,
                 weight=p.weight,
                 acute=p.acute,
+                may_wait=p.may_wait,
                 session_kinds=[kind.value for kind in sorted(p.session_kinds)],
             )
             for p in tx.exams.pathways()

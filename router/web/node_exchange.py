@@ -3,13 +3,13 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from dicom_nodes.contract import FactReceipt, OrderBatch
 from dicom_nodes.foundation.event_log import event_log
 from router.flows.fact_batch import ReceivedBatch
-from router.flows.order_log import orders_for
+from router.flows.order_log import OrdersToSend, orders_for
 from router.flows.take_facts import take_facts
 from router.flows.tell_ris import with_links
 from router.store.tokens import Caller
@@ -43,14 +43,14 @@ def post_facts(batch: ReceivedBatch, services: WithServices, caller: NodeCaller)
     return receipt
 
 
-@router.get("/orders", summary="Wait for orders", responses=responses(503))
+@router.get("/orders", summary="Wait for orders", response_model=OrderBatch, responses=responses(503))
 async def get_orders(
     services: WithServices,
     caller: NodeCaller,
     log_id: Annotated[str | None, Query(description="The log the node knows; another one starts again at 0")] = None,
     after: Annotated[int, Query(ge=0, lt=2**63, description="Seq of the last order the node has")] = 0,
     wait: Annotated[float, Query(ge=0, le=300, description="Seconds to wait for an order")] = 0,
-) -> OrderBatch:
+) -> Response:
     """The node's orders after `after`, at once if there are any, otherwise as soon as there are or `wait` is over.
 
     The log is ordered and immutable: asking again gives the same orders, less those that were carried out or
@@ -66,7 +66,7 @@ async def get_orders(
             batch = await run_in_threadpool(_orders, services, caller.subject, log_id, after)
             left = deadline - loop.time()
             if batch.orders or left <= 0 or services.bell.closed:
-                return batch
+                return Response(batch.as_json(), media_type="application/json")
             async with asyncio.timeout(min(left, LOOK_AGAIN_S)):
                 await heard.wait()
         except TimeoutError:
@@ -75,7 +75,7 @@ async def get_orders(
             services.bell.leave(caller.subject, heard)
 
 
-def _orders(services: Services, node: str, log_id: str | None, after: int) -> OrderBatch:
+def _orders(services: Services, node: str, log_id: str | None, after: int) -> OrdersToSend:
     batch = orders_for(services.store, node, log_id, after, ORDERS_A_BATCH, services.now())
     return with_links(services.store, batch, services.settings.alerts, services.now())
 

@@ -12,6 +12,7 @@ from router.model.errors import NotAllowed, NotFound
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
 from router.rules.planning import ListLengths
+from router.rules.planning.storing import in_full
 from router.rules.planning.telling import tell_choice, tell_end, tell_waiting
 from router.rules.read_states import Event
 from router.store.tokens import Caller
@@ -94,19 +95,22 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
                 ended_at=a.ended_at,
                 outcome=a.outcome,
                 reason=a.reason,
-                explanation=a.explanation,
-                sentences=[*tell_choice(a.explanation, a.reader_id), *tell_end(a.outcome, a.reason, a.reader_id)],
+                explanation=in_full(a.explanation),
+                sentences=[
+                    *tell_choice(in_full(a.explanation), a.reader_id),
+                    *tell_end(a.outcome, a.reason, a.reader_id),
+                ],
             )
             for a in tx.reads.assignments(read_id)
         ]
         alerts = open_alerts(tx, read.study_instance_uid, services.now())
-    waiting = [] if read.waiting is None else list(tell_waiting(read.waiting))
+    waiting = None if read.waiting is None else in_full(read.waiting)
     return WhyView(
         read_id=read_id,
         second_of=read.second_of,
         state=read.state,
-        waiting=read.waiting,
-        waiting_sentences=waiting,
+        waiting=waiting,
+        waiting_sentences=[] if waiting is None else list(tell_waiting(waiting)),
         open_alerts=alerts,
         assignments=history,
     )
@@ -145,7 +149,8 @@ def post_next(services: WithServices, caller: ReaderCaller) -> ClaimView:
     """Claim what the plan has for you now, of reads that are on nobody's list. 404: there is nothing for you."""
     settings = services.settings.router
     lists = ListLengths(settings.list_length)
-    read = claim_next(services.store, caller.subject, services.now(), settings.heartbeat_timeout_s, lists)
+    timeout_s = settings.heartbeat_timeout_s
+    read = claim_next(services.store, caller.subject, services.now(), timeout_s, lists, services.pulls)
     if read is None or read.lease is None:
         raise NotFound("there is nothing for you to read now")
     return ClaimView(read=read_view(read), transaction_uid=read.lease.transaction_uid, epoch=read.epoch)

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from dicom_nodes.foundation.clock import Clock
 from router.config import RouterSettings
+from router.flows.next_read import PullMemory
 from router.store.transaction import SqlStore
 from router.web.order_bell import OrderBell
 from router.web.shown_lists import ShownLists
@@ -25,6 +26,7 @@ class Services:
     wake_planner: Callable[[], None]
     started_at: datetime
     shown: ShownLists = field(default_factory=ShownLists)
+    pulls: PullMemory = field(default_factory=PullMemory)
 
     def now(self) -> datetime:
         return self.clock()

@@ -197,8 +197,8 @@ def test_expiry_is_seen_at_every_step_on_both_databases(region: Region) -> None:
 def test_a_credential_revoked_between_the_plan_and_its_execution_counts(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def plan_then_revoke(snapshot: Snapshot) -> tuple[Decision, ...]:
-        decisions = plan(snapshot)
+    def plan_then_revoke(snapshot: Snapshot, **kept: Any) -> tuple[Decision, ...]:
+        decisions = plan(snapshot, **kept)
         reader.revoke()
         return decisions
 

@@ -18,6 +18,7 @@ from readacross.bench.line_up import NAMES, line_up
 from readacross.bench.machine import in_words
 from readacross.bench.neighbours import NeighboursBench, NeighboursPlan
 from readacross.bench.plan_bench import PlanBench, PlanPlan, smaller
+from readacross.bench.region_bench import RegionBench, RegionPlan, smaller_region
 from readacross.bench.report import tables_of
 from readacross.bench.results import CannotMeasure, Result
 from readacross.bench.retrieve_bench import RetrieveBench, RetrievePlan
@@ -196,6 +197,30 @@ def plan_(
     plan = PlanPlan(reads, readers, trusts, events, rounds)
     with _measuring("plan", folder, json, locals()) as (result, _):
         PlanBench(smaller(plan) if quick else plan, result, _tell).run()
+
+
+@bench.command()
+def region(
+    rate: Annotated[float, typer.Option(min=0.1, help="Arrivals a second, and reads reported a second.")] = 20.0,
+    seconds: Annotated[float, typer.Option(min=1.0, help="How long they come.")] = 60.0,
+    readers: Annotated[int, typer.Option(min=1, help="How many readers are in a session.")] = 500,
+    waiting: Annotated[int, typer.Option(min=0, help="How many reads wait from the beginning.")] = 10_000,
+    trusts: Annotated[int, typer.Option(min=1, max=99, help="How many trusts, each with a node.")] = 17,
+    plan_every_s: Annotated[float, typer.Option(min=0.1, help="The router's plan_every_s.")] = 5.0,
+    postgres: Annotated[
+        str | None, typer.Option(metavar="URL|own", help="An empty PostgreSQL database; own: a server just for this.")
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=1, help="How many routers share the PostgreSQL.")] = 1,
+    folder: Folder = DEFAULT_FOLDER,
+    json: Json = None,
+    quick: Quick = False,
+) -> None:
+    """A router with its planner: arrivals a second with ledger and explanations, over SQLite or PostgreSQL."""
+    plan = RegionPlan(readers, waiting, trusts, rate, seconds, plan_every_s, replicas, postgres)
+    if replicas > 1 and postgres is None:
+        raise typer.BadParameter("several routers share a PostgreSQL only: give --postgres")
+    with _measuring("region", folder, json, locals()) as (result, place):
+        RegionBench(smaller_region(plan) if quick else plan, place, result, _tell).run()
 
 
 @bench.command()

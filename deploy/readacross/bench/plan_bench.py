@@ -70,7 +70,7 @@ def _read(
         pathway=pathway,
         acute=pathway == "emergency",
     )
-    return PlannableRead(need, came + timedelta(hours=hours), 0, weight, came)
+    return PlannableRead(need, came + timedelta(hours=hours), 0, weight, came, may_wait=pathway == "routine")
 
 
 def _reader(chance: random.Random, number: int, trusts: list[str]) -> ReaderOnDuty:

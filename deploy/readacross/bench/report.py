@@ -3,6 +3,7 @@
 from readacross.bench.neighbours import neighbours_tables
 from readacross.bench.other_tables import associations_tables, find_tables
 from readacross.bench.plan_tables import plan_tables
+from readacross.bench.region_tables import region_tables
 from readacross.bench.results import Result
 from readacross.bench.retrieve_tables import retrieve_tables
 from readacross.bench.store_tables import store_tables
@@ -16,6 +17,7 @@ _MAKERS = {
     "associations": associations_tables,
     "neighbours": neighbours_tables,
     "plan": plan_tables,
+    "region": region_tables,
 }
 
 

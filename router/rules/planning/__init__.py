@@ -24,6 +24,7 @@ from router.rules.planning.decisions import (
     Candidate,
     ClassKey,
     Decision,
+    Excluded,
     Exclusion,
     Explanation,
     InHand,
@@ -34,6 +35,7 @@ from router.rules.planning.decisions import (
 )
 from router.rules.planning.fit import Fit, fit_of
 from router.rules.planning.index import Choices, next_choices, next_read
+from router.rules.planning.kept import Kept
 from router.rules.planning.outlook import plan_region
 from router.rules.planning.planner import plan, replayed, weigh
 from router.rules.planning.tuning import Tuning
@@ -53,12 +55,14 @@ __all__ = [
     "ClassKey",
     "Decision",
     "DutyArrays",
+    "Excluded",
     "Exclusion",
     "Explanation",
     "Fit",
     "ForecastArrays",
     "Guidance",
     "InHand",
+    "Kept",
     "ListLengths",
     "PlannableRead",
     "PlanningProblem",

@@ -79,9 +79,9 @@ def _forecast(outlook: Outlook, words: Vocabulary) -> ForecastArrays:
     came = [minute_of(r.arrived_at + WEEK) for r in known if r.arrived_at is not None]
     return ForecastArrays(
         exam_class=np.array([words.classes[ClassKey.of(r.need)] for r in known], np.int64),
-        pathway=np.array([words.pathways[r.need.pathway] for r in known], np.int64),
         weight=np.array([r.weight for r in known], np.float64),
         acute=np.array([r.need.acute for r in known], np.bool_),
+        may_wait=np.array([r.may_wait for r in known], np.bool_),
         from_min=np.array(came, np.float64),
         until_min=np.array(came, np.float64),
         target_min=np.array([minute_of(r.due_at + WEEK) - at for r, at in zip(known, came, strict=True)], np.float64),

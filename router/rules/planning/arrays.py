@@ -40,16 +40,17 @@ class ClassArrays:
 class WaitingArrays:
     """Reads that nobody has begun (W,), in any order.
 
-    `number` is unique and breaks ties. `acute` reads go before all others. `holder` is the reader's row whose list
+    `number` is unique and breaks ties. `acute` reads go before all others; what `may_wait` makes room for
+    others, and once late goes after what still can be in time. `holder` is the reader's row whose list
     the read is on, NO_READER for none; such a read moves only for a stated gain. `expected_minutes` are a standard
     reader's; `weight` is what a breach of this read costs.
     """
 
     number: IntArray
     exam_class: IntArray
-    pathway: IntArray
     weight: FloatArray
     acute: BoolArray
+    may_wait: BoolArray
     arrived_min: FloatArray
     due_min: FloatArray
     expected_minutes: FloatArray
@@ -153,12 +154,12 @@ class SessionArrays:
 
 @dataclass(frozen=True, slots=True)
 class ForecastArrays:
-    """Arrivals to expect (N,): `count` reads of a class and pathway between `from_min` and `until_min`."""
+    """Arrivals to expect (N,): `count` reads of a class between `from_min` and `until_min`."""
 
     exam_class: IntArray
-    pathway: IntArray
     weight: FloatArray
     acute: BoolArray
+    may_wait: BoolArray
     from_min: FloatArray
     until_min: FloatArray
     target_min: FloatArray

@@ -1,8 +1,9 @@
 """What a plan is made of and what it says: the snapshot, the decisions, and the explanation stored with each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import overload
 
 from router.model.aid import AidBook
 from router.model.reader import Level, ReaderOnDuty
@@ -11,18 +12,20 @@ from router.rules.eligibility import Need
 from router.rules.planning.arrays import FloatArray
 
 RULE = (
-    "acute first; then what is most worth this reader's next minutes: weight and nearness of the due time, against "
-    "the minutes it takes, how well the reader suits it and who else could read it; "
-    "who had the read before and did not finish it comes last"
+    "acute first; then what is most worth this reader's next minutes: weight and nearness of the due time (late: due "
+    "now, or after all others where it may wait), against the minutes it takes, how well the reader suits it and who "
+    "else could read it; who had the read before and did not finish it comes last"
 )
-RULE_VERSION = "index-prices/2"
+RULE_VERSION = "index-prices/3"
 
 
 @dataclass(frozen=True, slots=True)
 class PlannableRead:
     """A read that nobody has begun; `epoch` is the lease count it had when the snapshot was taken.
 
-    `weight` is what a breach of it costs. `holder` has it on the list already, and it may still go to somebody else.
+    `weight` is what a breach of it costs. `may_wait`: it makes room for others when not all can be in time, and once
+    late it goes after what still can be; any other read counts as due now then, and ever more. `holder` has it on the
+    list already, and it may still go to somebody else.
     """
 
     need: Need
@@ -31,6 +34,7 @@ class PlannableRead:
     weight: float = 1.0
     arrived_at: datetime | None = None
     holder: str | None = None
+    may_wait: bool = False
 
     @property
     def stakes(self) -> tuple[str, datetime, float]:
@@ -135,6 +139,34 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class Excluded(Sequence[Exclusion]):
+    """Exclusions by reader id, kept as what they are alike in: (reasons, reader ids) of hundreds in a few groups."""
+
+    groups: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
+
+    @staticmethod
+    def of(exclusions: Iterable[Exclusion]) -> "Excluded":
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for exclusion in exclusions:
+            alike.setdefault(exclusion.reasons, []).append(exclusion.reader_id)
+        return Excluded(tuple((reasons, tuple(readers)) for reasons, readers in alike.items()))
+
+    def __len__(self) -> int:
+        return sum(len(readers) for _, readers in self.groups)
+
+    def __iter__(self) -> Iterator[Exclusion]:
+        pairs = sorted((reader, reasons) for reasons, readers in self.groups for reader in readers)
+        return (Exclusion(reader, reasons) for reader, reasons in pairs)
+
+    @overload
+    def __getitem__(self, at: int) -> Exclusion: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Exclusion]: ...
+    def __getitem__(self, at: int | slice) -> Exclusion | Sequence[Exclusion]:
+        return tuple(self)[at]
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Stored with the decision: who was eligible, who was not and why, and what was chosen.
 
@@ -148,9 +180,9 @@ class Explanation:
     considered_at: datetime
     due_at: datetime
     candidates: tuple[Candidate, ...]
-    exclusions: tuple[Exclusion, ...]
+    exclusions: Excluded
     choice: str
-    not_now: tuple[Exclusion, ...] = ()
+    not_now: Excluded = Excluded()
     candidate_count: int = 0
     others: tuple[tuple[str, int], ...] = ()
     acute: bool = False

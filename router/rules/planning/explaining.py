@@ -5,18 +5,19 @@ from datetime import datetime
 
 import numpy as np
 
-from router.model.reader import DeliveryMode, ReaderOnDuty
+from router.model.reader import DeliveryMode
 from router.rules.eligibility import Need
+from router.rules.planning.arrays import IntArray
 from router.rules.planning.decisions import (
     RULE,
     Candidate,
-    Exclusion,
+    Excluded,
     Explanation,
     PlannableRead,
 )
 from router.rules.planning.index import Step, Trace
 from router.rules.planning.mapping import Mapped
-from router.rules.planning.reasons import ReasonsSoFar
+from router.rules.planning.reasons import ByReasons, ReasonsSoFar
 from router.rules.planning.tiers import LAST_RESORT
 from router.rules.planning.wording import why_chosen, why_waiting
 from router.rules.reading_rhythm import is_break_due
@@ -42,8 +43,10 @@ def explain_choice(
     """Who had room at that moment, best first; who was excluded and why; who could read it and had no room."""
     rows = _best_rows(mapped, trace, step, read.need)
     candidates = tuple(_candidate(mapped, trace, step, int(at), read.need, so_far) for at in rows[:NAMED])
-    with_room = {mapped.readers[trace.rows[at]].reader.id for at in rows}
-    excluded, not_now = _without_room(mapped, read, so_far, with_room, now)
+    known = so_far.everybody(read.need)
+    without_room = np.ones(len(mapped.readers), np.bool_)
+    without_room[trace.rows[rows]] = False
+    excluded, not_now = _told(mapped, known, np.flatnonzero(without_room), read.holder, now)
     return Explanation(
         rule=RULE,
         considered_at=now,
@@ -62,18 +65,22 @@ def explain_choice(
 
 def explain_wait(mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, now: datetime) -> Explanation:
     """Why nobody has it: the readers nearest to eligible by name, further reasons by number."""
-    excluded, not_now = _without_room(mapped, read, so_far, set(), now)
-    nearest = sorted(excluded, key=_distance)
-    named = tuple(sorted(nearest[:NAMED], key=lambda e: e.reader_id))
-    others = Counter(reason for exclusion in nearest[NAMED:] for reason in exclusion.reasons)
+    known = so_far.everybody(read.need)
+    count = np.array([len(reasons) for reasons in known.reasons], np.int64)[known.of]
+    could, excluded = np.flatnonzero(count == 0), np.flatnonzero(count)
+    nearest = excluded[np.argsort(count[excluded], kind="stable")]  # rows ascend by id
+    others: Counter[str] = Counter()
+    for number, readers in enumerate(np.bincount(known.of[nearest[NAMED:]], minlength=len(known.reasons))):
+        if readers:
+            others.update({reason: int(readers) for reason in known.reasons[number]})
     return Explanation(
         rule=RULE,
         considered_at=now,
         due_at=read.due_at,
         candidates=(),
-        exclusions=named,
-        choice=why_waiting(len(not_now), len(excluded)),
-        not_now=not_now[:NAMED],
+        exclusions=_told(mapped, known, np.sort(nearest[:NAMED]), read.holder, now)[0],
+        choice=why_waiting(len(could), len(excluded)),
+        not_now=_told(mapped, known, could[:NAMED], read.holder, now)[1],
         others=tuple(sorted(others.items())),
         acute=read.need.acute,
     )
@@ -83,10 +90,6 @@ def makes_room(mapped: Mapped, row: int) -> bool:
     """Whether the read in this row was given up for now."""
     guidance = mapped.problem.guidance
     return guidance is not None and bool(guidance.given_up[row])
-
-
-def _distance(exclusion: Exclusion) -> tuple[int, str]:
-    return len(exclusion.reasons), exclusion.reader_id
 
 
 def _best_rows(mapped: Mapped, trace: Trace, step: Step, need: Need) -> list[int]:
@@ -117,24 +120,27 @@ def _candidate(mapped: Mapped, trace: Trace, step: Step, at: int, need: Need, so
     )
 
 
-def _without_room(
-    mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, with_room: set[str], now: datetime
-) -> tuple[tuple[Exclusion, ...], tuple[Exclusion, ...]]:
-    excluded: list[Exclusion] = []
-    not_now: list[Exclusion] = []
-    for duty, reasons in zip(mapped.readers, so_far.everybody(read.need), strict=True):
-        if duty.reader.id in with_room:
+def _told(
+    mapped: Mapped, known: ByReasons, rows: IntArray, holder: str | None, now: datetime
+) -> tuple[Excluded, Excluded]:
+    """(who is excluded, who could read it and had no room) of these readers."""
+    excluded: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    not_now: dict[tuple[str, ...], list[str]] = {}
+    of = known.of[rows]
+    for number in np.unique(of):
+        alike = rows[of == number]
+        if known.reasons[number]:
+            excluded.append((known.reasons[number], tuple(mapped.names[alike].tolist())))
             continue
-        if reasons:
-            excluded.append(Exclusion(duty.reader.id, reasons))
-        elif duty.reader.id == read.holder:
-            not_now.append(Exclusion(duty.reader.id, _HAS_IT))
-        else:
-            not_now.append(Exclusion(duty.reader.id, _why_no_room(duty, now)))
-    return tuple(excluded), tuple(not_now)
+        for row in alike.tolist():
+            not_now.setdefault(_why_no_room(mapped, row, holder, now), []).append(mapped.names[row])
+    return Excluded(tuple(excluded)), Excluded(tuple((why, tuple(readers)) for why, readers in not_now.items()))
 
 
-def _why_no_room(duty: ReaderOnDuty, now: datetime) -> tuple[str, ...]:
+def _why_no_room(mapped: Mapped, row: int, holder: str | None, now: datetime) -> tuple[str, ...]:
+    duty = mapped.readers[row]
+    if duty.reader.id == holder:
+        return _HAS_IT
     if duty.reader.delivery is DeliveryMode.PULL:
         return _PULLS
     return _RESTS if is_break_due(duty.reader, duty.recent, now) else _FULL

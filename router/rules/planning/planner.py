@@ -1,6 +1,6 @@
 """The plan over the domain's objects: `plan(snapshot)` is pure, deterministic, and explains every decision."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from router.rules.planning.decisions import (
 )
 from router.rules.planning.explaining import explain_choice, explain_wait, makes_room
 from router.rules.planning.index import Trace, next_choices
+from router.rules.planning.kept import Kept
 from router.rules.planning.mapping import Mapped, mapped
 from router.rules.planning.reasons import ReasonsSoFar
 from router.rules.planning.tuning import Tuning
@@ -29,16 +30,23 @@ Weighed = tuple[tuple[Candidate, ...], tuple[Exclusion, ...]]
 STANDARD = Tuning()
 
 
-def plan(snapshot: Snapshot, tuning: Tuning = STANDARD, pulling: str | None = None) -> tuple[Decision, ...]:
+def plan(
+    snapshot: Snapshot,
+    tuning: Tuning = STANDARD,
+    pulling: str | None = None,
+    kept: Kept | None = None,
+    explained: Container[str] = (),
+) -> tuple[Decision, ...]:
     """Decide every read of the snapshot: first what is given out, in that order, then what waits, by id.
 
     A read that stays on its holder's list is not mentioned. With `pulling`, this reader is given one read that is on
-    nobody's list, and nothing else is decided.
+    nobody's list, and nothing else is decided. `kept` is what was kept of the plan before; the decisions are the same
+    without. Why it waits is not said again of reads that are `explained`.
     """
     if pulling is not None:
         snapshot = replace(snapshot, reads=tuple(read for read in snapshot.reads if read.holder is None))
-    arrays = mapped(snapshot, tuning, pulling)
-    so_far, trace = ReasonsSoFar(snapshot), Trace()
+    arrays = mapped(snapshot, tuning, pulling, kept=kept)
+    so_far, trace = ReasonsSoFar(snapshot, kept), Trace()
     choices = next_choices(arrays.problem, tuning, trace=trace)
     decisions: list[Decision] = []
     given: set[int] = set()
@@ -66,21 +74,29 @@ def plan(snapshot: Snapshot, tuning: Tuning = STANDARD, pulling: str | None = No
             )
         )
         so_far.take(read.need, reader_id, session.session.id)
-    return (*decisions, *(() if pulling is not None else _waits(arrays, given, so_far, snapshot.now)))
+    return (*decisions, *(() if pulling is not None else _waits(arrays, given, so_far, snapshot.now, explained)))
 
 
-def _waits(arrays: Mapped, given: set[int], so_far: ReasonsSoFar, now: datetime) -> list[Wait]:
-    alike: dict[Need, Explanation] = {}
+def _waits(
+    arrays: Mapped, given: set[int], so_far: ReasonsSoFar, now: datetime, explained: Container[str]
+) -> list[Wait]:
+    alike: dict[int, Explanation] = {}
     waits = []
-    for row, read in enumerate(arrays.reads):
-        if row in given or read.holder is not None:
+    for row, kept in enumerate(arrays.rows):
+        read = kept.read
+        if read.holder is not None or row in given or read.need.read_id in explained:
             continue
-        anybody = replace(read.need, read_id="")
-        if anybody not in alike:
-            alike[anybody] = explain_wait(arrays, read, so_far, now)
-        why = replace(alike[anybody], due_at=read.due_at, given_up=makes_room(arrays, row))
-        waits.append(Wait(read.need.read_id, why))
+        why = alike.get(id(kept.anybody))  # one object for all that are alike
+        if why is None:
+            why = alike[id(kept.anybody)] = explain_wait(arrays, read, so_far, now)
+        waits.append(Wait(read.need.read_id, _of_this(why, read.due_at, makes_room(arrays, row))))
     return waits
+
+
+def _of_this(why: Explanation, due_at: datetime, given_up: bool) -> Explanation:
+    if why.due_at == due_at and why.given_up == given_up:
+        return why
+    return replace(why, due_at=due_at, given_up=given_up)
 
 
 def replayed(explanation: Explanation) -> str | None:

@@ -1,5 +1,6 @@
 """Readers and what they are doing now, from the domain's objects to arrays."""
 
+from bisect import bisect_right
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -10,12 +11,50 @@ from router.model.reader import DeliveryMode, Profession, Reader, ReaderOnDuty
 from router.model.session import SessionLoad
 from router.rules.planning.arrays import SESSION_KINDS, BoolArray, DutyArrays, FloatArray, IntArray, ReaderArrays
 from router.rules.planning.decisions import InHand, PlannableRead, Snapshot
+from router.rules.planning.kept import Kept
 from router.rules.planning.vocabulary import Vocabulary, minute_of
 from router.rules.reading_rhythm import is_break_due, run_of
 
 _Value = TypeVar("_Value", bound=Hashable)
 _NO_LIMIT = 10_000
 """Room of a session that counts minutes: longer than any list."""
+
+
+def kept_reader_arrays(on_duty: Sequence[ReaderOnDuty], words: Vocabulary, now: datetime, kept: Kept) -> ReaderArrays:
+    """Those of before while the readers are the same and no credential begins or ends."""
+    people = tuple(duty.reader for duty in on_duty)
+    named = (words.trusts, words.subspecialties, words.groups)
+    found: ReaderArrays = kept.value(
+        "readers", (people, named, credential_epoch(people, now, kept)), lambda: reader_arrays(on_duty, words, now)
+    )
+    return found
+
+
+def credential_epoch(people: tuple[Reader, ...], now: datetime, kept: Kept) -> int:
+    """The same number while these readers are the same and no credential of theirs begins or ends."""
+    moments: _Moments = kept.value("credentials", people, lambda: _Moments(people))
+    return moments.passed(now)
+
+
+class _Moments:
+    """The moments at which a credential of these readers begins or ends."""
+
+    def __init__(self, people: Sequence[Reader]) -> None:
+        held = [credential for person in people for credential in person.credentials]
+        moments = {at for c in held for at in (c.valid_from, c.valid_until, c.revoked_at) if at is not None}
+        self._moments = sorted(moments)
+
+    def passed(self, now: datetime) -> int:
+        """How many of them are over."""
+        return bisect_right(self._moments, now)
+
+
+def kept_class_scope(on_duty: Sequence[ReaderOnDuty], words: Vocabulary, now: datetime, kept: Kept) -> BoolArray:
+    """That of before while readers, classes and the kinds of open sessions are the same."""
+    people = tuple(duty.reader for duty in on_duty)
+    kinds = tuple(frozenset(load.session.kind for load in open_loads(duty, now)) for duty in on_duty)
+    found: BoolArray = kept.value("scope", (people, kinds, words), lambda: class_scope(on_duty, words, now))
+    return found
 
 
 def reader_arrays(on_duty: Sequence[ReaderOnDuty], words: Vocabulary, now: datetime) -> ReaderArrays:

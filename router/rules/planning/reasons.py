@@ -1,7 +1,12 @@
-"""Why each reader can or cannot take a read while a plan is being made: what is alike is worked out once."""
+"""Why each reader can or cannot take a read while a plan is being made: what is alike is worked out once.
 
-from collections.abc import Mapping
-from dataclasses import replace
+Readers with the same reasons are told of together: a plan for hundreds of readers names a few dozen sets of reasons.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from router.model.aid import AidBook, AidUse
 from router.model.reader import ReaderOnDuty
@@ -12,27 +17,64 @@ from router.rules.eligibility import (
     best_session,
     entitlement_problems,
     exclusions,
+    history_problems,
+    is_at_leisure,
     presence_problems,
     scope_problems,
 )
+from router.rules.planning.arrays import IntArray
 from router.rules.planning.decisions import Snapshot
+from router.rules.planning.kept import Kept
+from router.rules.planning.reader_arrays import credential_epoch
 
 Reasons = tuple[str, ...]
+_PLENTY_MIN = 240.0
+"""Longer than any read: who has so much left has room for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByReasons:
+    """Every reader by row, (R,): `of[row]` says which of `reasons` holds."""
+
+    reasons: Sequence[Reasons]
+    of: IntArray
+
+
+class _Coded:
+    """Reasons of every reader as numbers of the different ones."""
+
+    def __init__(self, found: Sequence[Reasons]) -> None:
+        self._numbers: dict[Reasons, int] = {}
+        self.of = np.fromiter((self._number(reasons) for reasons in found), np.int64, len(found))
+
+    def put(self, row: int, reasons: Reasons) -> None:
+        self.of[row] = self._number(reasons)
+
+    @property
+    def reasons(self) -> list[Reasons]:
+        return list(self._numbers)
+
+    def _number(self, reasons: Reasons) -> int:
+        return self._numbers.setdefault(reasons, len(self._numbers))
 
 
 class ReasonsSoFar:
     """The rules of eligibility on top of what the plan has given out already."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, kept: Kept | None = None) -> None:
         self._now = snapshot.now
         self._duties = {duty.reader.id: duty for duty in sorted(snapshot.readers, key=lambda duty: duty.reader.id)}
         self._rows = {reader_id: row for row, reader_id in enumerate(self._duties)}
         self._aid = snapshot.aid
         self._changed: list[str] = []
-        self._entitlement: dict[str, list[Reasons]] = {}
-        self._scope: dict[object, list[Reasons]] = {}
-        self._presence: dict[object, tuple[int, list[Reasons]]] = {}
+        people = tuple(duty.reader for duty in self._duties.values())
+        kept = Kept() if kept is None else kept
+        self._scope: dict[object, _Coded] = kept.value("scope reasons", people, dict)
+        entitled = (people, credential_epoch(people, snapshot.now, kept))
+        self._entitlement: dict[str, _Coded] = kept.value("entitlement reasons", entitled, dict)
+        self._presence: dict[object, tuple[int, _Coded]] = {}
         self._limits: dict[object, Reasons] = {}
+        self._at_leisure = {id_ for id_, duty in self._duties.items() if is_at_leisure(duty, self._now, _PLENTY_MIN)}
 
     @property
     def duties(self) -> Mapping[str, ReaderOnDuty]:
@@ -43,17 +85,13 @@ class ReasonsSoFar:
         """As `rules.eligibility.exclusions` says it."""
         return exclusions(need, self._duties[reader_id], self._now, self._aid)
 
-    def everybody(self, need: Need) -> list[Reasons]:
+    def everybody(self, need: Need) -> ByReasons:
         """The same for each reader by id; of what is alike only what changed since is worked out again."""
-        lasting = zip(self._of_entitlement(need), self._of_scope(need), self._of_presence(need), strict=True)
-        found = [entitled + scope + present for entitled, scope, present in lasting]
-        if self._aid.limits:
-            found = [known + self._of_aid(need, duty) for known, duty in zip(found, self._duties.values(), strict=True)]
-        of_their_own = self._rows.keys() if need.directives.binds or need.read_by else need.declined_by
-        for reader_id in of_their_own:
-            if reader_id in self._rows:
-                found[self._rows[reader_id]] = self.of(need, reader_id)
-        return found
+        parts = [self._of_entitlement(need), self._of_scope(need)]
+        parts += [own] if (own := self._of_their_own(need)) is not None else []
+        parts += [self._of_presence(need)]
+        parts += [self._of_aid(need)] if self._aid.limits else []
+        return _together(parts)
 
     def session_for(self, need: Need, reader_id: str) -> SessionLoad | None:
         """The session that the read would go into."""
@@ -75,38 +113,62 @@ class ReasonsSoFar:
         )
         self._duties[reader_id] = replace(duty, sessions=sessions, waiting_reads=duty.waiting_reads + 1)
         self._changed.append(reader_id)
+        self._at_leisure.discard(reader_id)
         if duty.reader.employer != need.origin and self._aid.limits:
             self._aid = _with_use(self._aid, AidUse(duty.reader.employer, need.origin, need.exam_group, minutes))
             self._limits.clear()
 
-    def _of_entitlement(self, need: Need) -> list[Reasons]:
+    def _of_entitlement(self, need: Need) -> _Coded:
         if need.origin not in self._entitlement:
             readers = (duty.reader for duty in self._duties.values())
-            self._entitlement[need.origin] = [
-                entitlement_problems(reader, need.origin, self._now) for reader in readers
-            ]
+            self._entitlement[need.origin] = _Coded(
+                [entitlement_problems(reader, need.origin, self._now) for reader in readers]
+            )
         return self._entitlement[need.origin]
 
-    def _of_scope(self, need: Need) -> list[Reasons]:
+    def _of_scope(self, need: Need) -> _Coded:
         key = (need.modalities, need.subspecialty, need.minimum_level, need.exam_code, need.exam_group)
         if key not in self._scope:
-            self._scope[key] = [scope_problems(need, duty.reader) for duty in self._duties.values()]
+            self._scope[key] = _Coded([scope_problems(need, duty.reader) for duty in self._duties.values()])
         return self._scope[key]
 
-    def _of_presence(self, need: Need) -> list[Reasons]:
+    def _of_their_own(self, need: Need) -> _Coded | None:
+        """What holds for this read alone; None where nothing can."""
+        said = need.directives
+        if not (said.binds or need.declined_by or need.read_by):
+            return None
+        readers = [duty.reader for duty in self._duties.values()]
+        return _Coded(
+            [(*history_problems(need, reader), *said.reasons_against(reader.id, reader.employer)) for reader in readers]
+        )
+
+    def _of_presence(self, need: Need) -> _Coded:
         key = (need.session_kinds, need.expected_minutes, need.exam_group)
         if key not in self._presence:
-            known = [presence_problems(need, duty, self._now) for duty in self._duties.values()]
+            known = _Coded([self._presence_problems(need, duty) for duty in self._duties.values()])
         else:
             since, known = self._presence[key]
             for reader_id in set(self._changed[since:]):
-                known[self._rows[reader_id]] = presence_problems(need, self._duties[reader_id], self._now)
+                known.put(self._rows[reader_id], presence_problems(need, self._duties[reader_id], self._now))
         self._presence[key] = (len(self._changed), known)
         return known
 
-    def _of_aid(self, need: Need, duty: ReaderOnDuty) -> Reasons:
+    def _presence_problems(self, need: Need, duty: ReaderOnDuty) -> Reasons:
+        """Nothing to look for in whoever has plenty of time for any read of this kind."""
+        if duty.reader.id in self._at_leisure and not need.session_kinds and self._is_short(need, duty):
+            return ()
+        return presence_problems(need, duty, self._now)
+
+    @staticmethod
+    def _is_short(need: Need, duty: ReaderOnDuty) -> bool:
+        return duty.reader.minutes_for(need.expected_minutes, need.exam_group) <= _PLENTY_MIN
+
+    def _of_aid(self, need: Need) -> _Coded:
+        return _Coded([self._aid_problems(need, duty) for duty in self._duties.values()])
+
+    def _aid_problems(self, need: Need, duty: ReaderOnDuty) -> Reasons:
         employer = duty.reader.employer
-        if employer == need.origin or not self._aid.limits:
+        if employer == need.origin:
             return ()
         minutes = duty.reader.minutes_for(need.expected_minutes, need.exam_group)
         key = (employer, need.origin, need.exam_group, minutes, need.acute)
@@ -120,6 +182,22 @@ class ReasonsSoFar:
                 book=self._aid,
             )
         return self._limits[key]
+
+
+def _together(parts: Sequence[_Coded]) -> ByReasons:
+    """The reasons of all parts, in their order."""
+    known = [part.reasons for part in parts]
+    if not len(parts[0].of):
+        return ByReasons((), parts[0].of)
+    number = np.zeros_like(parts[0].of)
+    for part, reasons in zip(parts, known, strict=True):
+        number = number * len(reasons) + part.of
+    _, first, of = np.unique(number, return_index=True, return_inverse=True)
+    found = [
+        tuple(reason for part, reasons in zip(parts, known, strict=True) for reason in reasons[part.of[row]])
+        for row in first
+    ]
+    return ByReasons(found, of)
 
 
 def _with_use(book: AidBook, use: AidUse) -> AidBook:

@@ -3,8 +3,8 @@ minutes makes room, so that the rest is in time.
 
 Moore and Hodgson's rule for the fewest late jobs (Management Science 15, 1968), weighted, over the region as one
 fluid: in the order of due times, whenever the work exceeds the minutes there are until then, the work with the least
-weight a minute is taken out. Acute work never is. What is given up is read when nothing else needs the reader, counts
-as late from then on, and is judged anew each time the region is planned ahead.
+weight a minute is taken out, among that of pathways that may wait. What is given up is read when nothing else needs
+the reader, counts as late from then on, and is judged anew each time the region is planned ahead.
 """
 
 import heapq
@@ -47,7 +47,7 @@ def given_up(problem: PlanningProblem, sessions: SessionArrays, forecast: Foreca
 def _jobs(
     problem: PlanningProblem, forecast: ForecastArrays, tuning: Tuning
 ) -> tuple[np.ndarray, FloatArray, FloatArray, FloatArray]:
-    """Rows, due times, minutes and weight a minute of what waits in time or is acute, and of what comes."""
+    """Rows, due times, minutes and weight a minute of all work ahead that counts until the horizon."""
     ahead = work_ahead(problem, forecast)
     falls_due = (ahead.due_min < problem.now_min + tuning.horizon_min) & (ahead.count > 0)
     kept = np.flatnonzero((ahead.row != EXPECTED) | falls_due)
@@ -55,7 +55,7 @@ def _jobs(
         ahead.row[kept],
         ahead.due_min[kept],
         (ahead.minutes * ahead.count)[kept],
-        np.where(ahead.acute, np.inf, ahead.weight / ahead.minutes)[kept],
+        np.where(ahead.may_wait & ~ahead.acute, ahead.weight / ahead.minutes, np.inf)[kept],
     )
 
 

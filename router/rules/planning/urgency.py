@@ -9,17 +9,18 @@ from router.rules.planning.tuning import Tuning
 def urgency(problem: PlanningProblem, tuning: Tuning) -> FloatArray:
     """Logarithm of weight / minutes ** exponent * exp(-slack / look-ahead), (W,); a late read's is of its own kind.
 
-    Grows with the weight, and with the time until the read is late; there it falls to `late_factor`, so that it does
-    not block what can still be in time, and then grows for ever, so that it does not starve. What was given up for
-    now counts as late already.
+    Grows with the weight, and with the time until the read is late, and goes on growing then. Where the read may
+    wait, it falls to `late_factor`, so that it does not block what can still be in time, before it grows for ever, so
+    that it does not starve; what was given up for now counts as late already.
     """
     waiting = problem.waiting
     slack = slack_min(problem)
-    late = (slack < 0) | _given_up(problem)
+    late = ((slack < 0) & waiting.may_wait) | _given_up(problem)
+    overdue = np.maximum(-slack, 0.0) / tuning.ageing_min
     in_time = -np.maximum(slack, 0.0) / tuning.look_ahead_min
     ageing = np.log(tuning.late_factor) - slack / tuning.ageing_min
     base = np.log(waiting.weight) - tuning.size_exponent * np.log(waiting.expected_minutes)
-    return np.asarray(base + np.where(late, ageing, in_time))
+    return np.asarray(base + np.where(late, ageing, in_time + overdue))
 
 
 def slack_min(problem: PlanningProblem) -> FloatArray:

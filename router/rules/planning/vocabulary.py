@@ -1,10 +1,11 @@
 """The rows' meaning: trusts, groups, subspecialties, classes, pathways and readers of one snapshot, each numbered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from router.rules.planning.decisions import ClassKey, PlannableRead, Snapshot
+from router.model.reader import Reader
+from router.rules.planning.decisions import ClassKey
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -17,25 +18,22 @@ class Vocabulary:
     groups: Mapping[str | None, int]
     subspecialties: Mapping[str, int]
     classes: Mapping[ClassKey, int]
-    pathways: Mapping[str | None, int]
     readers: Mapping[str, int]
 
 
-def vocabulary_of(snapshot: Snapshot, expected: Sequence[PlannableRead] = ()) -> Vocabulary:
-    """Number everything that the snapshot names, and what reads like the `expected` ones name."""
-    needs = [read.need for read in (*snapshot.reads, *expected)]
-    readers = [on_duty.reader for on_duty in snapshot.readers]
-    keys = {ClassKey.of(need) for need in needs}
-    trusts = {key.origin for key in keys} | {reader.employer for reader in readers} | set(snapshot.aid.limits)
-    groups = {key.exam_group for key in keys} | {held.exam_group for held in snapshot.in_hand}
+def vocabulary_of(
+    keys: Collection[ClassKey],
+    readers: Sequence[Reader],
+    groups: Collection[str | None],
+    trusts: Collection[str],
+) -> Vocabulary:
+    """Number everything that a snapshot names; `trusts` are those besides the classes' origins and the employers."""
+    named = {key.origin for key in keys} | {reader.employer for reader in readers} | set(trusts)
     return Vocabulary(
-        trusts={name: number for number, name in enumerate(sorted(trusts))},
+        trusts={name: number for number, name in enumerate(sorted(named))},
         groups={name: number for number, name in enumerate(sorted(groups, key=_none_first))},
         subspecialties={name: number for number, name in enumerate(sorted({key.subspecialty for key in keys}))},
         classes={key: number for number, key in enumerate(sorted(keys, key=_in_order))},
-        pathways={
-            name: number for number, name in enumerate(sorted({need.pathway for need in needs}, key=_none_first))
-        },
         readers={name: number for number, name in enumerate(sorted(reader.id for reader in readers))},
     )
 

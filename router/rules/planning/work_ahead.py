@@ -21,13 +21,14 @@ class WorkAhead:
     minutes: FloatArray
     weight: FloatArray
     acute: BoolArray
+    may_wait: BoolArray
     count: FloatArray
 
 
 def work_ahead(problem: PlanningProblem, forecast: ForecastArrays) -> WorkAhead:
-    """What waits and can be in time, what waits and is acute, and what is expected."""
+    """What is expected, and what waits; but nothing that is late and may wait."""
     waiting = problem.waiting
-    open_ = np.flatnonzero((slack_min(problem) >= 0) | waiting.acute)
+    open_ = np.flatnonzero((slack_min(problem) >= 0) | waiting.acute | ~waiting.may_wait)
     comes = np.maximum((forecast.from_min + forecast.until_min) / 2, problem.now_min)
     return WorkAhead(
         row=np.r_[open_, np.full(len(comes), EXPECTED)],
@@ -36,5 +37,6 @@ def work_ahead(problem: PlanningProblem, forecast: ForecastArrays) -> WorkAhead:
         minutes=np.r_[waiting.expected_minutes[open_], forecast.expected_minutes],
         weight=np.r_[waiting.weight[open_], forecast.weight],
         acute=np.r_[waiting.acute[open_], forecast.acute],
+        may_wait=np.r_[waiting.may_wait[open_], forecast.may_wait],
         count=np.r_[np.ones(len(open_)), forecast.count],
     )

@@ -143,3 +143,12 @@ def test_neighbours_store_beside_each_kind_of_harm(tmp_path: Path) -> None:
         "clinging",
     ]
     assert "beside callers that mean harm" in printed
+
+
+def test_region_measures_a_router_that_plans_for_simulated_readers(tmp_path: Path) -> None:
+    result, printed = bench(tmp_path, "region")
+    (run,) = result["runs"]
+    assert run["arrivals"] > 0
+    assert run["taken_s"] > 0
+    assert sum(one["at_event"]["count"] for one in run["rounds"] if "at_event" in one) > 0
+    assert "arrivals taken/s" in printed

@@ -32,6 +32,7 @@ from dicom_nodes.contract import (
 from router.app import create_app
 from router.config import RouterSettings, load_router_settings
 from router.web.network import issue_checked
+from tests.integration.router.laid_out import lay_out
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 HEALTH = NodeHealth(
@@ -337,6 +338,7 @@ def running_region(folder: Path, database_url: str, **options: Any) -> Iterator[
     """A router over this database that plans only when the test calls `Region.plan`."""
     settings = write_region(folder, database_url, **options)
     clock = TestClock()
+    lay_out(database_url)
     app = create_app(settings, clock, plan_in_background=False)
     with TestClient(app) as client:
         nodes = [NodeSide(client, issue(client, "node", ods_code), clock) for ods_code in ("RXN", "RXL")]

@@ -9,8 +9,11 @@ from sqlalchemy.exc import DBAPIError
 
 from dicom_nodes.contract import ExamCode
 from dicom_nodes.foundation.database import open_database
+from router.flows.assign_reads import take_snapshot
 from router.model.pathway import Pathway
+from router.model.read import ReadState
 from router.model.session import SessionKind
+from router.rules.planning import ListLengths
 from router.store import tables as t
 from router.store.schema import _alembic, migrate
 from router.store.transaction import SqlStore
@@ -183,12 +186,24 @@ def test_limits_that_make_no_sense_are_refused(sqlite_region: Region, wrong: dic
 
 def test_a_pathway_may_ask_for_sessions_of_a_kind(region: Region) -> None:
     with store_of(region).write() as tx:
-        tx.exams.put_pathway(Pathway("urgent", 1440, 5.0, session_kinds=frozenset({SessionKind.ACUTE})))
+        tx.exams.put_pathway(Pathway("urgent", 1440, 5.0, session_kinds=frozenset({SessionKind.ACUTE}), may_wait=True))
     region.rxn.say(settled())
     region.plan()
     assert region.read()["state"] == "READY"
     (view,) = region.get("/pathways")
     assert (view["id"], view["target_minutes"], view["session_kinds"]) == ("urgent", 1440, ["acute"])
+    assert view["may_wait"] is True
+
+
+@pytest.mark.parametrize("may_wait", [True, False])
+def test_the_planner_is_told_whether_a_pathway_may_wait(sqlite_region: Region, may_wait: bool) -> None:
+    with store_of(sqlite_region).write() as tx:
+        tx.exams.put_pathway(Pathway("urgent", 1440, 5.0, may_wait=may_wait))
+    sqlite_region.rxn.say(settled())
+    with store_of(sqlite_region).read() as tx:
+        ready = tx.reads.listing(states={ReadState.READY})
+        (read,) = take_snapshot(tx, ready, sqlite_region.clock(), ListLengths()).reads
+    assert read.may_wait is may_wait
 
 
 def test_minutes_and_speeds_follow_what_was_signed(region: Region) -> None:

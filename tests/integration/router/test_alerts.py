@@ -215,8 +215,8 @@ def test_a_busy_channel_is_tried_again_unless_somebody_answers_first(region: Ale
     assert region.mail.mails[0]["Message-ID"].startswith("<alert-")
 
 
-def test_the_ris_is_told_by_an_order_to_the_origins_node(tmp_path: Path) -> None:
-    with running_alert_region(tmp_path / "region", f"sqlite:///{tmp_path}/r.sqlite", ris=True) as region:
+def test_the_ris_is_told_by_an_order_to_the_origins_node(tmp_path: Path, database_url: str) -> None:
+    with running_alert_region(tmp_path / "region", database_url, ris=True) as region:
         report(region, CRITICAL, SOON)
         region.work()
         assert [alert["state"] for alert in region.get("/alerts")] == ["RAISED", "RAISED"]

@@ -197,3 +197,23 @@ def test_an_overlong_identifier_fails_alone(region: Region) -> None:
     region.rxn.say(settled(long_uid), settled("1.2.5", contents="a" * 3))
     found = [read["study_instance_uid"] for read in region.get("/reads")]
     assert "1.2.5" in found
+
+
+def test_a_fact_that_cannot_even_be_kept_holds_up_none_before_it(
+    region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, about = flow.KeptFact, [settled("1.2.1"), settled("1.2.2"), settled("1.2.3"), settled("1.2.4")]
+    facts = [region.rxn.fact(body) for body in about]
+
+    def breaks_at_the_third(node: str, outbox_id: str, seq: int, *rest: object) -> object:
+        if seq == 3:
+            raise ZeroDivisionError
+        return kept(node, outbox_id, seq, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(flow, "KeptFact", breaks_at_the_third)
+        assert region.rxn.post(*facts).status_code == 500
+    assert {read["study_instance_uid"] for read in region.get("/reads")} == {"1.2.1", "1.2.2"}
+    assert {node["ods_code"]: node["last_traffic_at"] is not None for node in region.get("/nodes")}["RXN"]
+    assert region.rxn.post(*facts).json() == {"accepted_through": 4}
+    assert len(region.get("/reads")) == 4

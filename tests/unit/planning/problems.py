@@ -35,9 +35,9 @@ def problem(seed: int, reads: int = 20, readers: int = 6, classes: int = 8) -> P
     waiting = WaitingArrays(
         number=np.arange(reads),
         exam_class=exam_class,
-        pathway=pathway,
         weight=np.array([60.0, 10.0, 4.0, 1.0])[pathway],
         acute=pathway == 0,
+        may_wait=pathway == 3,
         arrived_min=-chance.uniform(0, 600, reads),
         due_min=chance.uniform(-300, 3000, reads).round(1),
         expected_minutes=minutes[exam_class],

@@ -29,7 +29,7 @@ NEURO, CHEST = 0, 1
 def region(
     reads: list[tuple[int, float, float, float, bool]], readers: list[tuple[int, int]], homes: list[int] | None = None
 ) -> PlanningProblem:
-    """Reads are (class, weight, minutes, due, acute), readers (level in neuro, in chest); a class a subspecialty."""
+    """Reads that may wait are (class, weight, minutes, due, acute), readers (level in neuro, in chest)."""
     it = problem(1, reads=len(reads), readers=len(readers), classes=2)
     columns = list(zip(*reads, strict=True))
     none = np.zeros(len(readers), np.int64)
@@ -47,6 +47,7 @@ def region(
         expected_minutes=np.array(columns[2]),
         due_min=np.array(columns[3]),
         acute=np.array(columns[4], np.bool_),
+        may_wait=np.ones(len(reads), np.bool_),
     )
     people = replace(
         it.readers,
@@ -85,8 +86,8 @@ def expected(*work: tuple[int, float, float, float, float]) -> ForecastArrays:
         (np.array(part) for part in zip(*work, strict=True)) if work else (np.zeros(0) for _ in range(5))
     )
     none = np.zeros(len(comes), np.int64)
-    once = np.ones(len(comes))
-    return ForecastArrays(exam_class.astype(np.int64), none, weight, none > 0, comes, comes, target, minutes, once)
+    once, waits = np.ones(len(comes)), none == 0
+    return ForecastArrays(exam_class.astype(np.int64), weight, none > 0, waits, comes, comes, target, minutes, once)
 
 
 def test_what_is_lightest_for_its_minutes_makes_room() -> None:
@@ -103,6 +104,13 @@ def test_nothing_is_given_up_while_everything_fits() -> None:
 def test_acute_work_is_never_given_up_and_the_rest_makes_room_for_it() -> None:
     it = region([(0, 1.0, 60.0, 50.0, True), (0, 50.0, 2.0, 110.0, False)], [(3, 3)])
     assert given_up(it, sessions((0, 0.0, 1.0)), expected(), ALL).tolist() == [False, True]
+
+
+def test_what_may_not_wait_is_never_given_up_and_late_it_still_takes_its_minutes() -> None:
+    it = region([(0, 1.0, 40.0, -500.0, False), (0, 50.0, 25.0, 110.0, False)], [(3, 3)])
+    firm = replace(it, waiting=replace(it.waiting, may_wait=np.array([False, True])))
+    assert given_up(firm, sessions((0, 0.0, 1.0)), expected(), ALL).tolist() == [False, True]
+    assert given_up(it, sessions((0, 0.0, 1.0)), expected(), ALL).tolist() == [False, False]
 
 
 def test_work_that_is_still_to_come_takes_minutes_and_makes_room_itself() -> None:

@@ -20,9 +20,10 @@ from tests.unit.router.people import NOW, credential, on_duty
 _TRUSTS = ("RXL", "RXN")
 
 
-def read(name: str, hours: float = 24.0, **changes: object) -> PlannableRead:
+def read(name: str, hours: float = 24.0, *, may_wait: bool = True, **changes: object) -> PlannableRead:
     need = Need(name, "RXN", frozenset({"CT"}), "neuro", 7.0, exam_code="CSKUH", exam_group="ct_head")
-    return PlannableRead(replace(need, **changes), NOW + timedelta(hours=hours), 0, 1.0, NOW)  # type: ignore[arg-type]
+    need = replace(need, **changes)  # type: ignore[arg-type]
+    return PlannableRead(need, NOW + timedelta(hours=hours), 0, 1.0, NOW, may_wait=may_wait)
 
 
 @st.composite
@@ -31,6 +32,7 @@ def reads(draw: st.DrawFn) -> list[PlannableRead]:
         read(
             f"r{number}",
             draw(st.floats(-5, 50)),
+            may_wait=draw(st.booleans()),
             origin=draw(st.sampled_from(_TRUSTS)),
             minimum_level=draw(st.sampled_from(Level)),
             acute=draw(st.booleans()),

@@ -101,21 +101,23 @@ def test_a_higher_priority_never_lowers_the_rank(seed: int, read: int) -> None:
             assert set(after[: after.index(read)]) <= set(before) | {read} or after.index(read) <= before.index(read)
 
 
-@given(SEEDS)
-def test_a_late_head_never_blocks_one_that_can_still_be_in_time(seed: int) -> None:
+@given(SEEDS, st.booleans())
+def test_a_late_head_goes_before_one_like_it_that_can_still_be_in_time_unless_it_may_wait(
+    seed: int, may_wait: bool
+) -> None:
     it = problem(seed, reads=2, readers=1, classes=1)
     same = np.zeros(2, np.int64)
     it = with_waiting(
         it,
         exam_class=same,
-        pathway=same,
         weight=np.ones(2),
         acute=np.zeros(2, np.bool_),
+        may_wait=np.full(2, may_wait),
         due_min=np.array([-60.0, it.waiting.expected_minutes[0] + 10.0]),
     )
     one = np.ones(1, np.int64)
     it = with_duty(it, room=one, acute_room=one, listed=0 * one, free_in_min=np.zeros(1), on_duty=one == 1)
-    assert [read for read, _ in pairs(it)][:1] in ([], [1])
+    assert [read for read, _ in pairs(it)][:1] in ([], [1 if may_wait else 0])
 
 
 @given(SEEDS)
@@ -203,7 +205,7 @@ def waiting_of(queue: list[tuple[float, float, float]]) -> WaitingArrays:
     arrived, due, weight = (np.array(part) for part in zip(*queue, strict=True))
     none = np.zeros(len(queue), np.int64)
     number, minutes = np.arange(len(queue)), np.full(len(queue), 10.0)
-    return WaitingArrays(number, none, none, weight, none == 1, arrived, due, minutes, none + NO_READER)
+    return WaitingArrays(number, none, weight, none == 1, weight == 1, arrived, due, minutes, none + NO_READER)
 
 
 def test_the_groups_of_the_problem_are_all_used() -> None:

@@ -118,6 +118,10 @@ CODES = "local_code,standard_code,standard_scheme,group,modality,subspecialty,mi
             "pathways[0].target_minutes: expected 1440, as the priority of this name in routing.toml, got 60",
         ),
         (
+            {"pathways": 'pathways = [{ id = "s", target_minutes = 9, weight = 1, acute = true, may_wait = true }]'},
+            "pathway s: acute reads never wait, so may_wait must be false",
+        ),
+        (
             {"aid": 'aid = [{ trust = "RXL", reads_for = ["ZZZ"] }]'},
             "aid[0]: expected trusts of network.toml, got 'ZZZ'",
         ),

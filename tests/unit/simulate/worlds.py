@@ -39,6 +39,7 @@ def hand_made(studies: list[tuple[float, int, float]], sessions: list[SessionPla
         weight=np.array([1.0, 4.0]),
         rank=np.array([5, 4]),
         acute=np.zeros(2, np.bool_),
+        may_wait=np.array([True, False]),
         subspecialty=two,
         level=two + 1,
     )
