@@ -71,8 +71,8 @@ check "ruff check" .venv/bin/ruff check .
 check "ruff format" .venv/bin/ruff format --check .
 check "mypy --strict" .venv/bin/mypy
 check "import-linter" .venv/bin/lint-imports
-# two processes: most tests wait for a peer; a file stays in one process, which shares its region
-check "tests" .venv/bin/python -m pytest -n 2 --dist loadfile "$@"
+# three processes on two cores: most tests wait for a peer; a file stays in one process, which shares its region
+check "tests" .venv/bin/python -m pytest -n 3 --dist loadfile "$@"
 
 title "in all $SECONDS s"
 if [ ${#failed[@]} -gt 0 ]; then

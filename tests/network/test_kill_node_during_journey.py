@@ -1,9 +1,10 @@
-"""kill -9 of the reading or the origin node after each step of fetching, delivering, taking and returning.
+"""kill -9 of the reading and of the origin node after each step of fetching, delivering, taking and returning.
 
 After a restart the journey ends as if nothing had happened: the same images on the workstation, one report at the RIS.
 """
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -15,24 +16,28 @@ from tests.synthetic.studies import MadeStudy, make_study
 
 pytestmark = pytest.mark.peers
 
-STEPS = [
-    (READING, "fetch.kept", 2),
-    (READING, "spool.synced", 2),
-    (READING, "catalogue.committed", 1),
-    (READING, "fetch.complete", 1),
-    (READING, "deliver.acknowledged", 2),
-    (READING, "deliver.recorded", 2),
-    (READING, "deliver.proven", 1),
-    (READING, "deliver.completed", 1),
-    (READING, "report.taken", 1),
-    (ORIGIN, "settle.settled", 1),
-    (ORIGIN, "archive.acknowledged", 2),
-    (ORIGIN, "return.ris_answered", 1),
-    (ORIGIN, "return.ris_recorded", 1),
-    (ORIGIN, "return.archive_answered", 1),
-    (ORIGIN, "return.archive_recorded", 1),
-    (ORIGIN, "return.completed", 1),
+AT_THE_READER = [
+    ("fetch.kept", 2),
+    ("spool.synced", 2),
+    ("catalogue.committed", 1),
+    ("fetch.complete", 1),
+    ("deliver.acknowledged", 2),
+    ("deliver.recorded", 2),
+    ("deliver.proven", 1),
+    ("deliver.completed", 1),
+    ("report.taken", 1),
 ]
+AT_THE_ORIGIN = [
+    ("settle.settled", 1),
+    ("archive.acknowledged", 2),
+    ("return.ris_answered", 1),
+    ("return.ris_recorded", 1),
+    ("return.archive_answered", 1),
+    ("return.archive_recorded", 1),
+    ("return.completed", 1),
+]
+JOURNEYS = list(zip_longest(AT_THE_READER, AT_THE_ORIGIN))
+"""(step, how often it comes to pass before the kill) at the reading and at the origin node: each journey loses both."""
 
 
 @pytest.fixture(scope="module")
@@ -41,27 +46,33 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
         yield running
 
 
-@pytest.mark.parametrize(("ods", "step", "nth"), STEPS, ids=[step for _, step, _ in STEPS])
+@pytest.mark.parametrize(("reading", "origin"), JOURNEYS, ids=[reading[0] for reading, _ in JOURNEYS])
 def test_the_journey_ends_as_if_nothing_had_happened(
-    region: Region, tmp_path: Path, ods: str, step: str, nth: int
+    region: Region, tmp_path: Path, reading: tuple[str, int], origin: tuple[str, int] | None
 ) -> None:
     study = make_study(tmp_path / "images", slices=4)
-    dying = region.nodes[ods]
-    dying.stop()
-    dying.start(die_after=step, nth=nth)
+    arm(region, READING, reading)
+    arm(region, ORIGIN, origin)
     assert region.acquire(study).ok
-    if ods == READING and step != "report.taken":
-        restart_when_dead(region, ods)
-    if step in {"settle.settled", "archive.acknowledged"}:
-        restart_when_dead(region, ods)
+    if origin is not None and not origin[0].startswith("return."):
+        restart_when_dead(region, ORIGIN)
+    if reading[0] != "report.taken":
+        restart_when_dead(region, READING)
     read = region.wait_for_images(study)
     region.call("POST", f"/reads/{read['id']}/claim", READER)
-    report = as_oru(region.signed(study, f"Killed after {step}."), f"K{step}"[:20])
-    send_until_acknowledged(region, report)
-    if step.startswith("return."):
-        restart_when_dead(region, ods)
+    text = f"Killed after {reading[0]}."
+    send_until_acknowledged(region, as_oru(region.signed(study, text), f"K{reading[0]}"[:20]))
+    if origin is not None and origin[0].startswith("return."):
+        restart_when_dead(region, ORIGIN)
     region.wait_for_state(study, "CLOSED")
-    check_that_nothing_is_lost_or_doubled(region, study, f"Killed after {step}.")
+    check_that_nothing_is_lost_or_doubled(region, study, text)
+
+
+def arm(region: Region, ods: str, death: tuple[str, int] | None) -> None:
+    """Have a node kill itself after a step that it comes to."""
+    if death is not None:
+        region.nodes[ods].stop()
+        region.nodes[ods].start(die_after=death[0], nth=death[1])
 
 
 def restart_when_dead(region: Region, ods: str) -> None:
