@@ -47,7 +47,7 @@ class SqlDeliveries:
                     replace(one, delivery=delivery) if (one.delivery.report_id, one.delivery.channel) == mine else one
                     for one in listed
                 )
-                self._memo.put(_OF_STUDY_KIND, uid, tuple(noted))
+                self._memo.put(_OF_STUDY_KIND, uid, tuple(sorted(noted, key=_place)))
         if not is_known:
             self._memo.forget(_OF_STUDY_KIND)
 
@@ -113,6 +113,13 @@ _MARK_SENT = (
     .where(t.delivery.c.order_id.in_(bindparam("orders", expanding=True)), t.delivery.c.state == DeliveryState.QUEUED)
     .values(state=DeliveryState.SENT, updated_at=bindparam("updated_at", type_=t.delivery.c.updated_at.type))
 )
+
+
+def _place(one: ListedDelivery) -> tuple[bool, int, datetime, str, str]:
+    """Where a listing of a study has it: the same as `_listing` says to the database."""
+    delivery = one.delivery
+    queued_at = delivery.queued_at or delivery.updated_at
+    return one.version is not None, one.version or 0, queued_at, delivery.report_id, delivery.channel
 
 
 def _one_listed(row: Row[Any]) -> ListedDelivery:

@@ -87,6 +87,24 @@ def test_facts_go_once_in_order_and_wait_while_the_router_is_away(store: NodeSto
     assert store.outbox.depth() == (0, 0.0)
 
 
+def test_many_facts_go_in_full_batches_at_one_call(store: NodeStore) -> None:
+    router = Router()
+    keys = [str(number) for number in range(450)]
+    put(store, *keys)
+    batches: list[int] = []
+    post_facts = router.post_facts
+
+    def counted(batch: FactBatch) -> FactReceipt:
+        batches.append(len(batch.facts))
+        return post_facts(batch)
+
+    router.post_facts = counted  # type: ignore[method-assign]
+    send(store, router)
+    assert batches == [200, 200, 50]
+    assert [(seq, key) for _, seq, key in router.accepted] == list(enumerate(keys, start=1))
+    assert store.outbox.depth()[0] == 0
+
+
 def test_a_fact_rolled_back_leaves_no_gap(store: NodeStore) -> None:
     put(store, "a")
 

@@ -62,7 +62,9 @@ def test_a_transaction_sees_its_own_changes_of_deliveries_and_reports(region: Re
         channels = [one.delivery.channel for one in listed]
         assert [one.channel for one in tx.deliveries.of_report(report.id)] == sorted(channels)
         later = START + timedelta(hours=1)
-        changed = replace(listed[0].delivery, state=DeliveryState.ACKED, code="AA", updated_at=later)
+        changed = replace(
+            listed[0].delivery, state=DeliveryState.ACKED, code="AA", updated_at=later, queued_at=later
+        )  # comes last of its version by that
         tx.deliveries.put(changed)
         new = Delivery(report.id, "fhir", None, DeliveryState.QUEUED, later)
         tx.deliveries.put(new)
