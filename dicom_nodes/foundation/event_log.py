@@ -13,6 +13,7 @@ import secrets
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -50,8 +51,19 @@ def _configure(*, as_json: bool) -> None:
             _exception_type_only,
             renderer,
         ],
-        logger_factory=lambda *_: structlog.PrintLogger(file=sys.stderr),
+        logger_factory=lambda *_: _Printer(file=sys.stderr),
     )
+
+
+class _Printer(structlog.PrintLogger):
+    """Loses a line rather than the work: a full disk or a broken pipe behind standard error stops no thread."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 def event_log() -> Any:

@@ -91,7 +91,7 @@ def assign_ready_reads(
     )
     if memory is not None:  # a decision that was refused was made of what is no longer so
         memory.snapshot.forget(decision.read_id for decision in given)
-    told.tell(store, waits)
+    told.tell(store, waits, len(snapshot.reads))
     return PlanOutcome(assigned, len(waits))
 
 
@@ -133,8 +133,13 @@ def plannable(read: Read, need: Need, holder: str | None, pathways: Mapping[str,
     due = read.due_at or read.created_at
     pathway = pathways.get(read.pathway or "")
     weight = weight_of(due - read.created_at) if pathway is None else pathway.weight
-    may_wait = pathway is not None and pathway.may_wait
+    may_wait = pathway is not None and pathway.may_wait and not _is_hurried(due - read.created_at, pathway)
     return PlannableRead(need, due, read.epoch, weight, read.created_at, holder, may_wait)
+
+
+def _is_hurried(allowed: timedelta, pathway: Pathway) -> bool:
+    """A rule or an order gave it less than half of its pathway's time; images that come late leave less, too."""
+    return allowed < timedelta(minutes=pathway.target_minutes) / 2
 
 
 def _may_be_moved(read: Read) -> bool:

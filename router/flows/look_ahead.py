@@ -25,7 +25,7 @@ def look_ahead(store: Store, now: datetime, every_s: float, lists: ListLengths) 
         last_week, each = _last_week(tx, now)
         outlook = Outlook(_sessions_ahead(tx, now), last_week, each)
     ahead = plan_ahead(snapshot, outlook, timedelta(seconds=_VALID_FOR * every_s))
-    if ahead is not None and ahead.given_up:
+    if ahead is not None and (ahead.given_up or ahead.short):
         _tell_who_can_help(store, snapshot, ahead, now)
     return ahead
 
@@ -35,15 +35,26 @@ def _tell_who_can_help(store: Store, snapshot: Snapshot, ahead: Ahead, now: date
 
     Asked anew a day after it was resolved, and at once when another pathway is among them.
     """
-    late = [read.need.pathway or "no pathway" for read in snapshot.reads if read.stakes in ahead.given_up]
-    count = Counter(late)
-    kinds = ", ".join(f"{name} {count[name]}" for name in sorted(count))
+    firm = Counter(_kind(read) for read in snapshot.reads if read.need.read_id in ahead.short)
+    room = Counter(_kind(read) for read in snapshot.reads if read.stakes in ahead.given_up)
+    parts = [
+        *([f"{_listed(firm)} may not wait, and will be late all the same"] if firm else []),
+        *([f"{_listed(room)} make room for others"] if room else []),
+    ]
     reason = (
-        f"with the sessions of the coming week {len(late)} of {len(snapshot.reads)} waiting reads cannot be in time "
-        f"and make room for others: {kinds}; add sessions or aid, or raise what must not wait"
+        f"with the sessions of the coming week {firm.total() + room.total()} of {len(snapshot.reads)} waiting reads "
+        f"cannot be in time: {'; '.join(parts)}; add sessions or aid, or raise what must not wait"
     )
     with store.write() as tx:
-        ask_again(tx, "not_in_time", reason, ",".join(sorted(count)), now, About(), _TOLD_AGAIN_AFTER_S)
+        ask_again(tx, "not_in_time", reason, ",".join(sorted({*firm, *room})), now, About(), _TOLD_AGAIN_AFTER_S)
+
+
+def _kind(read: PlannableRead) -> str:
+    return read.need.pathway or "no pathway"
+
+
+def _listed(count: Counter[str]) -> str:
+    return ", ".join(f"{name} {count[name]}" for name in sorted(count))
 
 
 def _sessions_ahead(tx: Transaction, now: datetime) -> tuple[Session, ...]:

@@ -25,9 +25,9 @@ class WaitsTold:
     def __contains__(self, read_id: object) -> bool:
         return read_id in self._gists
 
-    def tell(self, store: Store, waits: Sequence[Wait]) -> None:
-        """Write down why reads wait, where that says something new."""
-        if len(self._gists) > max(_GONE_AT_MOST, 2 * len(waits)):
+    def tell(self, store: Store, waits: Sequence[Wait], waiting: int) -> None:
+        """Write down why reads wait, where that says something new; `waiting` is how many wait in all."""
+        if len(self._gists) > max(_GONE_AT_MOST, 2 * waiting):
             self._gists = {}
         self._look_up(store, [wait.read_id for wait in waits if wait.read_id not in self._gists])
         news = list(self._news(waits))

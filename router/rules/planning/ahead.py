@@ -54,6 +54,7 @@ def plan_ahead(snapshot: Snapshot, outlook: Outlook, valid_for: timedelta, tunin
         classes=words.classes,
         tips=found.pair,
         given_up=frozenset(arrays.reads[row].stakes for row in np.flatnonzero(found.given_up)),
+        short=frozenset(arrays.reads[row].need.read_id for row in np.flatnonzero(found.short)),
     )
 
 

@@ -6,7 +6,7 @@ Nothing here is ever changed; a caller builds a new problem for each event, and 
 and the `Fit` made of them for as long as readers and classes stay the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -172,11 +172,13 @@ class Guidance:
     """What was found when the region was planned ahead: it tips the index, and is never a mandate.
 
     `pair` (R, C), natural logarithm of a factor, at most 0: less where the pair wastes minutes that are scarce. It
-    counts for no acute read. `given_up` (W,): reads that make room for others because not all can be in time.
+    counts for no acute read. `given_up` (W,): reads that make room for others because not all can be in time. `short`
+    (W,), or nothing: reads that may not wait and cannot be in time either; it is for people, and decides nothing.
     """
 
     pair: FloatArray
     given_up: BoolArray
+    short: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ class Ahead:
     """What was found when the region was planned ahead, valid until `until`, in names instead of rows.
 
     `tips` (readers, classes): see `Guidance.pair`. `given_up`: what makes room for others (`PlannableRead.stakes`).
+    `short`: ids of what may not wait and cannot be in time either.
     """
 
     until: datetime
@@ -88,6 +89,7 @@ class Ahead:
     classes: Mapping[ClassKey, int]
     tips: FloatArray
     given_up: frozenset[tuple[str, datetime, float]]
+    short: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def plan(
 
     A read that stays on its holder's list is not mentioned. With `pulling`, this reader is given one read that is on
     nobody's list, and nothing else is decided. `kept` is what was kept of the plan before; the decisions are the same
-    without. Why it waits is not said again of reads that are `explained`.
+    without. Why it waits is not said again of reads that are `explained`, acute ones excepted.
     """
     if pulling is not None:
         snapshot = replace(snapshot, reads=tuple(read for read in snapshot.reads if read.holder is None))
@@ -84,7 +84,8 @@ def _waits(
     waits = []
     for row, kept in enumerate(arrays.rows):
         read = kept.read
-        if read.holder is not None or row in given or read.need.read_id in explained:
+        known = read.need.read_id in explained and not read.need.acute
+        if read.holder is not None or row in given or known:
             continue
         why = alike.get(id(kept.anybody))  # one object for all that are alike
         if why is None:

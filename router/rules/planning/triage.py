@@ -8,10 +8,11 @@ the reader, counts as late from then on, and is judged anew each time the region
 """
 
 import heapq
+from dataclasses import dataclass
 
 import numpy as np
 
-from router.rules.planning.arrays import BoolArray, FloatArray, ForecastArrays, PlanningProblem, SessionArrays
+from router.rules.planning.arrays import BoolArray, FloatArray, ForecastArrays, IntArray, PlanningProblem, SessionArrays
 from router.rules.planning.reader_groups import standard_minutes
 from router.rules.planning.tuning import Tuning
 from router.rules.planning.work_ahead import EXPECTED, work_ahead
@@ -19,19 +20,27 @@ from router.rules.planning.work_ahead import EXPECTED, work_ahead
 _GRID_MIN = 30.0
 
 
-def given_up(problem: PlanningProblem, sessions: SessionArrays, forecast: ForecastArrays, tuning: Tuning) -> BoolArray:
-    """Which waiting reads make room, (W,); late ones are none of them."""
-    found = np.zeros(len(problem.waiting.number), np.bool_)
-    rows, due, minutes, weight_a_minute = _jobs(problem, forecast, tuning)
-    order = np.lexsort((rows, due))
-    until = _minutes_until(problem, sessions, due[order], tuning)
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """Of waiting reads that are not late, (W,): `given_up` make room; `short` may not, and cannot be in time either."""
+
+    given_up: BoolArray
+    short: BoolArray
+
+
+def triage(problem: PlanningProblem, sessions: SessionArrays, forecast: ForecastArrays, tuning: Tuning) -> Triage:
+    """What becomes late with these sessions. What nobody who has one may read takes no minutes of them."""
+    waiting = problem.waiting
+    found, short = np.zeros(len(waiting.number), np.bool_), np.zeros(len(waiting.number), np.bool_)
+    jobs = _jobs(problem, sessions, forecast, tuning)
+    until = _minutes_until(problem, sessions, jobs.due_min, tuning)
     kept: list[tuple[float, float, int]] = []
     total = 0.0
-    jobs = zip(*(part.tolist() for part in (until, minutes[order], weight_a_minute[order], rows[order])), strict=True)
-    for there_are, needed, worth, row in jobs:
-        total += needed
-        if worth < np.inf:
-            heapq.heappush(kept, (worth, needed, row))
+    rows = zip(*(part.tolist() for part in (until, jobs.minutes, jobs.worth, jobs.row)), strict=True)
+    for there_are, minutes, weight_a_minute, job in rows:
+        total += minutes
+        if weight_a_minute < np.inf:
+            heapq.heappush(kept, (weight_a_minute, minutes, job))
         while total > there_are and kept:
             worth, needed, row = heapq.heappop(kept)
             total -= needed
@@ -41,22 +50,37 @@ def given_up(problem: PlanningProblem, sessions: SessionArrays, forecast: Foreca
                 break
             if row != EXPECTED:
                 found[row] = True
-    return found
+        if weight_a_minute == np.inf and job != EXPECTED:
+            short[job] = total > there_are
+    soon = (waiting.due_min > problem.now_min) & (waiting.due_min < problem.now_min + tuning.horizon_min)
+    nobody = ~_readable(problem, sessions)[waiting.exam_class]
+    return Triage(found, (short | nobody) & soon & ~waiting.acute)
 
 
-def _jobs(
-    problem: PlanningProblem, forecast: ForecastArrays, tuning: Tuning
-) -> tuple[np.ndarray, FloatArray, FloatArray, FloatArray]:
-    """Rows, due times, minutes and weight a minute of all work ahead that counts until the horizon."""
+def _readable(problem: PlanningProblem, sessions: SessionArrays) -> BoolArray:
+    """Classes that somebody with a session to come may read, (C,)."""
+    return np.asarray(problem.fit.eligible[np.unique(sessions.reader)].any(axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """Work in the order it is due (N,): row or EXPECTED, total minutes, and weight a minute, inf = may not wait."""
+
+    row: IntArray
+    due_min: FloatArray
+    minutes: FloatArray
+    worth: FloatArray
+
+
+def _jobs(problem: PlanningProblem, sessions: SessionArrays, forecast: ForecastArrays, tuning: Tuning) -> _Jobs:
+    """All work ahead that counts until the horizon, and that somebody may read."""
     ahead = work_ahead(problem, forecast)
     falls_due = (ahead.due_min < problem.now_min + tuning.horizon_min) & (ahead.count > 0)
-    kept = np.flatnonzero((ahead.row != EXPECTED) | falls_due)
-    return (
-        ahead.row[kept],
-        ahead.due_min[kept],
-        (ahead.minutes * ahead.count)[kept],
-        np.where(ahead.may_wait & ~ahead.acute, ahead.weight / ahead.minutes, np.inf)[kept],
-    )
+    counts = ((ahead.row != EXPECTED) | falls_due) & _readable(problem, sessions)[ahead.exam_class]
+    kept = np.flatnonzero(counts)
+    kept = kept[np.lexsort((ahead.row[kept], ahead.due_min[kept]))]
+    worth = np.where(ahead.may_wait & ~ahead.acute, ahead.weight / ahead.minutes, np.inf)
+    return _Jobs(ahead.row[kept], ahead.due_min[kept], (ahead.minutes * ahead.count)[kept], worth[kept])
 
 
 def _minutes_until(

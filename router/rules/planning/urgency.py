@@ -11,16 +11,17 @@ def urgency(problem: PlanningProblem, tuning: Tuning) -> FloatArray:
 
     Grows with the weight, and with the time until the read is late, and goes on growing then. Where the read may
     wait, it falls to `late_factor`, so that it does not block what can still be in time, before it grows for ever, so
-    that it does not starve; what was given up for now counts as late already.
+    that it does not starve; what was given up for now counts as late already, if that is less than it has.
     """
     waiting = problem.waiting
     slack = slack_min(problem)
-    late = ((slack < 0) & waiting.may_wait) | _given_up(problem)
+    late, given_up = (slack < 0) & waiting.may_wait, _given_up(problem)
     overdue = np.maximum(-slack, 0.0) / tuning.ageing_min
     in_time = -np.maximum(slack, 0.0) / tuning.look_ahead_min
     ageing = np.log(tuning.late_factor) - slack / tuning.ageing_min
     base = np.log(waiting.weight) - tuning.size_exponent * np.log(waiting.expected_minutes)
-    return np.asarray(base + np.where(late, ageing, in_time + overdue))
+    lowered = np.where(given_up, np.minimum(in_time, ageing), in_time) + overdue
+    return np.asarray(base + np.where(late, ageing, lowered))
 
 
 def slack_min(problem: PlanningProblem) -> FloatArray:

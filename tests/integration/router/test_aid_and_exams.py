@@ -195,15 +195,20 @@ def test_a_pathway_may_ask_for_sessions_of_a_kind(region: Region) -> None:
     assert view["may_wait"] is True
 
 
-@pytest.mark.parametrize("may_wait", [True, False])
-def test_the_planner_is_told_whether_a_pathway_may_wait(sqlite_region: Region, may_wait: bool) -> None:
+@pytest.mark.parametrize(
+    ("may_wait", "target_minutes", "waits"), [(True, 1440, True), (False, 1440, False), (True, 9999, False)]
+)
+def test_the_planner_is_told_whether_a_read_may_wait(
+    sqlite_region: Region, may_wait: bool, target_minutes: float, waits: bool
+) -> None:
+    """Its pathway says so, and nobody gave it less than half of the pathway's time."""
     with store_of(sqlite_region).write() as tx:
-        tx.exams.put_pathway(Pathway("urgent", 1440, 5.0, may_wait=may_wait))
+        tx.exams.put_pathway(Pathway("urgent", target_minutes, 5.0, may_wait=may_wait))
     sqlite_region.rxn.say(settled())
     with store_of(sqlite_region).read() as tx:
         ready = tx.reads.listing(states={ReadState.READY})
         (read,) = take_snapshot(tx, ready, sqlite_region.clock(), ListLengths()).reads
-    assert read.may_wait is may_wait
+    assert read.may_wait is waits
 
 
 def test_minutes_and_speeds_follow_what_was_signed(region: Region) -> None:

@@ -213,6 +213,18 @@ def test_planning_ahead_changes_no_read_and_the_next_round_still_plans(sqlite_re
     assert all(candidate["planned"] <= 0 for candidate in why["explanation"]["candidates"])
 
 
+def test_a_person_hears_of_what_may_not_wait_and_will_be_late_all_the_same(sqlite_region: Region) -> None:
+    region = sqlite_region
+    with region.client.app.state.services.store.write() as tx:  # type: ignore[attr-defined]
+        tx.exams.put_pathway(Pathway("urgent", 1440, 5.0))
+    region.rxn.say(*(settled(f"1.2.{number}") for number in range(40)))
+    region.clock.pass_s(8.5 * 3600)  # half an hour before the last session ends
+    region.client.app.state.planner.look_ahead_once()  # type: ignore[attr-defined]
+    (item,) = region.queue("not_in_time")
+    assert "may not wait, and will be late all the same; add sessions" in item["reason"]
+    assert "make room" not in item["reason"]
+
+
 def test_a_person_and_the_reads_explanation_say_what_cannot_be_in_time(sqlite_region: Region) -> None:
     region = sqlite_region
     with region.client.app.state.services.store.write() as tx:  # type: ignore[attr-defined]
@@ -223,7 +235,8 @@ def test_a_person_and_the_reads_explanation_say_what_cannot_be_in_time(sqlite_re
     planner.look_ahead_once()
     planner.look_ahead_once()
     (item,) = region.queue("not_in_time")
-    assert "of 40 waiting reads cannot be in time" in item["reason"]
+    assert "of 40 waiting reads cannot be in time: urgent " in item["reason"]
+    assert "make room for others" in item["reason"]
     region.plan()
     waiting = region.get("/reads", state="READY")
     whys = [region.get(f"/reads/{read['id']}/why") for read in waiting]

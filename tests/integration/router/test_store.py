@@ -5,9 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from dicom_nodes.foundation.database import open_database
@@ -17,7 +19,7 @@ from router.model.errors import Invalid
 from router.model.reader import Credential
 from router.store import tables as t
 from router.store import tokens
-from router.store.schema import migrate
+from router.store.schema import _alembic, migrate
 from router.store.transaction import SqlStore
 from tests.integration.router.region import START, Region, running_region, settled, write_region
 
@@ -45,6 +47,14 @@ def test_what_only_grows_cannot_be_replaced(sqlite_region: Region, table: str, c
     database = sqlite_region.client.app.state.services.store.database  # type: ignore[attr-defined]
     with pytest.raises(DBAPIError, match=f"{table} only grows"), database.write() as connection:
         connection.execute(text(change.format(table=table)))
+
+
+@pytest.mark.parametrize("change", ["UPDATE study_revision SET manifest_digest = 'x'", "DELETE FROM study_revision"])
+def test_the_manifest_that_orders_are_read_through_stays(region: Region, change: str) -> None:
+    region.assign()
+    database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    with pytest.raises(DBAPIError, match="study_revision only grows"), database.write() as connection:
+        connection.execute(text(change))
 
 
 def test_an_orders_place_in_the_log_cannot_be_taken(sqlite_region: Region) -> None:
@@ -76,6 +86,29 @@ def test_what_only_grows_cannot_be_truncated(postgresql_url: str, table: str) ->
     migrate(database)
     with pytest.raises(DBAPIError, match=f"{table} only grows"), database.write() as connection:
         connection.execute(text(f"TRUNCATE {table} CASCADE"))
+    database.dispose()
+
+
+def test_a_migration_is_never_put_before_one_that_databases_have() -> None:
+    """Alembic takes it for done there: the schema would lack it, and nobody would be told."""
+    had = "0001 0002 0020 0010 0011 0012 0030 0035 0036 0040 0045 0050 0055 0060 0061"
+    database = open_database("sqlite://")
+    with database.read() as connection:
+        script = ScriptDirectory.from_config(_alembic(connection))
+    database.dispose()
+    chain = [revision.revision for revision in script.walk_revisions()][::-1]
+    assert " ".join(chain).startswith(had)
+
+
+@pytest.mark.parametrize("head", ["0040", "0045"])
+def test_a_database_of_before_gets_what_came_since(database_url: str, head: str) -> None:
+    database = open_database(database_url)
+    with database.write() as connection:
+        command.upgrade(_alembic(connection), head)
+    migrate(database)
+    with database.read() as connection:
+        assert {"version"} <= {column["name"] for column in inspect(connection).get_columns("read")}
+        connection.execute(text("SELECT max(version) FROM reader"))
     database.dispose()
 
 

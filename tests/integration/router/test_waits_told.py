@@ -7,6 +7,7 @@ import numpy as np
 
 from router.flows.assign_reads import take_snapshot
 from router.flows.waits_told import WaitsTold
+from router.model.pathway import Pathway
 from router.model.read import ReadState
 from router.rules.planning import Ahead, ListLengths, Snapshot, Wait, plan
 from router.store.transaction import SqlStore
@@ -24,6 +25,8 @@ def test_reads_that_wait_alike_are_told_apart_where_one_makes_room(region: Regio
     for name in ("reader-1", "reader-2"):
         region.change_reader(name, active=False)
     store: SqlStore = region.client.app.state.services.store  # type: ignore[attr-defined]
+    with store.write() as tx:
+        tx.exams.put_pathway(Pathway("urgent", 1440, 5.0, may_wait=True))
     with store.read() as tx:
         ready = tx.reads.listing(states={ReadState.READY})
         snapshot = take_snapshot(tx, ready, region.clock(), ListLengths())
@@ -33,9 +36,9 @@ def test_reads_that_wait_alike_are_told_apart_where_one_makes_room(region: Regio
         return [region.get(f"/reads/{read_id}/why")["waiting"]["given_up"] for read_id in (one, two, three)]
 
     told = WaitsTold()
-    told.tell(store, waits_of(snapshot, two))
+    told.tell(store, waits_of(snapshot, two), 3)
     assert said() == [False, True, False]
-    told.tell(store, waits_of(snapshot, three))
+    told.tell(store, waits_of(snapshot, three), 3)
     assert said() == [False, False, True]
-    told.tell(store, waits_of(snapshot))
+    told.tell(store, waits_of(snapshot), 3)
     assert said() == [False, False, False]

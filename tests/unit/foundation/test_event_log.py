@@ -1,7 +1,9 @@
 """Events carry no patient data, not even by way of an exception's text."""
 
+import io
 import json
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,18 @@ def test_libraries_that_quote_data_are_silent(capsys: pytest.CaptureFixture[str]
         logging.getLogger(name).error("MARKED^PATIENT")
     captured = capsys.readouterr()
     assert "MARKED" not in captured.err + captured.out
+
+
+class _FullDisk(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_line_that_cannot_be_written_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure_event_log()
+    monkeypatch.setattr(sys, "stderr", _FullDisk())
+    event_log().info("planner.worked")
+    event_log().error("planner.failed", exc_info=ValueError())
 
 
 def test_a_uid_hash_is_stable_for_a_key_and_differs_between_keys(tmp_path: Path) -> None:

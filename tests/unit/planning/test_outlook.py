@@ -18,7 +18,7 @@ from router.rules.planning import (
     plan_region,
 )
 from router.rules.planning.prices import prices_of
-from router.rules.planning.triage import given_up
+from router.rules.planning.triage import triage
 from tests.unit.planning.problems import problem
 
 ALL = replace(Tuning(), usable_share=1.0)
@@ -92,38 +92,61 @@ def expected(*work: tuple[int, float, float, float, float]) -> ForecastArrays:
 
 def test_what_is_lightest_for_its_minutes_makes_room() -> None:
     it = region([(0, 1.0, 40.0, 120.0, False), (0, 1.0, 10.0, 100.0, False), (0, 6.0, 40.0, 110.0, False)], [(3, 3)])
-    found = given_up(it, sessions((0, 0.0, 1.0)), expected(), ALL)
+    found = triage(it, sessions((0, 0.0, 1.0)), expected(), ALL).given_up
     assert found.tolist() == [True, False, False]
 
 
 def test_nothing_is_given_up_while_everything_fits() -> None:
     it = region([(0, 1.0, 30.0, 120.0, False), (0, 1.0, 30.0, 130.0, False)], [(3, 3)])
-    assert not given_up(it, sessions((0, 0.0, 1.0)), expected(), ALL).any()
+    assert not triage(it, sessions((0, 0.0, 1.0)), expected(), ALL).given_up.any()
 
 
 def test_acute_work_is_never_given_up_and_the_rest_makes_room_for_it() -> None:
     it = region([(0, 1.0, 60.0, 50.0, True), (0, 50.0, 2.0, 110.0, False)], [(3, 3)])
-    assert given_up(it, sessions((0, 0.0, 1.0)), expected(), ALL).tolist() == [False, True]
+    assert triage(it, sessions((0, 0.0, 1.0)), expected(), ALL).given_up.tolist() == [False, True]
 
 
 def test_what_may_not_wait_is_never_given_up_and_late_it_still_takes_its_minutes() -> None:
     it = region([(0, 1.0, 40.0, -500.0, False), (0, 50.0, 25.0, 110.0, False)], [(3, 3)])
     firm = replace(it, waiting=replace(it.waiting, may_wait=np.array([False, True])))
-    assert given_up(firm, sessions((0, 0.0, 1.0)), expected(), ALL).tolist() == [False, True]
-    assert given_up(it, sessions((0, 0.0, 1.0)), expected(), ALL).tolist() == [False, False]
+    assert triage(firm, sessions((0, 0.0, 1.0)), expected(), ALL).given_up.tolist() == [False, True]
+    assert not triage(firm, sessions((0, 0.0, 1.0)), expected(), ALL).short.any()
+    assert triage(it, sessions((0, 0.0, 1.0)), expected(), ALL).given_up.tolist() == [False, False]
+
+
+def test_what_may_not_wait_and_cannot_be_in_time_is_told_apart() -> None:
+    it = region([(0, 9.0, 40.0, 110.0, False), (0, 9.0, 40.0, 100.0, False), (0, 1.0, 5.0, 90.0, False)], [(3, 3)])
+    firm = replace(it, waiting=replace(it.waiting, may_wait=np.array([False, False, True])))
+    found = triage(firm, sessions((0, 0.0, 1.0)), expected(), ALL)
+    assert (found.given_up.tolist(), found.short.tolist()) == ([False, False, True], [True, False, False])
+
+
+def test_work_that_nobody_may_read_makes_nothing_else_give_way_and_is_told() -> None:
+    reads = [(NEURO, 9.0, 60.0, -60.0, False) for _ in range(9)]
+    it = region([*reads, (NEURO, 9.0, 60.0, 600.0, False), (CHEST, 1.0, 30.0, 600.0, False)], [(0, 3)])
+    firm = replace(it, waiting=replace(it.waiting, may_wait=np.array([False] * 10 + [True])))
+    found = triage(firm, sessions((0, 0.0, 8.0)), expected(), ALL)
+    assert not found.given_up.any()
+    assert np.flatnonzero(found.short).tolist() == [9]
+
+
+def test_what_was_given_up_is_never_raised_by_it() -> None:
+    it = region([(NEURO, 1.0, 10.0, 40_000.0, False), (NEURO, 1.0, 10.0, 5_000.0, False)], [(3, 3)])
+    advised = replace(it, guidance=Guidance(np.zeros((1, 2)), np.array([True, False])))
+    assert next_choices(advised, ALL).read.tolist() == [1]
 
 
 def test_work_that_is_still_to_come_takes_minutes_and_makes_room_itself() -> None:
     it = region([(0, 1.0, 40.0, 300.0, False)], [(3, 3)])
     heavy, light = (0, 6.0, 40.0, 30.0, 200.0), (0, 0.1, 40.0, 30.0, 200.0)
-    assert given_up(it, sessions((0, 0.0, 1.0)), expected(heavy), ALL).tolist() == [True]
-    assert given_up(it, sessions((0, 0.0, 1.0)), expected(light), ALL).tolist() == [False]
+    assert triage(it, sessions((0, 0.0, 1.0)), expected(heavy), ALL).given_up.tolist() == [True]
+    assert triage(it, sessions((0, 0.0, 1.0)), expected(light), ALL).given_up.tolist() == [False]
 
 
 def test_a_session_that_begins_after_the_due_time_is_no_help() -> None:
     it = region([(0, 1.0, 30.0, 120.0, False)], [(3, 3)])
-    assert given_up(it, sessions((0, 3.0, 9.0)), expected(), ALL).tolist() == [True]
-    assert given_up(it, sessions((0, 1.0, 9.0)), expected(), ALL).tolist() == [False]
+    assert triage(it, sessions((0, 3.0, 9.0)), expected(), ALL).given_up.tolist() == [True]
+    assert triage(it, sessions((0, 1.0, 9.0)), expected(), ALL).given_up.tolist() == [False]
 
 
 @given(st.integers(0, 10**6), st.floats(0.2, 20))
@@ -134,7 +157,7 @@ def test_what_is_kept_fits_and_no_lighter_work_was_kept_for_what_was_given_up(se
         for _ in range(30)
     ]
     it = region(reads, [(3, 3)])
-    found = given_up(it, sessions((0, 0.0, hours)), expected(), ALL)
+    found = triage(it, sessions((0, 0.0, hours)), expected(), ALL).given_up
     due, minutes = it.waiting.due_min, it.waiting.expected_minutes
     for moment in due:
         kept = minutes[(due <= moment) & ~found].sum()

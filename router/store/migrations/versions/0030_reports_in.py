@@ -6,7 +6,7 @@ from alembic import op
 from dicom_nodes.foundation.database import UtcDateTime
 
 revision = "0030"
-down_revision = "0015"
+down_revision = "0012"
 
 CONTENT = (
     "id", "node", "channel", "accession_number", "accession_issuer", "patient_issuer", "patient_id", "nhs_number",

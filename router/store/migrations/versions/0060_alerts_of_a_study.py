@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0060"
-down_revision = "0045"
+down_revision = "0055"
 
 
 def upgrade() -> None:

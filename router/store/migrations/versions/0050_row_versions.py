@@ -3,11 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
-down_revision = "0012"
+revision = "0050"
+down_revision = "0045"
 
 
 def upgrade() -> None:
+    known = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("read")}
+    if "version" in known:  # for a day this stood earlier in the chain
+        return
     for table, comment in (("read", "grows with every change"), ("reader", "grows with every change, credentials too")):
         column = sa.Column("version", sa.Integer(), server_default="0", nullable=False, comment=comment)
         op.add_column(table, column)
