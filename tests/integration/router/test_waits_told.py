@@ -21,12 +21,12 @@ def waits_of(snapshot: Snapshot, *given_up: str) -> list[Wait]:
 
 
 def test_reads_that_wait_alike_are_told_apart_where_one_makes_room(region: Region) -> None:
-    region.rxn.say(*[settled(f"1.2.{number}") for number in range(3)])
-    for name in ("reader-1", "reader-2"):
-        region.change_reader(name, active=False)
     store: SqlStore = region.client.app.state.services.store  # type: ignore[attr-defined]
     with store.write() as tx:
         tx.exams.put_pathway(Pathway("urgent", 1440, 5.0, may_wait=True))
+    region.rxn.say(*[settled(f"1.2.{number}") for number in range(3)])
+    for name in ("reader-1", "reader-2"):
+        region.change_reader(name, active=False)
     with store.read() as tx:
         ready = tx.reads.listing(states={ReadState.READY})
         snapshot = take_snapshot(tx, ready, region.clock(), ListLengths())
