@@ -1,7 +1,8 @@
 """How far each report's return has come: one job a channel, what each channel answered, and what it could not carry."""
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from dataclasses import dataclass
+from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
@@ -16,6 +17,7 @@ from dicom_nodes.contract import (
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import Job, JobQueue, JobState
+from dicom_nodes.foundation.shared_commits import SharedCommits
 from dicom_nodes.rules.report_order import Filed
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.outbox import SqlOutbox
@@ -45,6 +47,19 @@ _FILED = select(tables.filed_report).where(
 )
 
 
+@dataclass(slots=True)
+class _Answer:
+    """A channel's answer that is to be written down; `is_last` is known then."""
+
+    order_id: str
+    channel: str
+    code: str
+    reference: str
+    losses: tuple[str, ...]
+    job: Job | None
+    is_last: bool = False
+
+
 class SqlReturns:
     """The part of `OrderStore` that reports on their way home need."""
 
@@ -54,6 +69,7 @@ class SqlReturns:
         """`channels` are those of the trust's file: by them a report goes whose order names none."""
         self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
         self._channels = tuple(channels)
+        self._recording = SharedCommits(self._record_all)
 
     def returned(self, order_id: str) -> frozenset[str]:
         with self._database.read() as connection:
@@ -68,29 +84,46 @@ class SqlReturns:
         losses: Sequence[str] = (),
         job: Job | None = None,
     ) -> bool:
-        fact = ReportAcknowledged.model_validate(
-            {"order_id": order_id, "channel": channel, "code": code, "reference": reference, "losses": tuple(losses)}
-        )
-        values = {"order_id": order_id, "channel": channel, "code": code, "reference": reference, "at": self._clock()}
+        answer = _Answer(order_id, channel, code, reference, tuple(losses), job)
+        self._recording(answer)
+        return answer.is_last
+
+    def _record_all(self, answers: Sequence[_Answer]) -> None:
+        """What several workers have to write down at once, in one commit.
+
+        The orders' rows are locked first, in one order, and the outbox last, so that no two stop each other.
+        """
         with self._database.write() as connection:
-            facts: list[FactBody] = []
-            order = connection.execute(_LOCKED_ORDER, {"order_id": order_id}).scalar_one()
-            answers = _answers(connection, order_id)
-            known = answers.get(channel)
-            if known is None:
-                connection.execute(_ADD_ANSWER, values)
-            elif known == _RECALLED:  # it was on its way when it was recalled, and arrived all the same
-                here = (_ANSWER.c.order_id == order_id) & (_ANSWER.c.channel == channel)
-                connection.execute(update(_ANSWER).where(here).values(**values))
-            if known is None or known == _RECALLED:
-                answers[channel] = code
-                self._keep_losses(connection, order_id, channel, losses)
-                self._file(connection, ReturnReport.model_validate(order), channel)
-                facts.append(fact)
-            if job is not None:
-                facts += self._finish(connection, job, answers)
-            self._outbox.append(connection, *facts)
-            return isinstance(facts[-1], OrderCompleted) if facts else False
+            bodies: dict[str, Any] = {}
+            for order_id in sorted({answer.order_id for answer in answers}):
+                bodies[order_id] = connection.execute(_LOCKED_ORDER, {"order_id": order_id}).scalar_one()
+            told: list[FactBody] = []
+            for answer in answers:
+                facts = self._record(connection, answer, bodies[answer.order_id])
+                answer.is_last = bool(facts) and isinstance(facts[-1], OrderCompleted)
+                told += facts
+            self._outbox.append(connection, *told)
+
+    def _record(self, connection: Connection, answer: _Answer, order: Any) -> list[FactBody]:
+        order_id, channel, code, job = answer.order_id, answer.channel, answer.code, answer.job
+        said = {"order_id": order_id, "channel": channel, "code": code, "reference": answer.reference}
+        values = {**said, "at": self._clock()}
+        facts: list[FactBody] = []
+        answers = _answers(connection, order_id)
+        known = answers.get(channel)
+        if known is None:
+            connection.execute(_ADD_ANSWER, values)
+        elif known == _RECALLED:  # it was on its way when it was recalled, and arrived all the same
+            here = (_ANSWER.c.order_id == order_id) & (_ANSWER.c.channel == channel)
+            connection.execute(update(_ANSWER).where(here).values(**values))
+        if known is None or known == _RECALLED:
+            answers[channel] = code
+            self._keep_losses(connection, order_id, channel, answer.losses)
+            self._file(connection, ReturnReport.model_validate(order), channel)
+            facts.append(ReportAcknowledged.model_validate({**said, "losses": answer.losses}))
+        if job is not None:
+            facts += self._finish(connection, job, answers)
+        return facts
 
     def finish_return(self, job: Job) -> bool:
         order_id = job.key.partition("/")[0]

@@ -1,6 +1,8 @@
 """What a node remembers of reports, on both databases: what each channel filed, how it refused, what was taken in."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -20,7 +22,7 @@ from dicom_nodes.contract import (
     ReturnReport,
     StudyIdentity,
 )
-from dicom_nodes.foundation.jobs import Job
+from dicom_nodes.foundation.jobs import Job, LeaseLost
 from dicom_nodes.rules.report_order import Filed
 from dicom_nodes.spool.store import NodeStore, open_store
 
@@ -173,3 +175,26 @@ def test_an_addendum_is_filed_as_a_change_of_what_stood(store: NodeStore) -> Non
     store.orders.accept(OrderBatch(log_id="log-1", orders=(addendum,)))
     store.orders.record_returned("o-1", "ris", "AA", "C")
     assert store.orders.filed("1.2.3", "ris") == Filed(1, "C")
+
+
+def test_answers_that_come_together_stand_each_by_itself(store: NodeStore) -> None:
+    store.orders.accept(OrderBatch(log_id="log-1", orders=tuple(returning(n, n, "F") for n in range(1, 5))))
+    jobs = leased(store)
+    lost = replace(jobs["o-3/ris"], lease_token="another's")
+
+    def record(key: str) -> bool:
+        order_id, _, channel = key.partition("/")
+        return store.orders.record_returned(order_id, channel, "AA", key, (), lost if key == "o-3/ris" else jobs[key])
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        futures = {key: pool.submit(record, key) for key in jobs}
+    assert isinstance(futures.pop("o-3/ris").exception(), LeaseLost)
+    futures.pop("o-3/archive").result()
+    last = [key for key, future in futures.items() if future.result()]
+    assert sorted(key.partition("/")[0] for key in last) == ["o-1", "o-2", "o-4"]
+    assert store.orders.returned("o-3") == {"archive"}
+    facts = facts_of(store)
+    assert len([fact for fact in facts if isinstance(fact, ReportAcknowledged)]) == 7
+    assert sorted(fact.order_id for fact in facts if isinstance(fact, OrderCompleted)) == sorted(
+        key.partition("/")[0] for key in last
+    )
