@@ -119,14 +119,16 @@ def test_what_a_web_server_answers_decides_whether_it_is_tried_again(status: int
         url = f"http://127.0.0.1:{hub.port}"
         webhook = WebhookChannel(kind="webhook", url=url, secret_file=Path("s"))
         for channel in (
-            SignedWebhook(webhook, b"s" * 32, client, utc_now),
+            SignedWebhook(webhook, b"s" * 32, client, ssl.create_default_context(), utc_now),
             FhirCommunication(FhirChannel(kind="fhir", url=url), "token", client),
         ):
             with pytest.raises(ChannelFailed, match=str(status)) as refused:
                 channel.send(message)
             assert refused.value.retryable is retryable
         hub.status = 200
-        assert SignedWebhook(webhook, b"s" * 32, client, utc_now).send(message) == "HTTP 200"
+        assert (
+            SignedWebhook(webhook, b"s" * 32, client, ssl.create_default_context(), utc_now).send(message) == "HTTP 200"
+        )
         FhirCommunication(FhirChannel(kind="fhir", url=url), "token", client).send(message)
         assert hub.posts[-1][1]["Authorization"] == "Bearer token"
 
@@ -134,5 +136,5 @@ def test_what_a_web_server_answers_decides_whether_it_is_tried_again(status: int
 def test_a_web_server_that_is_off_is_tried_again() -> None:
     webhook = WebhookChannel(kind="webhook", url=f"http://127.0.0.1:{free_port()}", secret_file=Path("s"))
     with httpx2.Client() as client, pytest.raises(ChannelFailed, match="ConnectError") as refused:
-        SignedWebhook(webhook, b"s" * 32, client, utc_now).send(MESSAGE)
+        SignedWebhook(webhook, b"s" * 32, client, ssl.create_default_context(), utc_now).send(MESSAGE)
     assert refused.value.retryable

@@ -6,7 +6,7 @@ from sqlalchemy import insert, select
 
 from dicom_nodes.contract import FetchStudy
 from router.store import tables as t
-from tests.integration.router.region import Region, manifest
+from tests.integration.router.region import START, Region, manifest, settled
 
 
 def rows(region: Region) -> list[Any]:
@@ -45,11 +45,14 @@ def test_a_manifest_that_was_rolled_back_is_no_order_s(sqlite_region: Region) ->
     store = sqlite_region.client.app.state.services.store  # type: ignore[attr-defined]
 
     def fails() -> None:
-        tx.connection.execute(t.study_revision.update().values(manifest_digest="0" * 64, manifest={"entries": []}))
-        assert tx.studies.manifest("1.2.3.4", 1).entries == ()
+        empty = {"manifest": {"entries": []}, "manifest_digest": "0" * 64, "instance_count": 0, "settled_at": START}
+        tx.connection.execute(t.study_revision.insert().values(study_instance_uid="1.2.3.4", revision=2, **empty))
+        assert tx.studies.manifest("1.2.3.4", 2).entries == ()
         raise ZeroDivisionError
 
     with store.write() as tx:
         assert isinstance(tx.attempt(fails), ZeroDivisionError)
+    sqlite_region.rxn.say(settled(revision=2, contents="abc"))
     with store.read() as tx:
         assert tx.studies.manifest("1.2.3.4", 1) == manifest("a", "b")
+        assert tx.studies.manifest("1.2.3.4", 2) == manifest("a", "b", "c")

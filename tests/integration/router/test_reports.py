@@ -80,7 +80,7 @@ def test_a_preliminary_authored_before_the_last_one_is_held(region: Region) -> N
     region.offer()
     region.clock.pass_s(600)
     region.rxl.say(received(status="P", authored_at=START + timedelta(minutes=8)))
-    region.rxl.say(received(status="P", authored_at=START + timedelta(minutes=3)))
+    region.rxl.say(received(status="P", text="An older view.", authored_at=START + timedelta(minutes=3)))
     assert "a newer report" in region.queue("report_not_accepted")[0]["reason"]
 
 
