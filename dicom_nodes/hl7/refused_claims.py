@@ -16,6 +16,9 @@ from dicom_nodes.model.report import AlertCode, ClaimedIdentity, RefusedClaims
 
 _LONGEST_CODE = 64
 _MOST_CODES = 100
+_LONGEST_UID = 64
+_LONGEST_NUMBER = 256
+"""What is longer identifies nothing, and the router would not understand the fact that says it (HAZARDS 12)."""
 
 
 def claims_of(raw: bytes, *, whole: bool = True) -> RefusedClaims:
@@ -83,7 +86,7 @@ def _read_identity(message: Message) -> ClaimedIdentity | None:
         return None
     accession = next(iter(accessions), None)
     patient = read_patient(patients[0], accession.issuer if accession else None)
-    return ClaimedIdentity(
+    claimed = ClaimedIdentity(
         study_instance_uid=study_instance_uid(message.named("OBX")),
         accession_number=accession.number if accession else None,
         accession_issuer=accession.issuer if accession else None,
@@ -92,6 +95,14 @@ def _read_identity(message: Message) -> ClaimedIdentity | None:
         nhs_number=patient.nhs_number,
         birth_date=read_date(patients[0].first(7)),
     )
+    return claimed if _is_short(claimed) else None
+
+
+def _is_short(claimed: ClaimedIdentity) -> bool:
+    numbers = (claimed.accession_number, claimed.accession_issuer, claimed.patient_id, claimed.patient_id_issuer)
+    limits = [(claimed.study_instance_uid, _LONGEST_UID)]
+    limits += [(number, _LONGEST_NUMBER) for number in (*numbers, claimed.nhs_number)]
+    return all(said is None or (len(said) <= longest and "\x00" not in said) for said, longest in limits)
 
 
 def _unless_faulty(read: Callable[[], ClaimedIdentity | None]) -> ClaimedIdentity | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dicom_nodes.contract import AlertCode, PatientIdentity, ReportRefused
+from router.flows import take_facts
 from tests.fakes.fhir_samples import diagnostic_report
 from tests.integration.router.alert_region import CRITICAL, AlertRegion, running_alert_region
 from tests.integration.router.region import PATIENT, received
@@ -54,9 +55,29 @@ def test_of_a_study_that_is_not_certain_a_person_telephones(region: AlertRegion,
     assert alerts(region) == []
 
 
+def telephoned_about_the_original(region: AlertRegion) -> bool:
+    told = [item["reason"] for item in region.queue("phone_list")]
+    return len(region.queue("fact_failed")) == 1 == len(told) and "readacross refused at node RXL, id r1" in told[0]
+
+
+@pytest.mark.parametrize("more", [{}, {"alert_codes": (), "looked_through": False}])
+def test_of_a_refusal_that_is_not_understood_a_person_telephones(region: AlertRegion, more: dict[str, Any]) -> None:
+    region.rxl.say(refused(accession_number="9" * 257, **more))
+    assert telephoned_about_the_original(region)
+
+
+def test_of_a_refusal_that_could_not_be_carried_out_a_person_telephones(
+    region: AlertRegion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(take_facts, "take_refused", lambda *_: 1 / 0)
+    region.rxl.say(refused())
+    assert telephoned_about_the_original(region)
+
+
 def test_nobody_is_asked_to_telephone_about_ordinary_codes_unless_a_part_was_not_seen(region: AlertRegion) -> None:
     ordinary = AlertCode(value="18748-4", scheme="LN")
     region.rxl.say(refused(alert_codes=(ordinary,)))
+    region.rxl.say(refused("r3", alert_codes=(ordinary,), accession_number="9" * 257))
     assert region.queue("phone_list") == []
     region.rxl.say(refused("r2", alert_codes=(ordinary,), looked_through=False))
     assert "may name an alert code" in region.queue("phone_list")[0]["reason"]

@@ -47,6 +47,8 @@ def test_the_identity_is_that_of_the_message() -> None:
         (MSH, PID, ORC, OBR, UID, ALERT, ORC.replace("123", "999"), OBR),
         (MSH, PID, ORC, OBR, UID, UID.replace("0001", "0002"), ALERT),
         (PID, ORC, OBR, UID, ALERT),
+        (MSH, PID.replace("H123456", "H" * 257), ORC, OBR, UID, ALERT),
+        (MSH, PID, ORC.replace("RXN000123", "9" * 257), OBR, UID, ALERT),
     ],
 )
 def test_an_identity_with_a_doubt_in_it_is_none(lines: tuple[str, ...]) -> None:
