@@ -76,6 +76,16 @@ def test_a_version_without_the_code_ends_nothing_and_a_person_compares(region: A
     assert (codes(region), len(region.queue("alert_not_repeated"))) == (["CRITICAL"], 1)
 
 
+def test_accepting_a_held_version_leaves_open_what_it_asks_of_alerts(region: AlertRegion) -> None:
+    say(region, "P", CRITICAL)
+    say(region, "F", author="C1000002")
+    (held,) = region.queue("report_not_accepted")
+    body = {"read_id": region.read()["id"], "reason": "rang the reader"}
+    path = f"/reports/{held['report_id']}/accept"
+    assert region.client.post(path, json=body, headers=region.staff).status_code == 200
+    assert [item["kind"] for item in region.queue()] == ["alert_not_repeated"]
+
+
 def test_a_request_and_the_report_are_one_alert_whichever_comes_first(region: AlertRegion) -> None:
     read, reader = region.read(), region.reader()
     body = {"read_id": read["id"], "code": CRITICAL.model_dump()}
