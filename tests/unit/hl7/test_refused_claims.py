@@ -61,6 +61,14 @@ def test_what_was_cut_off_is_not_looked_through_and_half_a_value_is_none() -> No
     assert (claims.alert_codes[-1:], claims.looked_through) == ((AlertCode("113014", "DCM"),), False)
 
 
+@pytest.mark.parametrize("value", ["C" * 65, "CRÍTICO"])
+@pytest.mark.parametrize("place", ["value", "scheme"])
+def test_a_code_that_cannot_be_read_is_not_looked_through(value: str, place: str) -> None:
+    alert = ALERT.replace("CRITICAL^" if place == "value" else "99ALERT", f"{value}^" if place == "value" else value)
+    assert claims_of(oru(MSH, PID, ORC, OBR, UID, TEXT, ALERT)).looked_through
+    assert not claims_of(oru(MSH, PID, ORC, OBR, UID, TEXT, alert)).looked_through
+
+
 @given(st.binary(max_size=400))
 def test_no_bytes_make_it_fail(raw: bytes) -> None:
     claims_of(raw)
