@@ -16,6 +16,9 @@ from dicom_nodes.model.report import AlertCode, ClaimedIdentity, RefusedClaims
 
 _LONGEST_CODE = 64
 _MOST_CODES = 100
+_LONGEST_UID = 64
+_LONGEST_NUMBER = 256
+"""What is longer identifies nothing, and the router would not understand the fact that says it (HAZARDS 12)."""
 
 
 def claims_of(raw: bytes, *, whole: bool = True) -> RefusedClaims:
@@ -23,9 +26,10 @@ def claims_of(raw: bytes, *, whole: bool = True) -> RefusedClaims:
     lines = [line for line in raw.replace(b"\n", b"\r").split(b"\r") if line]
     if not whole:
         lines = lines[:-1]  # cut somewhere: half a value is none
-    codes = tuple(dict.fromkeys(_codes(lines, _delimiters(raw))))
+    found = tuple(dict.fromkeys(_codes(lines, _delimiters(raw))))
+    codes = tuple(code for code in found if code is not None)
     identity = _identity(b"\r".join(lines))
-    return RefusedClaims(codes[:_MOST_CODES], identity, whole and len(codes) <= _MOST_CODES)
+    return RefusedClaims(codes[:_MOST_CODES], identity, whole and None not in found and len(codes) <= _MOST_CODES)
 
 
 def _delimiters(raw: bytes) -> Delimiters:
@@ -35,8 +39,8 @@ def _delimiters(raw: bytes) -> Delimiters:
         return Delimiters()
 
 
-def _codes(lines: list[bytes], delimiters: Delimiters) -> Iterator[AlertCode]:
-    """(value, scheme) of OBX-3 and OBX-5, a code and its alternative of each repetition (CE, CWE)."""
+def _codes(lines: list[bytes], delimiters: Delimiters) -> Iterator[AlertCode | None]:
+    """(value, scheme) of OBX-3 and OBX-5, a code and its alternative of each repetition (CE, CWE); None: unreadable."""
     for line in lines:
         fields = line.split(delimiters.field)
         if fields[0].strip() != b"OBX":
@@ -47,19 +51,16 @@ def _codes(lines: list[bytes], delimiters: Delimiters) -> Iterator[AlertCode]:
                 yield from _coded(repetition.split(delimiters.component))
 
 
-def _coded(components: list[bytes]) -> Iterator[AlertCode]:
+def _coded(components: list[bytes]) -> Iterator[AlertCode | None]:
     for first in (0, 3):
-        if len(components) > first + 2:
-            value, scheme = (_plain(components[place]) for place in (first, first + 2))
-            if value and scheme:
-                yield AlertCode(value, scheme)
+        value, scheme = (part.strip() for part in (*components[first : first + 3 : 2], b"", b"")[:2])
+        if value and scheme:
+            is_plain = _is_plain(value) and _is_plain(scheme)
+            yield AlertCode(value.decode("ascii"), scheme.decode("ascii")) if is_plain else None
 
 
-def _plain(component: bytes) -> str | None:
-    """A code as it stands; what is no code (too long, not ASCII) is none that anybody lists."""
-    text = component.strip()
-    printable = all(0x20 <= byte < 0x7F for byte in text)
-    return text.decode("ascii") if printable and 0 < len(text) <= _LONGEST_CODE else None
+def _is_plain(text: bytes) -> bool:
+    return len(text) <= _LONGEST_CODE and all(0x20 <= byte < 0x7F for byte in text)
 
 
 def _identity(raw: bytes) -> ClaimedIdentity | None:
@@ -83,7 +84,7 @@ def _read_identity(message: Message) -> ClaimedIdentity | None:
         return None
     accession = next(iter(accessions), None)
     patient = read_patient(patients[0], accession.issuer if accession else None)
-    return ClaimedIdentity(
+    claimed = ClaimedIdentity(
         study_instance_uid=study_instance_uid(message.named("OBX")),
         accession_number=accession.number if accession else None,
         accession_issuer=accession.issuer if accession else None,
@@ -92,6 +93,14 @@ def _read_identity(message: Message) -> ClaimedIdentity | None:
         nhs_number=patient.nhs_number,
         birth_date=read_date(patients[0].first(7)),
     )
+    return claimed if _is_short(claimed) else None
+
+
+def _is_short(claimed: ClaimedIdentity) -> bool:
+    numbers = (claimed.accession_number, claimed.accession_issuer, claimed.patient_id, claimed.patient_id_issuer)
+    limits = [(claimed.study_instance_uid, _LONGEST_UID)]
+    limits += [(number, _LONGEST_NUMBER) for number in (*numbers, claimed.nhs_number)]
+    return all(said is None or (len(said) <= longest and "\x00" not in said) for said, longest in limits)
 
 
 def _unless_faulty(read: Callable[[], ClaimedIdentity | None]) -> ClaimedIdentity | None:

@@ -24,6 +24,9 @@ from router.rules.eligibility import entitlement_problems, has_read
 from router.rules.read_states import Actor, Event
 from router.rules.report_matching import contradictions
 
+_WHOSE_IS_IT = frozenset({"report_unmatched", "report_ambiguous", "report_not_accepted", "report_match_check"})
+"""Kinds of items that ask why a report waits. What else is asked about it, accepting it does not answer."""
+
 
 def accept_held_report(
     tx: Transaction,
@@ -34,7 +37,7 @@ def accept_held_report(
     now: datetime,
     despite: Collection[str] = (),
 ) -> Report:
-    """Make a waiting report the report of this read, return it, and close the items that asked about it.
+    """Make a waiting report the report of this read, return it, and close the items that asked whose it is.
 
     `despite` are the contradictions of identity that two persons have looked at.
 
@@ -73,7 +76,7 @@ def accept_held_report(
     if report.status == "X":
         ask_about_cancelled(tx, taken, signed, now)
     for item in tx.queue.listing(kind=None, resolved=False):
-        if item.report_id == report.id and item.kind != "report_cancelled":
+        if item.report_id == report.id and item.kind in _WHOSE_IS_IT:
             resolve_item(tx, item.id, by, f"accepted: {reason}", now)
     return taken
 

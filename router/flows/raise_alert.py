@@ -20,6 +20,7 @@ from router.model.study import Study
 from router.rules.alert_states import AlertActor, AlertEvent
 
 NO_TRUST = ""
+_LONGEST_ID = 64
 
 
 def raise_for_report(tx: Transaction, report: Report, read: Read | None, now: datetime) -> None:
@@ -64,11 +65,22 @@ def raise_for_refusal(tx: Transaction, key: str, code: AlertCode, study: Study, 
 
 
 def ask_about_unread(tx: Transaction, node: str, body: dict[str, object], key: str, now: datetime) -> None:
-    """A report that cannot be understood names alert codes: nobody can be told by machine, so a person telephones."""
+    """A report that cannot be taken may name alerts: nobody can be told by machine, so a person telephones.
+
+    Of a report that was refused at the node, its original is there under its refusal's id.
+    """
     given = body.get("alert_codes")
-    codes = given if isinstance(given, list) else [given]
-    if body.get("kind") == "report.received" and given and any(_may_alert(tx, code) for code in codes):
+    codes = given if isinstance(given, list) else [given] if given else []
+    names = any(_may_alert(tx, code) for code in codes)
+    is_refused = body.get("kind") == "report.refused"
+    if body.get("kind") == "report.received" and names:
         reason = f"a report of {node} that cannot be understood names an alert code: read the failed fact and telephone"
+        ask_a_person(tx, "phone_list", reason, f"fact:{key}", now, About(node=node))
+    elif is_refused and (names or body.get("looked_through", True) is not True):
+        found = str(body.get("refusal_id"))[:_LONGEST_ID].replace("\x00", "\ufffd")
+        may = "names" if names else "may name"
+        reason = f"a report that {node} refused {may} an alert code, and nobody is told by machine: read the original "
+        reason += f"(readacross refused at node {node}, id {found}) and telephone"
         ask_a_person(tx, "phone_list", reason, f"fact:{key}", now, About(node=node))
 
 

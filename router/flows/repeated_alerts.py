@@ -9,7 +9,7 @@ from datetime import datetime
 from router.flows.alert_life import log_alert
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
-from router.model.alert import Alert
+from router.model.alert import Alert, AlertState
 from router.model.read import Read
 from router.model.report import AlertCode, Report
 
@@ -27,12 +27,13 @@ def told_already(tx: Transaction, code: AlertCode, study_instance_uid: str, read
 def repeats(tx: Transaction, report: Report, code: AlertCode, read: Read, by: str, now: datetime) -> bool:
     """Whether an accepted report only says again what an alert of its read says; then no other is raised.
 
-    Whoever answered the alert had read what stood then. What a correction or an addendum adds to that is another
-    matter and raises anew; of a final report after a preliminary one a person is asked to compare.
+    Whoever was told, or answered, knows of what stood then. What a correction or an addendum adds to that is another
+    matter and raises anew; of a final report after a preliminary one that was answered a person is asked to compare.
     """
     known = told_already(tx, code, read.study_instance_uid, read.id)
+    known = known and tx.alerts.get(known.id, lock=True)  # its ladder does not begin meanwhile
     changes = report.status == "C" or report.addendum
-    if known is None or (changes and not known.is_unanswered):
+    if known is None or (changes and _may_be_told(known)):
         return False
     log_alert(tx, "alert.repeated", known, now, by, {"report": report.id, "version": report.version})
     if not known.is_unanswered:
@@ -42,6 +43,11 @@ def repeats(tx: Transaction, report: Report, code: AlertCode, read: Read, by: st
         )
         _ask(tx, "alert_repeated", reason, known, report, now)
     return True
+
+
+def _may_be_told(alert: Alert) -> bool:
+    """Whether its ladder has begun: then a message is on its way, or a person telephones."""
+    return alert.state is not AlertState.RAISED or alert.level > 0 or alert.phoned_at is not None
 
 
 def ask_about_missing(tx: Transaction, report: Report, read: Read, now: datetime) -> None:

@@ -23,6 +23,7 @@ from router.model.study import Study
 from router.rules.eligibility import has_read
 from router.rules.read_states import Actor, Event
 from router.rules.report_acceptance import Accept, accept_report
+from router.rules.report_versions import Drop
 
 
 class Agreement(StrEnum):
@@ -106,12 +107,14 @@ def complete_second_read(
     proofs: tuple[str, ...],
     agreement: Agreement,
     now: datetime,
-) -> Report | str:
-    """Take the second reader's report and what it says of the first; else the reason why it waits for a person."""
+) -> Report | Drop | str:
+    """Take the second reader's report and what it says of the first; else why it is dropped, or waits for a person."""
     uid = study.study_instance_uid
     author = tx.readers.by_registration(report.registration) if report.registration else None
     mine = [r for r in tx.reports.of_study(uid) if r.disposition is Disposition.ACCEPTED and r.read_id == second.id]
     verdict = accept_report(report, second, seated(tx, second, author), mine, now)
+    if isinstance(verdict, Drop) and report.status == "P":
+        return verdict  # a final one that is repeated may judge the first report otherwise: a person compares
     if not isinstance(verdict, Accept):
         return verdict.reason
     if verdict.event is Event.AMEND:

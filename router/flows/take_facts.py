@@ -178,7 +178,7 @@ class _Taking:
         if problem is not None:
             reason = f"fact {fact.seq} ({fact.kind}) of {node} could not be carried out: {problem}"
             ask_a_person(tx, "fact_failed", reason, kept.key, now, about_fact(node, fact.body))
-        if fact.said is None:
+        if fact.said is None or (problem is not None and isinstance(fact.said, ReportRefused)):
             ask_about_unread(tx, node, fact.body, kept.key, now)
         return replace(kept, failure=problem)
 

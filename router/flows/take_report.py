@@ -181,6 +181,8 @@ def decide_second(
     if isinstance(taken, Report):
         raise_for_report(tx, taken, second, now)
         return taken
+    if isinstance(taken, Drop):
+        return _drop(tx, report, taken.reason, study.study_instance_uid, second, now)
     return hold(tx, report, "report_not_accepted", (taken,), study.study_instance_uid, second, now)
 
 

@@ -43,11 +43,16 @@ def needless(report: Report, versions: Sequence[Report]) -> Drop | None:
         return None
     if final is not None and report.status == "P":
         is_late = report.registration == final.registration or written_at(report) <= written_at(final)
-        return Drop(f"a preliminary report after the final one (version {final.version})") if is_late else None
+        return Drop(f"a preliminary report after the final one ({_named(final)})") if is_late else None
     for version in reversed(versions):
         if _repeats(report, version) and (version is versions[-1] or _is_late(report, version)):
-            return Drop(f"it says word for word what version {version.version} says")
+            return Drop(f"it says word for word what {_named(version)} says")
     return None
+
+
+def _named(version: Report) -> str:
+    """A second reader's report has no version of its own until it goes home."""
+    return f"report {version.id}" if version.version is None else f"version {version.version}"
 
 
 def _repeats(report: Report, version: Report) -> bool:

@@ -1,6 +1,7 @@
 """What a refused DiagnosticReport still says of alerts, and of whom; never fails (ADR 122).
 
-Of the identity all is believed or nothing; codes are taken wherever a coding has them.
+Of the identity all is believed or nothing; codes are taken wherever a coding has them, and what may be one but cannot
+be read is said to be unseen.
 """
 
 from collections.abc import Iterator
@@ -32,19 +33,27 @@ def claimed_identity(body: dict[str, object]) -> ReportIdentity | None:
         return None
 
 
-def claimed_codes(body: dict[str, object]) -> tuple[AlertCode, ...]:
-    """Codes of `conclusionCode`, as far as they are codes."""
-    return tuple(dict.fromkeys(_codes(body.get("conclusionCode"))))
+def claimed_codes(body: object) -> tuple[tuple[AlertCode, ...], bool]:
+    """Codes of `conclusionCode`, and whether those are all that it may name; `body` may be anything."""
+    found = tuple(dict.fromkeys(_codes(body.get("conclusionCode") if isinstance(body, dict) else None)))
+    return tuple(code for code in found if code is not None), None not in found
 
 
-def _codes(concepts: object) -> Iterator[AlertCode]:
-    for concept in concepts if isinstance(concepts, list) else [concepts]:
-        codings = concept.get("coding") if isinstance(concept, dict) else None
-        for coding in codings if isinstance(codings, list) else [codings]:
+def _codes(said: object) -> Iterator[AlertCode | None]:
+    """None for each that is no code and no mere text."""
+    for concept in _each(said):
+        codings = _each(concept.get("coding")) if isinstance(concept, dict) else []
+        if not codings and not (isinstance(concept, dict) and isinstance(concept.get("text"), str)):
+            yield None
+        for coding in codings:
             value, scheme = (coding.get("code"), coding.get("system")) if isinstance(coding, dict) else (None, None)
-            if _is_code(value) and _is_code(scheme):
-                yield AlertCode(str(value), str(scheme))
+            yield AlertCode(str(value), str(scheme)) if _is_code(value) and _is_code(scheme) else None
+
+
+def _each(said: object) -> list[object]:
+    return said if isinstance(said, list) else [] if said is None else [said]
 
 
 def _is_code(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _LONGEST_CODE and value.isprintable()
+    """As FHIR has codes and systems: without space around them."""
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_CODE and value.isprintable() and value == value.strip()

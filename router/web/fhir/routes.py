@@ -7,7 +7,7 @@ wrong and where.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -21,7 +21,8 @@ from router.flows.take_refused import RefusedCodes, raise_for_refused, study_mea
 from router.flows.take_report import take_report
 from router.model.errors import NotFound
 from router.model.record import Entry
-from router.model.report import Disposition, Original, Report, ReportAuthor
+from router.model.report import AlertCode, Disposition, Original, Report, ReportAuthor
+from router.rules.report_matching import ReportIdentity
 from router.store.tokens import Caller
 from router.web.errors import responses
 from router.web.fhir.diagnostic_report import Sender, report_id_of, report_of
@@ -34,7 +35,9 @@ from router.web.services import Services, WithServices
 router = APIRouter(prefix="/fhir", tags=["fhir"])
 
 LARGEST_BYTES = 48 << 20
+_LARGEST_KEPT_BYTES = 8 << 20
 _JSON = {MEDIA_TYPE, "application/json", "application/json+fhir"}
+_TOO_LONG = Issue("too-long", f"at most {LARGEST_BYTES} bytes are taken; only the beginning is kept")
 ReportCaller = Annotated[Caller, Depends(require("node", "reader"))]
 
 
@@ -68,7 +71,7 @@ async def post_diagnostic_report(request: Request, services: WithServices, calle
     async for portion in request.stream():
         original += portion
         if len(original) > LARGEST_BYTES:
-            return outcome([Issue("too-long", f"at most {LARGEST_BYTES} bytes are taken")], 413)
+            return await run_in_threadpool(_refused_unread, services, caller, bytes(original), _TOO_LONG, 413)
     return await run_in_threadpool(_take, services, caller, bytes(original))
 
 
@@ -76,19 +79,22 @@ def _take(services: Services, caller: Caller, original: bytes) -> JSONResponse:
     try:
         body = json.loads(original)
     except (ValueError, RecursionError):
-        return outcome([Issue("structure", "the body is not JSON in UTF-8")], 400)
-    if not isinstance(body, dict) or body.get("resourceType") != "DiagnosticReport":
-        return outcome([Issue("structure", "expected a DiagnosticReport", "DiagnosticReport.resourceType")], 400)
+        return _refused_unread(services, caller, original, Issue("structure", "the body is not JSON in UTF-8"), 400)
     sender = _sender(services, caller)
+    if not isinstance(body, dict) or body.get("resourceType") != "DiagnosticReport":
+        issue = Issue("structure", "expected a DiagnosticReport", "DiagnosticReport.resourceType")
+        claims = _Claims(seen=b"conclusionCode" not in original)  # a Bundle may hold one, say
+        return _refused(services, caller, sender, claims, original, [issue], 400)
     try:
         require_characters(body)
         report = report_of(DiagnosticReport.model_validate(body), sender, original, services.now())
     except RecursionError:
-        return outcome([Issue("structure", "the resource is nested too deep")], 400)
+        issue = Issue("structure", "the resource is nested too deep")
+        return _refused(services, caller, sender, _claims(body), original, [issue], 400)
     except ValidationError as error:
-        return _refused(services, caller, sender, body, original, issues_of(error))
+        return _refused(services, caller, sender, _claims(body), original, issues_of(error))
     except ResourceRefused as refusal:
-        return _refused(services, caller, sender, body, original, refusal.issues)
+        return _refused(services, caller, sender, _claims(body), original, refusal.issues)
     return _answer(*_keep(services, report, original))
 
 
@@ -124,13 +130,36 @@ def _answer(report: Report, known: bool) -> JSONResponse:
     return outcome([Issue("informational", words, severity="information")], 200, headers)
 
 
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """What a refused body says of alerts and of whom; not `seen`: it may name alert codes that nobody could read."""
+
+    codes: tuple[AlertCode, ...] = ()
+    seen: bool = False
+    identity: ReportIdentity | None = None
+
+
+def _claims(body: dict[str, object]) -> _Claims:
+    codes, seen = claimed_codes(body)
+    return _Claims(codes, seen, claimed_identity(body))
+
+
+def _refused_unread(services: Services, caller: Caller, original: bytes, issue: Issue, status: int) -> JSONResponse:
+    """Nobody could look for alerts in it (it was cut off, perhaps): a person reads it and telephones."""
+    if not original.strip():
+        return outcome([issue], status)
+    sender = _sender(services, caller)
+    return _refused(services, caller, sender, _Claims(), original[:_LARGEST_KEPT_BYTES], [issue], status)
+
+
 def _refused(
     services: Services,
     caller: Caller,
     sender: Sender,
-    body: dict[str, object],
+    claims: _Claims,
     original: bytes,
     issues: Sequence[Issue],
+    status: int = 422,
 ) -> JSONResponse:
     """Say what is wrong, and keep the original for a person: the sender may never look at its errors (ADR 105).
 
@@ -150,8 +179,9 @@ def _refused(
                 f"The original is kept: GET /reports/{refusal_id}/original"
             )
             ask_a_person(tx, "report_refused", reason, refusal_id, now, About(node=sender.node))
-            codes = tuple(code for code in claimed_codes(body) if tx.alert_codes.ask(code))
-            of = RefusedCodes(refusal_id, caller.name, sender.node, f"GET /reports/{refusal_id}/original", codes)
-            raise_for_refused(tx, of, study_meant(tx, claimed_identity(body)), now)
+            codes = tuple(code for code in claims.codes if tx.alert_codes.ask(code))
+            kept = f"GET /reports/{refusal_id}/original"
+            of = RefusedCodes(refusal_id, caller.name, sender.node, kept, codes, claims.seen)
+            raise_for_refused(tx, of, study_meant(tx, claims.identity), now)
     event_log().warning("report.refused", channel="fhir", issues=len(refusal.issues))
-    return outcome(refusal.issues, 422)
+    return outcome(refusal.issues, status)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from dicom_nodes.contract import AlertCode, PatientIdentity, ReportRefused
+from router.flows import take_facts
+from router.web.fhir import routes
 from tests.fakes.fhir_samples import diagnostic_report
 from tests.integration.router.alert_region import CRITICAL, AlertRegion, running_alert_region
 from tests.integration.router.region import PATIENT, received
@@ -54,9 +56,29 @@ def test_of_a_study_that_is_not_certain_a_person_telephones(region: AlertRegion,
     assert alerts(region) == []
 
 
+def telephoned_about_the_original(region: AlertRegion) -> bool:
+    told = [item["reason"] for item in region.queue("phone_list")]
+    return len(region.queue("fact_failed")) == 1 == len(told) and "readacross refused at node RXL, id r1" in told[0]
+
+
+@pytest.mark.parametrize("more", [{}, {"alert_codes": (), "looked_through": False}])
+def test_of_a_refusal_that_is_not_understood_a_person_telephones(region: AlertRegion, more: dict[str, Any]) -> None:
+    region.rxl.say(refused(accession_number="9" * 257, **more))
+    assert telephoned_about_the_original(region)
+
+
+def test_of_a_refusal_that_could_not_be_carried_out_a_person_telephones(
+    region: AlertRegion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(take_facts, "take_refused", lambda *_: 1 / 0)
+    region.rxl.say(refused())
+    assert telephoned_about_the_original(region)
+
+
 def test_nobody_is_asked_to_telephone_about_ordinary_codes_unless_a_part_was_not_seen(region: AlertRegion) -> None:
     ordinary = AlertCode(value="18748-4", scheme="LN")
     region.rxl.say(refused(alert_codes=(ordinary,)))
+    region.rxl.say(refused("r3", alert_codes=(ordinary,), accession_number="9" * 257))
     assert region.queue("phone_list") == []
     region.rxl.say(refused("r2", alert_codes=(ordinary,), looked_through=False))
     assert "may name an alert code" in region.queue("phone_list")[0]["reason"]
@@ -101,3 +123,38 @@ def test_a_stranger_to_the_read_raises_nothing_and_a_person_telephones(region: A
     body = {"transaction_uid": "x", "status": "F", "text": "", "alert_codes": [CRITICAL.model_dump()]}
     assert region.client.post(f"/reads/{read['id']}/report", json=body, headers=region.reader(2)).status_code == 422
     assert (alerts(region), len(region.queue("phone_list"))) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [{"coding": [{"code": "CRITICAL"}]}],
+        [{"coding": [{"system": "99ALERT ", "code": "CRITICAL"}]}],
+        [{"coding": [{"system": "99ALERT", "code": ["CRITICAL"]}]}],
+        ["CRITICAL"],
+        "CRITICAL",
+    ],
+)
+def test_a_fhir_code_that_cannot_be_read_is_telephoned_about(region: AlertRegion, said: object) -> None:
+    assert post(region, diagnostic_report(presentedForm=None, conclusionCode=said)).status_code == 422
+    (item,) = region.queue("phone_list")
+    assert "may name an alert code" in item["reason"]
+
+
+def test_what_is_no_fhir_report_is_kept_and_telephoned_about_where_nobody_could_look(
+    region: AlertRegion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordinary = [{"text": "Normal"}, {"coding": [{"system": "http://loinc.org", "code": "18748-4"}]}]
+    assert post(region, diagnostic_report(presentedForm=None, conclusionCode=ordinary)).status_code == 422
+    assert post(region, {"resourceType": "Observation"}).status_code == 400
+    assert (post(region, b" ").status_code, region.queue("phone_list")) == (400, [])
+    assert len(region.queue("report_refused")) == 2
+    whole = json.dumps(diagnostic_report(conclusionCode=ALERT)).encode()
+    for _ in range(2):
+        assert post(region, whole[:-3]).status_code == 400
+    assert post(region, {"resourceType": "Bundle", "entry": [{"resource": json.loads(whole)}]}).status_code == 400
+    monkeypatch.setattr(routes, "LARGEST_BYTES", 100)
+    assert post(region, whole).status_code == 413
+    assert (len(region.queue("phone_list")), len(region.queue("report_refused"))) == (3, 5)
+    kept = [item["reason"].partition("GET ")[2].partition(")")[0] for item in region.queue("phone_list")]
+    assert whole[:-3] in [region.client.get(path, headers=region.staff).content for path in kept]

@@ -55,13 +55,23 @@ def test_a_finding_that_was_answered_before_its_final_report_is_compared_by_a_pe
 
 
 @pytest.mark.parametrize(("status", "addendum"), [("C", False), ("F", True)])
-def test_a_correction_raises_anew_once_the_first_was_answered(region: AlertRegion, status: str, addendum: bool) -> None:
+def test_a_correction_raises_anew_once_anybody_was_told_or_has_answered(
+    region: AlertRegion, status: str, addendum: bool
+) -> None:
     say(region, "F", CRITICAL)
     say(region, status, CRITICAL, addendum=addendum)
     assert codes(region) == ["CRITICAL"]
-    region.answer(region.alert(), "acknowledge")
+    region.work()
+    assert region.mail.to() == ["ward7@rxn.test"]
     say(region, status, CRITICAL, addendum=addendum)
-    assert codes(region) == ["CRITICAL", "CRITICAL"]
+    region.work()
+    assert (codes(region), region.mail.to()) == (["CRITICAL"] * 2, ["ward7@rxn.test"] * 2)
+    newest = max(region.get("/reports"), key=lambda report: report["version"])
+    assert newest["id"] in {alert["report_id"] for alert in region.get("/alerts")}
+    for alert in region.get("/alerts"):
+        region.answer(alert, "acknowledge")
+    say(region, status, CRITICAL, addendum=addendum)
+    assert codes(region) == ["CRITICAL"] * 3
 
 
 def test_a_version_without_the_code_ends_nothing_and_a_person_compares(region: AlertRegion) -> None:
@@ -73,7 +83,17 @@ def test_a_version_without_the_code_ends_nothing_and_a_person_compares(region: A
     assert (region.alert()["state"], region.mail.to()) == ("NOTIFIED", ["ward7@rxn.test"])
     say(region, "C", CRITICAL)
     say(region, "F", addendum=True)
-    assert (codes(region), len(region.queue("alert_not_repeated"))) == (["CRITICAL"], 1)
+    assert (codes(region), len(region.queue("alert_not_repeated"))) == (["CRITICAL", "CRITICAL"], 1)
+
+
+def test_accepting_a_held_version_leaves_open_what_it_asks_of_alerts(region: AlertRegion) -> None:
+    say(region, "P", CRITICAL)
+    say(region, "F", author="C1000002")
+    (held,) = region.queue("report_not_accepted")
+    body = {"read_id": region.read()["id"], "reason": "rang the reader"}
+    path = f"/reports/{held['report_id']}/accept"
+    assert region.client.post(path, json=body, headers=region.staff).status_code == 200
+    assert [item["kind"] for item in region.queue()] == ["alert_not_repeated"]
 
 
 def test_a_request_and_the_report_are_one_alert_whichever_comes_first(region: AlertRegion) -> None:

@@ -211,6 +211,30 @@ def test_a_second_report_by_hl7_cannot_say_and_is_put_before_a_person(signed: Re
     assert (reads(signed)[1][0]["state"], [version for version, _ in returned(signed)]) == ("VERIFIED", [1])
 
 
+@pytest.mark.parametrize("agreement", ["concordant", "discordant"])
+def test_a_preliminary_report_that_a_second_reader_repeats_is_dropped_but_no_repeated_final_one(
+    signed: Region, agreement: str
+) -> None:
+    second, token = second_claimed(signed)
+    first = file(signed, second, token, 2, status="P", text="A mass.").json()
+    signed.clock.pass_s(60)
+    again = file(signed, second, token, 2, status="P", text="A mass.")
+    assert (again.status_code, again.json()["disposition"], signed.queue()) == (201, "DROPPED", [])
+    assert again.json()["reasons"] == [f"it says word for word what report {first['id']} says"]
+    assert file(signed, second, token, 2, text="A mass.", agreement="discordant").status_code == 201
+    assert file(signed, second, token, 2, text="A mass.", agreement=agreement).status_code == 409
+
+
+def test_accepting_a_second_report_by_hand_leaves_open_whether_it_agrees(signed: Region) -> None:
+    second, _ = second_claimed(signed)
+    report = received(author="C1000002", text="A mass.")
+    signed.rxn.say(report)
+    assert signed.queue("report_not_accepted")
+    body = {"read_id": second["id"], "reason": "rang the reader"}
+    answer = signed.client.post(f"/reports/{report.report_id}/accept", json=body, headers=signed.staff)
+    assert (answer.status_code, [i["kind"] for i in signed.queue()]) == (200, ["second_read_unstated"])
+
+
 def test_who_turns_out_to_have_read_it_before_cannot_sign_the_second_read(signed: Region) -> None:
     second, token = second_claimed(signed)
     signed.change_reader("reader-1", registration="C9000001")

@@ -47,6 +47,8 @@ def test_the_identity_is_that_of_the_message() -> None:
         (MSH, PID, ORC, OBR, UID, ALERT, ORC.replace("123", "999"), OBR),
         (MSH, PID, ORC, OBR, UID, UID.replace("0001", "0002"), ALERT),
         (PID, ORC, OBR, UID, ALERT),
+        (MSH, PID.replace("H123456", "H" * 257), ORC, OBR, UID, ALERT),
+        (MSH, PID, ORC.replace("RXN000123", "9" * 257), OBR, UID, ALERT),
     ],
 )
 def test_an_identity_with_a_doubt_in_it_is_none(lines: tuple[str, ...]) -> None:
@@ -57,6 +59,14 @@ def test_what_was_cut_off_is_not_looked_through_and_half_a_value_is_none() -> No
     raw = oru(MSH, PID, ORC, OBR, UID, ALERT)
     claims = claims_of(raw[: raw.index(b"99ALERT") + 3], whole=False)
     assert (claims.alert_codes[-1:], claims.looked_through) == ((AlertCode("113014", "DCM"),), False)
+
+
+@pytest.mark.parametrize("value", ["C" * 65, "CRÍTICO"])
+@pytest.mark.parametrize("place", ["value", "scheme"])
+def test_a_code_that_cannot_be_read_is_not_looked_through(value: str, place: str) -> None:
+    alert = ALERT.replace("CRITICAL^" if place == "value" else "99ALERT", f"{value}^" if place == "value" else value)
+    assert claims_of(oru(MSH, PID, ORC, OBR, UID, TEXT, ALERT)).looked_through
+    assert not claims_of(oru(MSH, PID, ORC, OBR, UID, TEXT, alert)).looked_through
 
 
 @given(st.binary(max_size=400))
