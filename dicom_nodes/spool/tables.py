@@ -284,7 +284,7 @@ begun_return = Table(
     metadata,
     Column("study_instance_uid", String(64), primary_key=True),
     Column("channel", String(10), primary_key=True),
-    Column("version", Integer, nullable=False, comment="the highest whose sending was begun; it may have arrived"),
+    Column("version", Integer, primary_key=True, comment="its sending was begun; it may have arrived"),
 )
 
 report_loss = Table(

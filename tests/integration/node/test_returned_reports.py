@@ -85,6 +85,9 @@ def test_a_sending_that_was_begun_is_remembered_until_it_is_forgotten_or_called_
     again = open_store(database_url, lambda: NOW, "pacs")
     assert again.orders.begun("1.2.3", "ris") == 3
     again.database.dispose()
+    store.orders.forget_begun("1.2.3", "ris", 3)
+    assert store.orders.begun("1.2.3", "ris") == 2, "a plain no to the later says nothing of the earlier"
+    assert not store.orders.begin_return("1.2.3", "ris", 3)
     store.orders.forget_begun("1.2.3", "ris", 2)
     assert store.orders.begun("1.2.3", "ris") == 3, "only the version that is meant"
     recall = RecallReport(read_id="r", order_id="o-2", channels=("ris",))

@@ -332,6 +332,20 @@ def test_a_newer_version_that_was_plainly_refused_keeps_no_older_one_back(answer
     assert [report.version for report in desk.ris.received] == [2, 1]
 
 
+def test_the_plain_no_to_a_third_version_says_nothing_of_the_second() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    desk.also("order-3", version=3)
+    desk.ris.failure = PeerUnavailable("no answer")
+    with pytest.raises(PeerUnavailable):
+        desk.run("order-2", ("ris",))
+    desk.ris.failure, desk.ris.answer = None, Acknowledgement(AckCode.AE, "CONTROL-1")
+    with pytest.raises(PeerRefused):
+        desk.run("order-3", ("ris",))
+    with pytest.raises(PeerUnavailable, match=r"a newer version \(2\) may be there"):
+        desk.run("order-1", ("ris",))
+
+
 def test_the_refusal_of_a_repeat_may_mean_that_it_is_there() -> None:
     desk = Desk()
     desk.also("order-2", version=2)
