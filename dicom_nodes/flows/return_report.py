@@ -148,6 +148,11 @@ def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingRepo
     """
     held = record.header
     code, now = order.exam_code, order.present_patient
+    issuer = held.patient_id_issuer or order.study.patient.issuer
+    imaged = (held.patient_id, issuer, held.nhs_number, held.birth_date)
+    present = imaged
+    if now is not None:
+        present = (now.patient_id, now.issuer, now.nhs_number or held.nhs_number, now.birth_date or held.birth_date)
     return OutgoingReport(
         report_id=order.report_id,
         version=order.version,
@@ -160,10 +165,10 @@ def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingRepo
         study_instance_uid=held.study_instance_uid,
         accession_number=held.accession_number,
         accession_issuer=held.accession_issuer or order.study.accession_issuer,
-        patient_id=held.patient_id if now is None else now.patient_id,
-        patient_id_issuer=(held.patient_id_issuer or order.study.patient.issuer) if now is None else now.issuer,
-        nhs_number=held.nhs_number if now is None else now.nhs_number or held.nhs_number,
-        birth_date=held.birth_date if now is None else now.birth_date or held.birth_date,
+        patient_id=present[0],
+        patient_id_issuer=present[1],
+        nhs_number=present[2],
+        birth_date=present[3],
         patient_name=held.attributes.get("PatientName"),
         patient_sex=held.attributes.get("PatientSex"),
         study_time=held.study_time,
@@ -174,6 +179,7 @@ def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingRepo
         authors=tuple(ReportAuthor(one.registration, one.name, one.role) for one in order.authors),
         addendum=order.addendum,
         addition=order.text if order.addendum else None,
+        has_moved=present != imaged,
     )
 
 

@@ -34,8 +34,10 @@ class SqlBegunReturns(SqlReturns):
             _forget(connection, study_instance_uid, channel, version)
 
     def _recall(self, connection: Connection, recall: RecallReport) -> None:
-        """Called off by a person or overtaken: what is older is not kept back by it any more."""
+        """Called off by a person: what is older is not kept back by it any more. Else it may come again, and is."""
         super()._recall(connection, recall)
+        if not recall.called_off:
+            return
         query = select(tables.order.c.body).where(tables.order.c.order_id == recall.order_id)
         found = connection.execute(query).scalar_one_or_none()
         if found is not None:

@@ -92,6 +92,9 @@ def test_a_sending_that_was_begun_is_remembered_until_it_is_forgotten_or_called_
     assert store.orders.begun("1.2.3", "ris") == 3, "only the version that is meant"
     recall = RecallReport(read_id="r", order_id="o-2", channels=("ris",))
     store.orders.accept(OrderBatch(log_id="log-1", orders=(Order(seq=3, order_id="o-3", issued_at=NOW, body=recall),)))
+    assert store.orders.begun("1.2.3", "ris") == 3, "a merge recalls what it sends again"
+    recall = recall.model_copy(update={"called_off": True})
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(Order(seq=4, order_id="o-4", issued_at=NOW, body=recall),)))
     assert store.orders.begun("1.2.3", "ris") is None
     assert store.orders.begun("1.2.3", "fhir") is None
 

@@ -412,3 +412,7 @@ def test_a_report_goes_out_under_the_number_that_the_patient_has_now() -> None:
     (report,) = desk.ris.received
     assert (report.patient_id, report.patient_id_issuer) == ("H900900", "RXN")
     assert (report.nhs_number, report.birth_date) == (NHS_NUMBER, date(1960, 2, 3)), "what ADT did not say stays"
+    desk.also("order-3", present_patient=PATIENT)
+    desk.run("order-1", ("ris",))
+    desk.run("order-3", ("ris",))
+    assert [bool(report.moved_to) for report in desk.ris.received] == [True, False, False]
