@@ -12,7 +12,7 @@ from dicom_nodes import contract
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, OrderStore, ReportSender, no_checkpoint
 from dicom_nodes.foundation.addendum import whole_text
 from dicom_nodes.foundation.jobs import Job
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import NothingSent, PeerRefused, PeerUnavailable
 from dicom_nodes.model.instance import InstanceHeader
 from dicom_nodes.model.report import ChannelAnswer, OutgoingReport, ReportAuthor, ReportSection
 from dicom_nodes.model.study import StudyRecord
@@ -95,7 +95,8 @@ class ReturnReport:
             )
 
     def _answer(self, sender: ReportSender, channel: str, report: OutgoingReport) -> ChannelAnswer:
-        """Send it. Where an older version must not follow, that is remembered first, and forgotten after a plain no.
+        """Send it. Where an older version must not follow, that is remembered first, and forgotten after a plain no,
+        or where there was no connection, so that nothing was sent.
 
         The no to a repeat is not plain: it may mean that the channel has it, from a time whose answer was lost.
         """
@@ -105,7 +106,7 @@ class ReturnReport:
         may_be_there = self._orders.begin_return(*place)
         try:
             answer = sender.send(report)
-        except PeerRefused:
+        except (PeerRefused, NothingSent):
             if not may_be_there:
                 self._orders.forget_begun(*place)
             raise

@@ -12,7 +12,7 @@ from dicom_nodes.contract import OrderCompleted
 from dicom_nodes.documents.structured_report import StructuredReports
 from dicom_nodes.flows.report_channels import ArchiveChannel, RisChannel
 from dicom_nodes.flows.return_report import ReturnReport
-from dicom_nodes.model.errors import PeerFailed, PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import NothingSent, PeerFailed, PeerRefused, PeerUnavailable
 from dicom_nodes.model.instance import InstanceHeader
 from dicom_nodes.model.loss import Loss, LossKind
 from dicom_nodes.model.report import AckCode, Acknowledgement, OutgoingReport
@@ -330,6 +330,29 @@ def test_a_newer_version_that_was_plainly_refused_keeps_no_older_one_back(answer
     desk.ris.answer = Acknowledgement(AckCode.AA, "CONTROL-1")
     desk.run("order-1", ("ris",))
     assert [report.version for report in desk.ris.received] == [2, 1]
+
+
+def test_a_newer_version_that_found_no_connection_keeps_no_older_one_back() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    desk.ris.failure = NothingSent("nothing listens there")
+    with pytest.raises(NothingSent):
+        desk.run("order-2", ("ris",))
+    desk.ris.failure = None
+    desk.run("order-1", ("ris",))
+    assert [report.version for report in desk.ris.received] == [1]
+
+
+def test_no_connection_for_a_repeat_says_nothing_of_the_first_sending() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    for failure in (PeerUnavailable("no answer"), NothingSent("nothing listens there")):
+        desk.ris.failure = failure
+        with pytest.raises(PeerUnavailable):
+            desk.run("order-2", ("ris",))
+    desk.ris.failure = None
+    with pytest.raises(PeerUnavailable, match="may be there"):
+        desk.run("order-1", ("ris",))
 
 
 def test_the_plain_no_to_a_third_version_says_nothing_of_the_second() -> None:
