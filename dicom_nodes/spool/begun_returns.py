@@ -11,7 +11,7 @@ from dicom_nodes.foundation.database import unless_there
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.returns import SqlReturns
 
-_BEGUN = tables.begun_return
+_BEGUN = tables.begun_version
 _BEGIN = unless_there(_BEGUN, ("study_instance_uid", "channel", "version"))
 
 

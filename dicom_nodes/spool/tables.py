@@ -279,8 +279,8 @@ filed_report = Table(
     Column("status", String(1), nullable=False, comment="the furthest acknowledged"),
 )
 
-begun_return = Table(
-    "begun_return",
+begun_version = Table(
+    "begun_version",
     metadata,
     Column("study_instance_uid", String(64), primary_key=True),
     Column("channel", String(10), primary_key=True),
