@@ -415,6 +415,8 @@ class RecallReport(Message):
     read_id: str
     order_id: str
     channels: tuple[ReturnChannel, ...]
+    called_off: bool = False
+    """By a person: what is older may go now. Otherwise the version comes again, or one that takes its place."""
 
 
 class TellRis(Message):

@@ -13,7 +13,7 @@ import httpx2
 
 from dicom_nodes.config import Trust
 from dicom_nodes.fhir.outgoing_report import WrittenResource, write_report
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import NothingSent, PeerRefused, PeerUnavailable
 from dicom_nodes.model.report import ChannelAnswer, OutgoingReport
 from dicom_nodes.report_settings import FhirEndpoint
 
@@ -38,7 +38,8 @@ class FhirReportSender:
         """Send the report and return the server's answer, be it yes or no.
 
         Raises:
-            PeerUnavailable: no connection, no answer in time, or one that says later.
+            NothingSent: no connection.
+            PeerUnavailable: no answer in time, or one that says later.
             PeerRefused: the report cannot be carried without loss; nothing was sent.
         """
         by_put = self._endpoint.method == "put"
@@ -61,6 +62,8 @@ class FhirReportSender:
         try:
             with httpx2.Client(timeout=self._endpoint.timeout_s, verify=self._context) as client:
                 return client.request(method, place, content=written.body, headers=headers)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise NothingSent(f"the FHIR endpoint does not answer ({type(error).__name__})") from None
         except httpx2.TimeoutException:
             raise PeerUnavailable(f"the FHIR endpoint gave no answer within {self._endpoint.timeout_s:g} s") from None
         except httpx2.HTTPError as error:

@@ -49,7 +49,7 @@ def resource_id(report: OutgoingReport) -> str:
 
 def version_identifier(report: OutgoingReport) -> str:
     """Names this version among all reports of all trusts; its system is `urn:ietf:rfc:3986`."""
-    return f"urn:uuid:{uuid5(_NAMESPACE, f'{report.report_id}/{report.version}')}"
+    return f"urn:uuid:{uuid5(_NAMESPACE, f'{report.report_id}/{report.version}{report.moved_to}')}"
 
 
 def write_report(report: OutgoingReport, organisation: str, ods_code: str, *, with_id: bool) -> WrittenResource:

@@ -12,7 +12,7 @@ from dicom_nodes import contract
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, OrderStore, ReportSender, no_checkpoint
 from dicom_nodes.foundation.addendum import whole_text
 from dicom_nodes.foundation.jobs import Job
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import NothingSent, PeerRefused, PeerUnavailable
 from dicom_nodes.model.instance import InstanceHeader
 from dicom_nodes.model.report import ChannelAnswer, OutgoingReport, ReportAuthor, ReportSection
 from dicom_nodes.model.study import StudyRecord
@@ -95,7 +95,8 @@ class ReturnReport:
             )
 
     def _answer(self, sender: ReportSender, channel: str, report: OutgoingReport) -> ChannelAnswer:
-        """Send it. Where an older version must not follow, that is remembered first, and forgotten after a plain no.
+        """Send it. Where an older version must not follow, that is remembered first, and forgotten after a plain no,
+        or where there was no connection, so that nothing was sent.
 
         The no to a repeat is not plain: it may mean that the channel has it, from a time whose answer was lost.
         """
@@ -105,7 +106,7 @@ class ReturnReport:
         may_be_there = self._orders.begin_return(*place)
         try:
             answer = sender.send(report)
-        except PeerRefused:
+        except (PeerRefused, NothingSent):
             if not may_be_there:
                 self._orders.forget_begun(*place)
             raise
@@ -148,6 +149,11 @@ def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingRepo
     """
     held = record.header
     code, now = order.exam_code, order.present_patient
+    issuer = held.patient_id_issuer or order.study.patient.issuer
+    imaged = (held.patient_id, issuer, held.nhs_number, held.birth_date)
+    present = imaged
+    if now is not None:
+        present = (now.patient_id, now.issuer, now.nhs_number or held.nhs_number, now.birth_date or held.birth_date)
     return OutgoingReport(
         report_id=order.report_id,
         version=order.version,
@@ -160,10 +166,10 @@ def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingRepo
         study_instance_uid=held.study_instance_uid,
         accession_number=held.accession_number,
         accession_issuer=held.accession_issuer or order.study.accession_issuer,
-        patient_id=held.patient_id if now is None else now.patient_id,
-        patient_id_issuer=(held.patient_id_issuer or order.study.patient.issuer) if now is None else now.issuer,
-        nhs_number=held.nhs_number if now is None else now.nhs_number or held.nhs_number,
-        birth_date=held.birth_date if now is None else now.birth_date or held.birth_date,
+        patient_id=present[0],
+        patient_id_issuer=present[1],
+        nhs_number=present[2],
+        birth_date=present[3],
         patient_name=held.attributes.get("PatientName"),
         patient_sex=held.attributes.get("PatientSex"),
         study_time=held.study_time,
@@ -174,6 +180,7 @@ def _outgoing(order: contract.ReturnReport, record: StudyRecord) -> OutgoingRepo
         authors=tuple(ReportAuthor(one.registration, one.name, one.role) for one in order.authors),
         addendum=order.addendum,
         addition=order.text if order.addendum else None,
+        has_moved=present != imaged,
     )
 
 

@@ -42,8 +42,11 @@ class WrittenOru:
 
 
 def control_id(report: OutgoingReport) -> str:
-    """MSH-10: 20 characters that are the same for every sending of this version, so the RIS can tell a repeat."""
-    digest = hashlib.sha256(f"{report.report_id}\n{report.version}".encode()).digest()
+    """MSH-10: 20 characters that are the same for every sending of this version, so the RIS can tell a repeat.
+
+    Under another identity of the patient it is none: a RIS that has it under the old number would file it no more.
+    """
+    digest = hashlib.sha256(f"{report.report_id}\n{report.version}{report.moved_to}".encode()).digest()
     return base64.b32encode(digest).decode("ascii")[:20]
 
 

@@ -13,7 +13,7 @@ from dicom_nodes.hl7.ack import read_ack
 from dicom_nodes.hl7.faults import Hl7Fault
 from dicom_nodes.hl7.mllp import Deframer, Message, frame
 from dicom_nodes.hl7.outgoing_oru import control_id, write_oru
-from dicom_nodes.model.errors import PeerUnavailable
+from dicom_nodes.model.errors import NothingSent, PeerUnavailable
 from dicom_nodes.model.report import Acknowledgement, OutgoingReport
 from dicom_nodes.report_settings import OruHabits
 
@@ -33,7 +33,8 @@ class MllpRisSender:
         """Send the report and return the RIS's answer, whichever of AA, AE and AR it is.
 
         Raises:
-            PeerUnavailable: no connection, no answer in time, or none that answers this message.
+            NothingSent: no connection.
+            PeerUnavailable: no answer in time, or none that answers this message.
             PeerRefused: the report cannot be carried without loss; nothing was sent.
         """
         written = write_oru(report, self._ris, self._ods_code, self._habits)
@@ -52,17 +53,25 @@ class MllpRisSender:
 
     def _exchange(self, message: bytes) -> bytes:
         deadline = time.monotonic() + self._ris.timeout_s
-        try:
-            with socket.create_connection(split_host_port(self._ris.address), self._ris.timeout_s) as connection:
+        with self._connection() as connection:
+            try:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.sendall(frame(message))
                 return self._answer(connection, deadline)
+            except TimeoutError:
+                raise PeerUnavailable(f"{self._where} gave no answer within {self._ris.timeout_s:g} s") from None
+            except OSError as error:
+                raise PeerUnavailable(f"the connection to {self._where} failed: {error.strerror or error}") from None
+
+    def _connection(self) -> socket.socket:
+        try:
+            return socket.create_connection(split_host_port(self._ris.address), self._ris.timeout_s)
         except TimeoutError:
-            raise PeerUnavailable(f"{self._where} gave no answer within {self._ris.timeout_s:g} s") from None
+            raise NothingSent(f"{self._where} takes no connection within {self._ris.timeout_s:g} s") from None
         except ConnectionRefusedError:
-            raise PeerUnavailable(f"{self._where} refuses the connection: nothing listens there") from None
+            raise NothingSent(f"{self._where} refuses the connection: nothing listens there") from None
         except OSError as error:
-            raise PeerUnavailable(f"the connection to {self._where} failed: {error.strerror or error}") from None
+            raise NothingSent(f"there is no connection to {self._where}: {error.strerror or error}") from None
 
     def _answer(self, connection: socket.socket, deadline: float) -> bytes:
         deframer = Deframer(_LONGEST_ANSWER)

@@ -13,6 +13,7 @@
     │   └── OperationRefused        a DIMSE-N operation; its status and error id are given one by one
     ├── PeerFailed                  somebody we call did not do it
     │   ├── PeerUnavailable         retryable: no connection, rejected transiently, aborted, timed out
+    │   │   └── NothingSent         there was no connection at all, so that the partner cannot have it
     │   ├── PeerRefused             permanent: it answered no, and asking again would not change that
     │   └── NumberingRefused        the router knows other facts under our numbers, or misses some (ADR 004)
     ├── CannotTranscode             one instance cannot be had in another transfer syntax; it is not sent
@@ -96,6 +97,10 @@ class PeerFailed(NodeError):
 
 class PeerUnavailable(PeerFailed):
     retryable = True
+
+
+class NothingSent(PeerUnavailable):
+    """No connection came about: what was to be sent is certainly not there, which silence leaves open."""
 
 
 class PeerRefused(PeerFailed):

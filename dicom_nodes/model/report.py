@@ -155,6 +155,14 @@ class OutgoingReport:
     addendum: bool = False
     addition: str | None = None
     """Of an addendum: what was added, alone."""
+    has_moved: bool = False
+    """The patient's identifiers are the present ones by the trust's ADT, and others than the images'."""
+
+    @property
+    def moved_to(self) -> str:
+        """Belongs to what names a version: under other identifiers than the images' it is no repeat and is filed."""
+        patient = (self.patient_id, self.patient_id_issuer, self.nhs_number, self.birth_date)
+        return "".join(f"\n{value or ''}" for value in patient) if self.has_moved else ""
 
     @property
     def assistants(self) -> tuple[ReportAuthor, ...]:

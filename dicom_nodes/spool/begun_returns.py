@@ -4,13 +4,15 @@ A RIS may file a report and be cut off before its answer, and this node may die 
 version is answered, no older one may follow it: a RIS that tells repeats by MSH-10 would go on showing the older.
 """
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, select
 
 from dicom_nodes.contract import RecallReport, ReturnReport
+from dicom_nodes.foundation.database import unless_there
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.returns import SqlReturns
 
-_BEGUN = tables.begun_return
+_BEGUN = tables.begun_version
+_BEGIN = unless_there(_BEGUN, ("study_instance_uid", "channel", "version"))
 
 
 class SqlBegunReturns(SqlReturns):
@@ -19,26 +21,23 @@ class SqlBegunReturns(SqlReturns):
     def begun(self, study_instance_uid: str, channel: str) -> int | None:
         here = (_BEGUN.c.study_instance_uid == study_instance_uid) & (_BEGUN.c.channel == channel)
         with self._database.read() as connection:
-            return connection.execute(select(_BEGUN.c.version).where(here)).scalar_one_or_none()
+            highest: int | None = connection.execute(select(func.max(_BEGUN.c.version)).where(here)).scalar_one()
+        return highest
 
     def begin_return(self, study_instance_uid: str, channel: str, version: int) -> bool:
-        here = (_BEGUN.c.study_instance_uid == study_instance_uid) & (_BEGUN.c.channel == channel)
+        values = {"study_instance_uid": study_instance_uid, "channel": channel, "version": version}
         with self._database.write() as connection:
-            known = connection.execute(select(_BEGUN.c.version).where(here)).scalar_one_or_none()
-            if known is None:
-                values = {"study_instance_uid": study_instance_uid, "channel": channel, "version": version}
-                connection.execute(insert(_BEGUN).values(**values))
-            elif known < version:
-                connection.execute(update(_BEGUN).where(here).values(version=version))
-            return known is not None and known >= version
+            return connection.execute(_BEGIN, values).rowcount == 0
 
     def forget_begun(self, study_instance_uid: str, channel: str, version: int) -> None:
         with self._database.write() as connection:
             _forget(connection, study_instance_uid, channel, version)
 
     def _recall(self, connection: Connection, recall: RecallReport) -> None:
-        """Called off by a person or overtaken: what is older is not kept back by it any more."""
+        """Called off by a person: what is older is not kept back by it any more. Else it may come again, and is."""
         super()._recall(connection, recall)
+        if not recall.called_off:
+            return
         query = select(tables.order.c.body).where(tables.order.c.order_id == recall.order_id)
         found = connection.execute(query).scalar_one_or_none()
         if found is not None:

@@ -279,12 +279,12 @@ filed_report = Table(
     Column("status", String(1), nullable=False, comment="the furthest acknowledged"),
 )
 
-begun_return = Table(
-    "begun_return",
+begun_version = Table(
+    "begun_version",
     metadata,
     Column("study_instance_uid", String(64), primary_key=True),
     Column("channel", String(10), primary_key=True),
-    Column("version", Integer, nullable=False, comment="the highest whose sending was begun; it may have arrived"),
+    Column("version", Integer, primary_key=True, comment="its sending was begun; it may have arrived"),
 )
 
 report_loss = Table(

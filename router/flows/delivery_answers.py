@@ -9,7 +9,7 @@ from datetime import datetime
 
 from dicom_nodes.contract import OrderParked, ReportAcknowledged
 from router.flows.human_queue import About, ask_a_person, resolve_open
-from router.flows.overtaken_reads import close_overtaken
+from router.flows.overtaken_reads import close_all_overtaken, close_overtaken
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.read_life import change_read
 from router.flows.return_report import policy_of, send_ready, stop
@@ -91,7 +91,7 @@ def take_return_completed(tx: Transaction, issued: IssuedOrder, now: datetime) -
 
 
 def _go_on(tx: Transaction, report: Report, issued: IssuedOrder, completed: bool, now: datetime) -> None:
-    """After a yes: drop what it overtook, send what waited for it, and take the read on."""
+    """After a yes: drop what it overtook, send what waited for it, take the read on, and close those it overtook."""
     uid = report.study_instance_uid or ""
     listed = tx.deliveries.of_study(uid)
     for one in listed:
@@ -101,6 +101,7 @@ def _go_on(tx: Transaction, report: Report, issued: IssuedOrder, completed: bool
     read = tx.reads.get(report.read_id or "", lock=True)
     if read is not None and _newest(tx, read) == report.version:
         _take_read_on(tx, read, report, issued, completed, now)
+    close_all_overtaken(tx, listed, now)
 
 
 def _newest(tx: Transaction, read: Read) -> int | None:

@@ -3,15 +3,30 @@
 Nothing of it is owed any more, so nobody would ever answer for it: it is closed, and the ledger says why (ADR 123).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.flows.return_report import policy_of
-from router.model.delivery import DONE, OWED, DeliveryState
+from router.model.delivery import DONE, OWED, DeliveryState, ListedDelivery
 from router.model.read import ReadState
 from router.model.report import Disposition
 from router.rules.read_states import Actor, Event
+from router.rules.report_versions import overtaken
+
+
+def close_all_overtaken(tx: Transaction, listed: Sequence[ListedDelivery], now: datetime) -> None:
+    """Of a study's deliveries: an overtaken version may be dropped on one channel long before it ends on another."""
+    newest = {one.read_id: one.version for one in listed}  # the lowest version comes first
+    laters: dict[str | None, list[int | None]] = {}
+    for one in listed:
+        if one.version == newest[one.read_id] and one.delivery.state is DeliveryState.DROPPED:
+            laters.setdefault(one.read_id, []).append(overtaken(one, listed))
+    for read_id, versions in laters.items():
+        known = [version for version in versions if version is not None]
+        if len(known) == len(versions):
+            close_overtaken(tx, read_id, max(known), now)
 
 
 def close_overtaken(tx: Transaction, read_id: str | None, later: int, now: datetime) -> None:

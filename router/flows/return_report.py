@@ -164,8 +164,9 @@ def stop(
         left = [one for one in tx.deliveries.of_report(first.delivery.report_id) if one.order_id == order_id]
         if not any(one.state in OWED - {DeliveryState.HELD} for one in left):
             tx.orders.conclude(order_id, "RECALLED", now, why)
+        called_off = state is DeliveryState.CANCELLED
         recall = RecallReport.model_validate(
-            {"read_id": first.read_id or "", "order_id": order_id, "channels": channels}
+            {"read_id": first.read_id or "", "order_id": order_id, "channels": channels, "called_off": called_off}
         )
         tx.orders.issue(first.trust, recall, now, read_id=first.read_id, report_id=first.delivery.report_id)
 

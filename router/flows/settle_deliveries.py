@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dicom_nodes.contract import ResendJob
+from router.flows.overtaken_reads import close_all_overtaken
 from router.flows.ports import Transaction
 from router.flows.return_report import delivery_entry, send_again, send_ready, stop
 from router.model.delivery import DONE, UNDER_WAY, DeliveryState, ListedDelivery
@@ -59,6 +60,8 @@ def cancel_delivery(
 ) -> ListedDelivery:
     """Call one channel of a version off. The read does not close by that: only the origin's answer closes it.
 
+    It may have been all that kept open a read which a later version of another read overtook.
+
     Raises:
         NotFound: no such delivery.
         Conflict: the origin has it, or it is not sent any more anyway.
@@ -70,6 +73,7 @@ def cancel_delivery(
         raise Conflict(f"it is {one.delivery.state.value}")
     stop(tx, [one], DeliveryState.CANCELLED, f"{by}: {reason}", by, now)
     send_ready(tx, one.study_instance_uid, now)
+    close_all_overtaken(tx, tx.deliveries.of_study(one.study_instance_uid), now)
     return _find(tx, report_id, channel)[0]
 
 

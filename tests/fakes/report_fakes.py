@@ -65,19 +65,19 @@ class MemoryOrderStore:
     losses: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     told: dict[str, dict[str, str | None]] = field(default_factory=dict)
     channels: tuple[str, ...] = ("ris", "archive")
-    under_way: dict[tuple[str, str], int] = field(default_factory=dict)
+    under_way: dict[tuple[str, str], set[int]] = field(default_factory=dict)
 
     def begun(self, study_instance_uid: str, channel: str) -> int | None:
-        return self.under_way.get((study_instance_uid, channel))
+        return max(self.under_way.get((study_instance_uid, channel), ()), default=None)
 
     def begin_return(self, study_instance_uid: str, channel: str, version: int) -> bool:
-        known = self.begun(study_instance_uid, channel) or 0
-        self.under_way[study_instance_uid, channel] = max(version, known)
-        return known >= version
+        known = self.under_way.setdefault((study_instance_uid, channel), set())
+        was_begun = version in known
+        known.add(version)
+        return was_begun
 
     def forget_begun(self, study_instance_uid: str, channel: str, version: int) -> None:
-        if self.begun(study_instance_uid, channel) == version:
-            del self.under_way[study_instance_uid, channel]
+        self.under_way.get((study_instance_uid, channel), set()).discard(version)
 
     def position(self) -> tuple[str | None, int]:
         return None, 0

@@ -8,7 +8,7 @@ import pytest
 
 from dicom_nodes.fhir.endpoint import FhirReportSender
 from dicom_nodes.fhir.outgoing_report import text_of
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import NothingSent, PeerRefused, PeerUnavailable
 from dicom_nodes.report_settings import FhirEndpoint
 from tests.fakes.report_samples import TRUST, outgoing_report
 from tests.peers.certificates import Authority
@@ -72,7 +72,7 @@ def test_an_answer_that_says_later_is_tried_again(status: int) -> None:
 
 
 def test_an_endpoint_that_is_off_is_tried_again() -> None:
-    with pytest.raises(PeerUnavailable, match="does not answer"):
+    with pytest.raises(NothingSent, match="does not answer"):
         sender(f"http://127.0.0.1:{free_port()}/R4").send(outgoing_report())
 
 
@@ -82,7 +82,7 @@ def test_only_a_server_of_our_authority_gets_a_report_by_tls(tmp_path: Path) -> 
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(identity.certificate, identity.key)
     with FhirServer(tls=tls) as server:
-        with pytest.raises(PeerUnavailable, match="does not answer"):
+        with pytest.raises(NothingSent, match="does not answer"):
             sender(server.url, trusted=others.certificate).send(outgoing_report())
         assert server.requests == []
         assert sender(server.url, trusted=ours.certificate).send(outgoing_report()).accepted

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ from dicom_nodes.contract import (
     ReturnReport,
     StudyIdentity,
 )
+from dicom_nodes.foundation.database import open_database
 from dicom_nodes.foundation.jobs import Job, LeaseLost
 from dicom_nodes.rules.report_order import Filed
 from dicom_nodes.spool.store import NodeStore, open_store
@@ -85,12 +87,34 @@ def test_a_sending_that_was_begun_is_remembered_until_it_is_forgotten_or_called_
     again = open_store(database_url, lambda: NOW, "pacs")
     assert again.orders.begun("1.2.3", "ris") == 3
     again.database.dispose()
+    store.orders.forget_begun("1.2.3", "ris", 3)
+    assert store.orders.begun("1.2.3", "ris") == 2, "a plain no to the later says nothing of the earlier"
+    assert not store.orders.begin_return("1.2.3", "ris", 3)
     store.orders.forget_begun("1.2.3", "ris", 2)
     assert store.orders.begun("1.2.3", "ris") == 3, "only the version that is meant"
     recall = RecallReport(read_id="r", order_id="o-2", channels=("ris",))
     store.orders.accept(OrderBatch(log_id="log-1", orders=(Order(seq=3, order_id="o-3", issued_at=NOW, body=recall),)))
+    assert store.orders.begun("1.2.3", "ris") == 3, "a merge recalls what it sends again"
+    recall = recall.model_copy(update={"called_off": True})
+    store.orders.accept(OrderBatch(log_id="log-1", orders=(Order(seq=4, order_id="o-4", issued_at=NOW, body=recall),)))
     assert store.orders.begun("1.2.3", "ris") is None
     assert store.orders.begun("1.2.3", "fhir") is None
+
+
+def test_a_database_with_the_table_of_before_remembers_each_version(tmp_path: Path) -> None:
+    """There a row for a study and channel was all, and a second version would have been taken for known."""
+    url = f"sqlite:///{tmp_path}/node.sqlite"
+    before = open_database(url)
+    with before.write() as connection:
+        key = "PRIMARY KEY (study_instance_uid, channel)"
+        connection.exec_driver_sql(f"CREATE TABLE begun_return (study_instance_uid, channel, version, {key})")
+        connection.exec_driver_sql("INSERT INTO begun_return VALUES ('1.2.3', 'ris', 2)")
+    before.dispose()
+    store = open_store(url, lambda: NOW, "pacs")
+    assert not store.orders.begin_return("1.2.3", "ris", 2)
+    assert not store.orders.begin_return("1.2.3", "ris", 3)
+    assert store.orders.begun("1.2.3", "ris") == 3
+    store.database.dispose()
 
 
 def test_a_refusals_words_are_kept_at_the_node_and_told_to_nobody(store: NodeStore) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from dicom_nodes.contract import PatientChanged, ReturnReport
+from dicom_nodes.contract import PatientChanged, RecallReport, ReturnReport
 from readacross.cli import command_line
 from tests.integration.router.region import PATIENT, Region, issue, received, settled
 from tests.integration.router.test_why import over_http
@@ -79,6 +79,21 @@ def test_an_unlinking_holds_what_a_merge_joined_until_two_persons_have_looked(sq
     assert settle(region, "propose", "jane", conflict["id"]).status_code == 200
     assert settle(region, "confirm", "omar", conflict["id"]).json()["decided"] == "applied"
     assert [order.present_patient for order in returns(region)] == [None]
+
+
+def test_a_merge_calls_nothing_off_but_sends_it_again(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.offer()
+    region.rxl.say(received())
+    assert [order.present_patient for order in returns(region)] == [None]
+    region.rxn.say(PatientChanged(present=SURVIVING, prior=PATIENT, reference="A40-1"))
+    recalls, again = [], []
+    for order in region.rxn.new_orders():
+        if isinstance(order.body, RecallReport):
+            recalls.append(order.body.called_off)
+        elif isinstance(order.body, ReturnReport):
+            again.append(order.body.present_patient)
+    assert (recalls, again) == ([False], [SURVIVING])
 
 
 def test_an_unlinking_of_what_was_never_joined_here_asks_nobody(sqlite_region: Region) -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from dicom_nodes.contract import OrderParked, PatientChanged, ReturnReport
+from dicom_nodes.contract import OrderParked, PatientChanged, ReportAcknowledged, ReturnReport
 from tests.integration.router.region import PATIENT, Region, received, settled
 from tests.integration.router.rule_region import Administrators
 from tests.integration.router.test_reports_stay_as_they_came import database_of, refused
+from tests.integration.router.test_versions_of_a_report import want
 from tests.unit.router.routing_rules.rule_texts import rule, text
 
 TWICE = text(rule("true", "second_read = true", "two readers"))
@@ -156,6 +157,36 @@ def test_a_first_report_that_the_second_overtook_is_closed_with_the_reason(signe
     closed = [entry["detail"] for entry in trace["entries"] if entry["event"] == "read.closed"]
     assert closed[-1]["reason"] == "version 2 of another read reached the origin in place of version 1"
     assert (reads(signed)[0][0]["state"], signed.queue("order_parked")) == ("CLOSED", [])
+
+
+@pytest.mark.parametrize(
+    ("closed_by", "archive", "state"),
+    [
+        (["ris", "archive"], "answers", "CLOSED"),
+        (["ris"], "is called off", "CLOSED"),
+        (["ris", "archive"], "is called off", "VERIFIED"),
+    ],
+)
+def test_an_overtaken_read_is_closed_when_its_last_channel_ends(
+    signed: Region, closed_by: list[str], archive: str, state: str
+) -> None:
+    """Its delivery to the RIS is dropped while the archive's is under way. Calling a closing one off closes none."""
+    want(signed, channels=["ris", "archive"], closed_by=closed_by)
+    second, token = second_claimed(signed)
+    file(signed, second, token, 2, agreement="discordant", text="A mass.")
+    (first_home,) = (o for o in signed.rxn.orders(after=0).orders if o.body.kind == "return")
+    said = {"order_id": first_home.order_id, "reference": "1"}
+    signed.rxn.say(ReportAcknowledged(channel="ris", code="AE", **said))  # type: ignore[arg-type]
+    assert settle(signed, second, "return_second").status_code == 200
+    *_, second_home = (o for o in signed.rxn.orders(after=0).orders if o.body.kind == "return")
+    signed.rxn.return_report(second_home)
+    assert reads(signed)[0][0]["state"] == "VERIFIED"
+    if archive == "answers":
+        signed.rxn.say(ReportAcknowledged(channel="archive", code="0000", **said))  # type: ignore[arg-type]
+    else:
+        path = f"/reports/{first_home.body.report_id}/deliveries/archive/cancel"
+        assert signed.client.post(path, json={"reason": "no"}, headers=signed.staff).status_code == 200
+    assert reads(signed)[0][0]["state"] == state
 
 
 def test_a_returned_second_report_is_not_changed_by_the_first_author_unasked(signed: Region) -> None:

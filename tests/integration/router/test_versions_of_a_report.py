@@ -201,7 +201,8 @@ def test_a_person_calls_a_delivery_off_and_has_it_sent_after_all(region: Region)
     answer = region.client.post(f"{path}/cancel", json={"reason": "typed in by hand"}, headers=region.staff)
     assert (answer.status_code, answer.json()["state"]) == (200, "CANCELLED")
     (recall,) = region.rxn.new_orders()
-    assert recall.body == RecallReport(read_id=region.read()["id"], order_id=first.order_id, channels=("ris",))
+    called_off = RecallReport(read_id=region.read()["id"], order_id=first.order_id, channels=("ris",), called_off=True)
+    assert recall.body == called_off
     region.rxn.say(
         OrderCompleted(order_id=recall.order_id),
         ReportAcknowledged(order_id=first.order_id, channel="archive", code="0000", reference="1"),

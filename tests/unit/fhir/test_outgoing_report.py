@@ -53,6 +53,11 @@ def test_another_library_finds_every_status_valid(changes: dict[str, object], st
     assert DiagnosticReport.model_validate_json(written(**changes)).status == status
 
 
+def test_a_report_under_another_identity_is_another_version_for_who_creates_each_once() -> None:
+    moved = {"patient_id": "H900900", "has_moved": True}
+    assert resource()["identifier"] != resource(**moved)["identifier"]
+
+
 def test_a_report_with_little_in_it_is_still_valid() -> None:
     nothing = dict.fromkeys(
         ("accession_number", "accession_issuer", "patient_id", "patient_id_issuer", "nhs_number", "birth_date",

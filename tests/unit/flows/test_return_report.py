@@ -12,7 +12,7 @@ from dicom_nodes.contract import OrderCompleted
 from dicom_nodes.documents.structured_report import StructuredReports
 from dicom_nodes.flows.report_channels import ArchiveChannel, RisChannel
 from dicom_nodes.flows.return_report import ReturnReport
-from dicom_nodes.model.errors import PeerFailed, PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import NothingSent, PeerFailed, PeerRefused, PeerUnavailable
 from dicom_nodes.model.instance import InstanceHeader
 from dicom_nodes.model.loss import Loss, LossKind
 from dicom_nodes.model.report import AckCode, Acknowledgement, OutgoingReport
@@ -332,6 +332,43 @@ def test_a_newer_version_that_was_plainly_refused_keeps_no_older_one_back(answer
     assert [report.version for report in desk.ris.received] == [2, 1]
 
 
+def test_a_newer_version_that_found_no_connection_keeps_no_older_one_back() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    desk.ris.failure = NothingSent("nothing listens there")
+    with pytest.raises(NothingSent):
+        desk.run("order-2", ("ris",))
+    desk.ris.failure = None
+    desk.run("order-1", ("ris",))
+    assert [report.version for report in desk.ris.received] == [1]
+
+
+def test_no_connection_for_a_repeat_says_nothing_of_the_first_sending() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    for failure in (PeerUnavailable("no answer"), NothingSent("nothing listens there")):
+        desk.ris.failure = failure
+        with pytest.raises(PeerUnavailable):
+            desk.run("order-2", ("ris",))
+    desk.ris.failure = None
+    with pytest.raises(PeerUnavailable, match="may be there"):
+        desk.run("order-1", ("ris",))
+
+
+def test_the_plain_no_to_a_third_version_says_nothing_of_the_second() -> None:
+    desk = Desk()
+    desk.also("order-2", version=2)
+    desk.also("order-3", version=3)
+    desk.ris.failure = PeerUnavailable("no answer")
+    with pytest.raises(PeerUnavailable):
+        desk.run("order-2", ("ris",))
+    desk.ris.failure, desk.ris.answer = None, Acknowledgement(AckCode.AE, "CONTROL-1")
+    with pytest.raises(PeerRefused):
+        desk.run("order-3", ("ris",))
+    with pytest.raises(PeerUnavailable, match=r"a newer version \(2\) may be there"):
+        desk.run("order-1", ("ris",))
+
+
 def test_the_refusal_of_a_repeat_may_mean_that_it_is_there() -> None:
     desk = Desk()
     desk.also("order-2", version=2)
@@ -398,3 +435,7 @@ def test_a_report_goes_out_under_the_number_that_the_patient_has_now() -> None:
     (report,) = desk.ris.received
     assert (report.patient_id, report.patient_id_issuer) == ("H900900", "RXN")
     assert (report.nhs_number, report.birth_date) == (NHS_NUMBER, date(1960, 2, 3)), "what ADT did not say stays"
+    desk.also("order-3", present_patient=PATIENT)
+    desk.run("order-1", ("ris",))
+    desk.run("order-3", ("ris",))
+    assert [bool(report.moved_to) for report in desk.ris.received] == [True, False, False]

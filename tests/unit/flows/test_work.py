@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dicom_nodes.flows.work import Workers
+from dicom_nodes.flows.work import LEASE_S, Workers
 from dicom_nodes.foundation.backoff import RetryPolicy
 from dicom_nodes.foundation.jobs import Job, JobState, LeaseLost
 from dicom_nodes.model.errors import PeerRefused, PeerUnavailable, Stopping
@@ -55,11 +56,15 @@ class Queue:
 
 
 def running(
-    queue: Queue, handler: Callable[[Job], None], count: int = 2, together: int = 1
+    queue: Queue,
+    handler: Callable[[Job], None],
+    count: int = 2,
+    together: int = 1,
+    clock: Callable[[], datetime] = lambda: NOW,
 ) -> tuple[Workers, threading.Event]:
     stopping = threading.Event()
     policy, at_once = RetryPolicy(attempts=3), {"archive": together}
-    workers = Workers(queue, queue, {"archive": handler}, policy, lambda: NOW, count, stopping, at_once)
+    workers = Workers(queue, queue, {"archive": handler}, policy, clock, count, stopping, at_once)
     workers.start()
     return workers, stopping
 
@@ -180,6 +185,76 @@ def test_jobs_taken_together_are_done_one_by_one_whatever_becomes_of_each() -> N
     finally:
         workers.stop()
     assert (queue.retried, [key for key, _ in queue.parked], done) == (["k1"], ["k2"], ["k4"])
+
+
+class Clock:
+    """A clock that a handler moves on."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.mark.parametrize(("stalled_s", "expected"), [(90, ["k1", "k3"]), (1, ["k1", "k2", "k3"])])
+def test_what_others_took_over_while_the_process_stood_still_is_not_begun(stalled_s: int, expected: list[str]) -> None:
+    clock, done, asked = Clock(), [], []
+
+    class TakenOver(Queue):
+        def heartbeat(self, held: Job, *, lease_s: float) -> None:
+            asked.append(held.key)
+            if held.key == "k2":
+                raise LeaseLost("taken over")
+
+    def handler(held: Job) -> None:
+        clock.now = NOW + timedelta(seconds=stalled_s)
+        done.append(held.key)
+
+    fresh = [replace(job(number), lease_until=NOW + timedelta(seconds=LEASE_S)) for number in (1, 2, 3)]
+    workers, _ = running(TakenOver(*fresh), handler, count=1, together=3, clock=clock)
+    try:
+        wait_until(lambda: "k3" in done, "the last is done")
+    finally:
+        workers.stop()
+    assert (done, asked) == (expected, ["k2", "k3"] if stalled_s > LEASE_S else [])
+
+
+def test_a_job_whose_lease_the_pulse_found_lost_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicom_nodes.flows.work.LEASE_S", 0.03)
+    lost, done = threading.Event(), []
+
+    class TakenOver(Queue):
+        def heartbeat(self, held: Job, *, lease_s: float) -> None:
+            if held.key == "k2" and not lost.is_set():  # once: that nobody asks again is what is tested
+                lost.set()
+                raise LeaseLost("taken over")
+
+    def handler(held: Job) -> None:
+        assert lost.wait(10)
+        wait_until(lambda: "job.lease_lost" in told, "the pulse has dropped it")
+        done.append(held.key)
+
+    told: list[str] = []
+    monkeypatch.setattr("dicom_nodes.flows.work.event_log", lambda: Told(told))
+    workers, _ = running(TakenOver(job(1), job(2), job(3)), handler, count=1, together=3)
+    try:
+        wait_until(lambda: "k3" in done, "the last is done")
+    finally:
+        workers.stop()
+    assert done == ["k1", "k3"]
+
+
+class Told:
+    """An event log that keeps the events' names."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+
+    def warning(self, name: str, **_said: object) -> None:
+        self._names.append(name)
+
+    info = error = warning
 
 
 def test_a_worker_that_is_to_stop_hands_back_what_it_has_not_begun() -> None:

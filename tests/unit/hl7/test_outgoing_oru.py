@@ -102,6 +102,17 @@ def test_the_same_version_gives_the_same_bytes_and_another_version_another_contr
     assert control_id(later) == control_id(one)
 
 
+def test_a_report_under_another_identity_is_no_repeat_for_the_ris() -> None:
+    """A RIS that has it under the old number would answer yes to a repeat and file nothing."""
+    one, moved = outgoing_report(), outgoing_report(patient_id="H900900", has_moved=True)
+    again = outgoing_report(patient_id="H900901", has_moved=True)
+    assert len({control_id(report) for report in (one, moved, again)}) == 3
+    assert control_id(moved) == control_id(outgoing_report(patient_id="H900900", has_moved=True))
+    assert control_id(one) == control_id(outgoing_report(patient_id="H900900")), (
+        "what the images say counts for nothing"
+    )
+
+
 def test_a_report_with_little_in_it_is_still_a_message() -> None:
     nothing = dict.fromkeys(
         ("accession_number", "accession_issuer", "patient_id", "patient_id_issuer", "nhs_number", "birth_date",
