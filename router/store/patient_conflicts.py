@@ -54,6 +54,11 @@ class SqlPatientConflicts:
         query = select(patient_conflict).where(t.decided.is_(None)).order_by(t.told_at, t.id)
         return [_conflict(row) for row in self._connection.execute(query)]
 
+    def of_origin(self, origin: str) -> Sequence[PatientConflict]:
+        t = patient_conflict.c
+        query = select(patient_conflict).where(t.origin == origin).order_by(t.told_at, t.id)
+        return [_conflict(row) for row in self._connection.execute(query)]
+
     def put(self, conflict: PatientConflict) -> None:
         table = patient_conflict
         self._connection.execute(update(table).where(table.c.id == conflict.id).values(**_values(conflict)))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from dicom_nodes.contract import PatientChanged, ReturnReport
@@ -84,3 +85,48 @@ def test_an_unlinking_holds_what_a_merge_joined_until_two_persons_have_looked(sq
 def test_an_unlinking_of_what_was_never_joined_here_asks_nobody(sqlite_region: Region) -> None:
     sqlite_region.rxn.say(settled(), UNLINK)
     assert sqlite_region.queue() == sqlite_region.get("/patient-conflicts") == []
+
+
+def known_numbers(region: Region) -> dict[str, str]:
+    """By study, the number that its patient has now."""
+    database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    with database.read() as connection:
+        known = "SELECT study_instance_uid, COALESCE(present_patient_id, patient_id) FROM study"
+        return {row[0]: row[1] for row in connection.exec_driver_sql(known)}
+
+
+@pytest.mark.parametrize("decision", ["reject", "confirm"])
+def test_a_study_that_comes_while_a_merge_is_doubted_does_not_follow_it(sqlite_region: Region, decision: str) -> None:
+    region = sqlite_region
+    region.rxn.say(settled("1.8", modalities=("US",), exam_code=None))  # which nobody is given
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"), settled("1.9"))
+    region.plan()
+    region.bring_images()
+    region.rxl.say(received("1.9"))
+    assert [order.present_patient for order in returns(region)] == [None]
+    (conflict,) = region.get("/patient-conflicts")
+    if decision == "reject":
+        assert settle(region, "reject", "jane", conflict["id"]).status_code == 200
+        assert known_numbers(region) == {"1.8": "H100200", "1.9": "H100200"}
+        assert region.get("/patient-conflicts") == []
+        return
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, "confirm", "omar", conflict["id"]).status_code == 200
+    assert known_numbers(region) == {"1.8": "H7", "1.9": "H100200"}
+    (late,) = region.get("/patient-conflicts")
+    assert (late["study_instance_uid"], late["how"]) == ("1.9", "merged")
+    region.rxn.say(settled("1.10"))
+    assert known_numbers(region)["1.10"] == "H7"
+
+
+def test_what_has_followed_a_merge_that_is_rejected_is_put_before_two_persons(sqlite_region: Region) -> None:
+    region = sqlite_region
+    bare = PATIENT.model_copy(update={"nhs_number": None})
+    region.rxn.say(settled("1.8"), settled("1.9", patient=bare))
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"))
+    assert known_numbers(region) == {"1.8": "H100200", "1.9": "H7"}
+    (conflict,) = region.get("/patient-conflicts")
+    settle(region, "reject", "jane", conflict["id"])
+    (followed,) = region.get("/patient-conflicts")
+    assert (followed["study_instance_uid"], followed["how"]) == ("1.9", "unlinked")
+    assert len(region.queue("study_conflict")) == 1
