@@ -351,6 +351,9 @@ class PatientConflicts(Protocol):
     def undecided(self) -> Sequence[PatientConflict]:
         """Oldest first."""
 
+    def is_undecided(self, study_instance_uid: str) -> bool:
+        """Whether any of this study waits."""
+
     def of_origin(self, origin: str) -> Sequence[PatientConflict]:
         """What this trust's messages have brought up, decided or not; oldest first."""
 

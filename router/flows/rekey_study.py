@@ -54,6 +54,9 @@ def _hold_what_is_on_its_way(tx: Transaction, uid: str, verdict: Rekey, how: str
     owed = [one for one in tx.deliveries.of_study(uid) if one.delivery.state in OWED]
     if verdict.doubt is None:
         going = [one for one in owed if one.delivery.order_id is not None and one.delivery.state is not _HELD]
+        if tx.patient_conflicts.is_undecided(uid):  # it goes when two persons have said who the patient is
+            stop(tx, going, _HELD, HELD_BECAUSE, "router", now)
+            return
         stop(tx, going, _HELD, f"the patient's record was {how} at the origin", "router", now)
         send_again(tx, [one.delivery for one in going], uid, now)
         return

@@ -6,6 +6,7 @@ Both sides are shown to them. Until they have, no report of the study is taken, 
 from dataclasses import replace
 from datetime import datetime
 
+from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import resolve_open
 from router.flows.ports import Transaction
 from router.flows.rekey_study import HELD_BECAUSE, apply_change, show_conflict
@@ -54,7 +55,7 @@ def confirm_change(tx: Transaction, conflict_id: str, by: str, reason: str, now:
     _log(tx, "patient.changed", conflict, by, why, now)
     decided = _decide(tx, conflict, "applied", by, reason, now)
     held = [one.delivery for one in tx.deliveries.of_study(conflict.study_instance_uid) if _is_held(one.delivery)]
-    if not tx.queue.is_open("study_conflict", conflict.study_instance_uid, conflict.origin):
+    if not is_doubted(tx, conflict.study_instance_uid, conflict.origin):
         send_again(tx, held, conflict.study_instance_uid, now)
     if conflict.how == "merged" and not _is_doubted_elsewhere(tx, conflict):
         _let_studies_follow(tx, conflict, by, now)

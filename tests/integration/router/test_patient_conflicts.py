@@ -130,3 +130,35 @@ def test_what_has_followed_a_merge_that_is_rejected_is_put_before_two_persons(sq
     (followed,) = region.get("/patient-conflicts")
     assert (followed["study_instance_uid"], followed["how"]) == ("1.9", "unlinked")
     assert len(region.queue("study_conflict")) == 1
+
+
+def test_one_person_cannot_wave_a_doubted_patient_through(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.offer()
+    region.rxn.say(PatientChanged(present=SURVIVING, prior=PATIENT, reference="A40-1"))
+    region.rxl.say(received())
+    returns(region)
+    region.rxn.say(UNLINK)
+    (item,), (conflict,) = region.queue("study_conflict"), region.get("/patient-conflicts")
+    refused = region.client.post(f"/human-queue/{item['id']}/resolve", json={"note": "fine"}, headers=region.staff)
+    assert (refused.status_code, conflict["id"] in refused.text) == (409, True)
+    assert region.queue("study_conflict") == [item]
+
+
+def test_nothing_goes_home_while_two_persons_have_not_decided_though_the_item_is_closed(sqlite_region: Region) -> None:
+    """An item could be closed by one person before."""
+    region = sqlite_region
+    region.offer()
+    final = received()
+    region.rxl.say(final)
+    returns(region)
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"))
+    database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE human_queue SET resolved_at = opened_at WHERE kind = 'study_conflict'")
+    path = f"/reports/{final.report_id}/deliveries/ris/resend"
+    assert region.client.post(path, json={"reason": "go"}, headers=region.staff).status_code == 409
+    region.clock.pass_s(60)
+    region.rxl.say(received(status="C", text="The left side"))
+    assert "nobody has settled that yet" in region.queue("report_not_accepted")[0]["reason"]
+    assert returns(region) == []
