@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dicom_nodes.contract import PatientChanged, ReturnReport
+from dicom_nodes.contract import PatientChanged, ReturnReport, TellRis
 from readacross.cli import command_line
+from tests.integration.router.alert_region import CRITICAL, running_alert_region
 from tests.integration.router.region import PATIENT, Region, issue, received, settled
 from tests.integration.router.test_why import over_http
 
@@ -162,3 +163,18 @@ def test_nothing_goes_home_while_two_persons_have_not_decided_though_the_item_is
     region.rxl.say(received(status="C", text="The left side"))
     assert "nobody has settled that yet" in region.queue("report_not_accepted")[0]["reason"]
     assert returns(region) == []
+
+
+def test_the_ris_is_told_of_an_alert_as_the_images_say_while_the_patient_is_doubted(tmp_path: Path) -> None:
+    with running_alert_region(tmp_path / "region", f"sqlite:///{tmp_path}/r.sqlite", ris=True) as region:
+        region.claim(region.offer())
+        region.rxn.say(PatientChanged(present=SURVIVING, prior=PATIENT, reference="A40-1"), UNLINK)
+        body = {"read_id": region.read()["id"], "code": CRITICAL.model_dump()}
+        assert region.client.post("/alerts", json=body, headers=region.reader()).is_success
+        region.work()
+        (told,) = [one.body for one in region.rxn.orders(after=0).orders if isinstance(one.body, TellRis)]
+        assert (told.study.patient, told.present_patient) == (PATIENT, None)
+        (conflict,) = region.get("/patient-conflicts")
+        assert settle(region, "reject", "jane", conflict["id"]).is_success
+        (told,) = [one.body for one in region.rxn.orders(after=0).orders if isinstance(one.body, TellRis)]
+        assert told.present_patient == SURVIVING
