@@ -6,6 +6,7 @@ Nothing that goes wrong ends a worker: what cannot even be recorded is left to t
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 
 from dicom_nodes.flows.ports import ParkingStore, WorkQueue
@@ -17,6 +18,8 @@ from dicom_nodes.model.errors import NodeError, Stopping
 
 LEASE_S = 60.0
 _IDLE_S = 0.25
+_FRESH = timedelta(seconds=LEASE_S * 2 / 3)
+"""With so much left of a job's first lease nobody needs to be asked whether it is still held."""
 
 Handler = Callable[[Job], None]
 """Does the job and completes it in the transaction that records what it achieved; raises NodeError otherwise."""
@@ -98,15 +101,19 @@ class Workers:
         )
 
     def _do_all(self, jobs: Sequence[Job]) -> None:
-        """One after the other; the leases of those that wait are kept alive too."""
+        """One after the other; the leases of those that wait are kept alive too.
+
+        What was lost meanwhile is somebody else's: it is not begun beside them.
+        """
         done = threading.Event()
-        held = list(jobs)
+        held = {job.id: job for job in jobs}
         pulse = threading.Thread(target=self._keep_alive, args=(held, done), name=f"lease-{jobs[0].id}")
         pulse.start()
         try:
             for job in jobs:
-                self._do(job)
-                held.remove(job)
+                if job.id in held:
+                    self._do(job)
+                held.pop(job.id, None)
         finally:
             done.set()
             pulse.join()
@@ -121,12 +128,19 @@ class Workers:
                 ended = f"{job.attempt - 1} attempts ended without an answer, as if each had stopped the node"
                 self._park(job, ended)
             else:
+                self._require_lease(job)
                 self._handle(job)
         except LeaseLost:
             event_log().warning("job.lease_lost", kind=job.kind, job=job.id)
         except Exception as error:  # noqa: BLE001 - a worker's boundary: the lease runs out and the job goes on
             event_log().error("worker.failed", exc_info=error)
             self._stopping.wait(_IDLE_S)
+
+    def _require_lease(self, job: Job) -> None:
+        """A job that waited in its group may be lost: this process may have stood still, and its pulse with it."""
+        left = job.lease_until - self._clock() if job.lease_until is not None else timedelta(0)
+        if not _FRESH < left <= timedelta(seconds=LEASE_S):
+            self._queue.heartbeat(job, lease_s=LEASE_S)
 
     def _handle(self, job: Job) -> None:
         try:
@@ -154,10 +168,13 @@ class Workers:
         self._parking.park_with_fact(job, reason)
         event_log().error("job.parked", kind=job.kind, job=job.id, attempt=job.attempt, exc_info=error)
 
-    def _keep_alive(self, held: list[Job], done: threading.Event) -> None:
+    def _keep_alive(self, held: dict[int, Job], done: threading.Event) -> None:
         while not done.wait(LEASE_S / 3):
-            for job in tuple(held):
+            for job in tuple(held.values()):
                 try:
                     self._queue.heartbeat(job, lease_s=LEASE_S)
+                except LeaseLost:
+                    held.pop(job.id, None)
+                    event_log().warning("job.lease_lost", kind=job.kind, job=job.id)
                 except Exception as error:  # noqa: BLE001 - the job's own fenced writes decide whether it still counts
                     event_log().warning("job.heartbeat_failed", kind=job.kind, job=job.id, exc_info=error)
