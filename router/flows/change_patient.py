@@ -3,17 +3,16 @@
 What the images say stays as it is, so that nodes can compare it; who that is now is kept beside it (ADR 113).
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from dicom_nodes.contract import PatientChanged, PatientIdentity
 from router.flows.human_queue import About, ask_a_person
+from router.flows.merged_numbers import joined_by
 from router.flows.ports import Transaction
 from router.flows.rekey_study import apply_change, show_conflict
 from router.model.patient_change import PatientChange
-from router.model.study import Study
 from router.model.study_identity import PatientKey
-from router.rules.patient_change import refusal, was_joined
+from router.rules.patient_change import refusal
 
 
 def take_patient_change(tx: Transaction, node: str, changed: PatientChanged, key: str, now: datetime) -> None:
@@ -38,24 +37,17 @@ def take_patient_change(tx: Transaction, node: str, changed: PatientChanged, key
 def _unlink(tx: Transaction, node: str, change: PatientChange, key: str, now: datetime) -> None:
     """Two numbers that were one person are two: studies to come are known by their own; two persons settle the rest."""
     one, other = change.present, change.prior or change.present
-    issuer, ids = one.issuer or "", (one.patient_id or "", other.patient_id or "")
-    known = {s.study_instance_uid: s for number in ids for s in tx.studies.of_patient(node, issuer, number)}
-    joined = [study for study in known.values() if was_joined(change, study)]
+    joined = joined_by(tx, node, change)
     for study in joined:
         reason = "the trust unlinked two numbers that it had merged: of which of both persons is the study?"
         show_conflict(tx, study, change, "unlinked", reason, key, now)
-    if tx.patients.forget_merge(node, issuer, *ids) and not joined:
-        reason = f"node {node} unlinked two numbers that it had merged; no study here is known by both"
+    was_merged = tx.patients.forget_merge(node, one.issuer or "", one.patient_id or "", other.patient_id or "")
+    if was_merged and not joined:
+        reason = (
+            f"node {node} unlinked two numbers that it had merged; no study was found that the merge had joined: "
+            "ask there which studies are of which person, and look at what is here of both"
+        )
         ask_a_person(tx, "patient_unlinked", reason, key, now, About(node=node))
-
-
-def present_identity(tx: Transaction, study: Study) -> PatientKey | None:
-    """Who the patient of a study that has just come is now, where its number was merged before."""
-    patient = study.patient
-    if not patient.issuer or not patient.patient_id:
-        return None
-    surviving = tx.patients.surviving_id(study.origin, patient.issuer, patient.patient_id)
-    return None if surviving == patient.patient_id else replace(patient, patient_id=surviving)
 
 
 def _key(identity: PatientIdentity) -> PatientKey:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import resolve_open
+from router.flows.merged_numbers import joined_by, present_identity
 from router.flows.ports import Transaction
 from router.flows.rekey_study import HELD_BECAUSE, apply_change, show_conflict
 from router.flows.return_report import send_again
@@ -17,7 +18,7 @@ from router.model.patient_change import PatientChange
 from router.model.patient_conflict import PatientConflict
 from router.model.record import Entry
 from router.model.study import Study
-from router.rules.patient_change import present_after, was_joined
+from router.rules.patient_change import present_after
 
 
 def propose_change(tx: Transaction, conflict_id: str, by: str, reason: str, now: datetime) -> PatientConflict:
@@ -101,10 +102,9 @@ def _let_no_study_follow(tx: Transaction, conflict: PatientConflict, now: dateti
     issuer, prior_id, present_id = _numbers(conflict)
     change = PatientChange(conflict.present, conflict.prior, unlinked=True)
     reason = "a merge was rejected that this study has followed: of which of both persons is it?"
-    for number in (prior_id, present_id):
-        for study in tx.studies.of_patient(conflict.origin, issuer, number):
-            if study.study_instance_uid != conflict.study_instance_uid and was_joined(change, study):
-                show_conflict(tx, study, change, "unlinked", reason, f"{conflict.id}:rejected", now)
+    for study in joined_by(tx, conflict.origin, change):
+        if study.study_instance_uid != conflict.study_instance_uid:
+            show_conflict(tx, study, change, "unlinked", reason, f"{conflict.id}:rejected", now)
     tx.patients.forget_merge(conflict.origin, issuer, prior_id, present_id)
 
 
@@ -115,8 +115,8 @@ def _numbers(conflict: PatientConflict) -> tuple[str, str, str]:
 
 
 def _carry_out(tx: Transaction, study: Study, conflict: PatientConflict) -> None:
-    if conflict.how == "unlinked":  # its images say whose it is
-        tx.studies.revise(replace(study, present_patient=None))
+    if conflict.how == "unlinked":  # its images say whose it is, and the merges that stand
+        tx.studies.revise(replace(study, present_patient=present_identity(tx, study)))
         return
     tx.studies.revise(replace(study, present_patient=present_after(conflict.present, conflict.study_patient)))
 

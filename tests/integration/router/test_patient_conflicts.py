@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dicom_nodes.contract import PatientChanged, ReturnReport, TellRis
+from dicom_nodes.contract import PatientChanged, PatientIdentity, ReturnReport, TellRis
 from readacross.cli import command_line
 from tests.integration.router.alert_region import CRITICAL, running_alert_region
 from tests.integration.router.region import PATIENT, Region, issue, received, settled
@@ -178,3 +178,39 @@ def test_the_ris_is_told_of_an_alert_as_the_images_say_while_the_patient_is_doub
         assert settle(region, "reject", "jane", conflict["id"]).is_success
         (told,) = [one.body for one in region.rxn.orders(after=0).orders if isinstance(one.body, TellRis)]
         assert told.present_patient == SURVIVING
+
+
+LAST = PATIENT.model_copy(update={"patient_id": "H900901"})
+CHAIN = (
+    PatientChanged(present=SURVIVING, prior=PATIENT, reference="A40-1"),
+    PatientChanged(present=LAST, prior=SURVIVING, reference="A40-2"),
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "settled_as"), [(LAST, SURVIVING, SURVIVING), (SURVIVING, PATIENT, None)], ids=["last", "first"]
+)
+def test_an_unlinking_within_a_chain_of_merges_holds_the_study_for_two_persons(
+    sqlite_region: Region, one: PatientIdentity, other: PatientIdentity, settled_as: PatientIdentity | None
+) -> None:
+    region = sqlite_region
+    region.offer()
+    region.rxn.say(*CHAIN)
+    region.rxl.say(received())
+    assert [order.present_patient for order in returns(region)] == [LAST]
+    region.rxn.say(PatientChanged(present=one, prior=other, reference="A37-1", unlinked=True))
+    assert region.queue("patient_unlinked") == []
+    (conflict,) = region.get("/patient-conflicts")
+    assert {one["state"] for one in region.get("/deliveries", trust="RXN")} == {"HELD"}
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, "confirm", "omar", conflict["id"]).json()["decided"] == "applied"
+    assert [order.present_patient for order in returns(region)] == [settled_as]
+
+
+def test_an_unlinking_leaves_alone_a_study_that_came_to_its_number_another_way(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.rxn.say(settled("1.8"), settled("1.9", patient=SURVIVING))
+    region.rxn.say(*(PatientChanged(present=LAST, prior=ended, reference="A40") for ended in (PATIENT, SURVIVING)))
+    region.rxn.say(PatientChanged(present=LAST, prior=SURVIVING, reference="A37-1", unlinked=True))
+    (conflict,) = region.get("/patient-conflicts")
+    assert conflict["study_instance_uid"] == "1.9"
