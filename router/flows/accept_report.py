@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from router.flows.account_for_reads import account_for_read
+from router.flows.doubted_studies import refuse_undecided
 from router.flows.human_queue import resolve_item
 from router.flows.ports import Transaction
 from router.flows.raise_alert import raise_for_report
@@ -115,6 +116,7 @@ def _refuse_what_nobody_overrules(tx: Transaction, report: Report, read: Read, s
     conflicts = tx.queue.listing(kind="study_conflict", resolved=False)
     if any(item.study_instance_uid == study.study_instance_uid for item in conflicts):
         raise Conflict("a conflict about this study is open; resolve it first")
+    refuse_undecided(tx, study.study_instance_uid)
     author = tx.readers.by_registration(report.registration) if report.registration else None
     if author is None:
         raise Conflict("the author is not a known reader of the network")

@@ -69,17 +69,30 @@ def resolve_item(tx: Transaction, item_id: str, by: str, note: str, now: datetim
     """Close an item with what was done about it.
 
     Raises:
-        NotFound, Conflict: no such item, or somebody closed it before.
+        NotFound, Conflict: no such item, somebody closed it before, or two persons have to decide it.
     """
     item = tx.queue.get(item_id)
     if item is None:
         raise NotFound("no such item in the human queue")
+    _leave_to_two_persons(tx, item)
     if not tx.queue.resolve(item_id, by, now, note):
         raise Conflict(f"already resolved by {item.resolved_by}")
     tx.ledger.append(entry_about("queue.resolved", item, now, by, {"kind": item.kind, "item": item.id, "note": note}))
     resolved = tx.queue.get(item_id)
     assert resolved is not None
     return resolved
+
+
+def _leave_to_two_persons(tx: Transaction, item: QueueItem) -> None:
+    """A change of a patient leaves the queue by being decided only: one person alone ends no doubt about it."""
+    if item.kind != "study_conflict" or item.resolved_at is not None:
+        return
+    for conflict in tx.patient_conflicts.undecided():
+        if dedupe_key(item.kind, conflict.key) == item.dedupe_key:
+            raise Conflict(
+                f"two persons decide it: propose and confirm, or reject, the change of the patient (id {conflict.id}, "
+                "readacross patients)"
+            )
 
 
 def resolve_open(tx: Transaction, kind: str, key: str, by: str, note: str, now: datetime) -> None:

@@ -336,6 +336,9 @@ class Patients(Protocol):
     def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
         """The number that stands for this one now; itself where it was never merged."""
 
+    def path(self, origin: str, issuer: str, patient_id: str) -> Sequence[str]:
+        """This number and those that it was merged into, one after another."""
+
     def forget_merge(self, origin: str, issuer: str, one_id: str, other_id: str) -> bool:
         """These two numbers are not one person, whichever was merged into the other; whether one was."""
 
@@ -350,6 +353,12 @@ class PatientConflicts(Protocol):
 
     def undecided(self) -> Sequence[PatientConflict]:
         """Oldest first."""
+
+    def is_undecided(self, study_instance_uid: str) -> bool:
+        """Whether any of this study waits."""
+
+    def of_origin(self, origin: str) -> Sequence[PatientConflict]:
+        """What this trust's messages have brought up, decided or not; oldest first."""
 
     def put(self, conflict: PatientConflict) -> None: ...
 

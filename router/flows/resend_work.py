@@ -6,11 +6,11 @@ Images go again only to whoever still holds the read, at the revision and under 
 from datetime import datetime
 
 from dicom_nodes.contract import DeliverStudy, FetchStudy, ResendJob, ReturnReport
+from router.flows.doubted_studies import refuse_in_conflict
 from router.flows.human_queue import entry_about, resolve_item
 from router.flows.images import deliver_images, send_images
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.return_report import return_again
-from router.flows.settle_deliveries import refuse_in_conflict
 from router.model.errors import Conflict, NotFound
 from router.model.read import LEASED, Read
 from router.model.reader import Reader

@@ -10,6 +10,7 @@ from datetime import datetime
 from dicom_nodes import contract
 from dicom_nodes.contract import ExamCode, RecallReport, ReturnReport
 from dicom_nodes.foundation.addendum import whole_text
+from router.flows.doubted_studies import refuse_undecided
 from router.flows.images import identity_of, patient_identity
 from router.flows.ports import Transaction
 from router.flows.second_read import owe_second_read
@@ -141,7 +142,12 @@ def return_again(tx: Transaction, body: ReturnReport, now: datetime) -> None:
 
 
 def send_again(tx: Transaction, deliveries: Sequence[Delivery], study_instance_uid: str, now: datetime) -> None:
-    """Order these deliveries afresh, under what is known of the patient now and in their turn."""
+    """Order these deliveries afresh, under what is known of the patient now and in their turn.
+
+    Raises:
+        Conflict: two persons have yet to judge who the patient is.
+    """
+    refuse_undecided(tx, study_instance_uid)
     for one in deliveries:
         queued = Delivery(one.report_id, one.channel, None, DeliveryState.QUEUED, now)
         tx.deliveries.put(replace(queued, queued_at=one.queued_at))

@@ -7,9 +7,9 @@ from uuid import uuid4
 from dicom_nodes.contract import StudyArchived, StudySettled
 from router.config import RoutingFile
 from router.flows.apply_rules import RuleFailure, close_hold_items, route_by_rules, tell_what_rules_did
-from router.flows.change_patient import present_identity
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import send_images
+from router.flows.merged_numbers import present_identity
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.flows.second_read import supersede_second_reads

@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import uuid4
 
 from router.flows.account_for_reads import account_for_read
+from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import seated
 from router.flows.ports import Transaction
@@ -121,7 +122,7 @@ def complete_second_read(
         return "a second reader's report is not changed by another one; a person settles the second read"
     if author is None or is_second_reader_the_first(second, author):
         return "its author has read this study already; the second reader must be somebody else"
-    if tx.queue.is_open("study_conflict", uid, study.origin):
+    if is_doubted(tx, uid, study.origin):
         return "a revision contradicts what is known of the study, and nobody has settled that yet"
     taken = replace(report, disposition=Disposition.ACCEPTED, study_instance_uid=uid, read_id=second.id, reasons=proofs)
     tx.reports.settle(taken)

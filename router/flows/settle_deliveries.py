@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dicom_nodes.contract import ResendJob
+from router.flows.doubted_studies import refuse_in_conflict
 from router.flows.overtaken_reads import close_all_overtaken
 from router.flows.ports import Transaction
 from router.flows.return_report import delivery_entry, send_again, send_ready, stop
@@ -43,16 +44,6 @@ def resend_delivery(
         send_again(tx, [delivery], one.study_instance_uid, now)
     _log(tx, "delivery.resent", one, by, reason, now)
     return _find(tx, report_id, channel)[0]
-
-
-def refuse_in_conflict(tx: Transaction, study_instance_uid: str, origin: str) -> None:
-    """Nothing goes home while it is doubted whose study it is.
-
-    Raises:
-        Conflict: a person has to settle that first.
-    """
-    if tx.queue.is_open("study_conflict", study_instance_uid, origin):
-        raise Conflict("a conflict about this study is open; resolve it first")
 
 
 def cancel_delivery(

@@ -3,40 +3,22 @@
 Both sides are shown to them. Until they have, no report of the study is taken, and none on its way goes on.
 """
 
-import hashlib
 from dataclasses import replace
 from datetime import datetime
 
+from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import resolve_open
+from router.flows.merged_numbers import joined_by, present_identity
 from router.flows.ports import Transaction
+from router.flows.rekey_study import HELD_BECAUSE, apply_change, show_conflict
 from router.flows.return_report import send_again
 from router.model.delivery import Delivery, DeliveryState
 from router.model.errors import Conflict, NotAllowed, NotFound
 from router.model.patient_change import PatientChange
-from router.model.patient_conflict import How, PatientConflict
+from router.model.patient_conflict import PatientConflict
 from router.model.record import Entry
 from router.model.study import Study
 from router.rules.patient_change import present_after
-
-HELD_BECAUSE = "the patient's record was changed at the origin, and contradicts"
-
-
-def keep_conflict(
-    tx: Transaction, study: Study, change: PatientChange, how: How, reason: str, key: str, now: datetime
-) -> str:
-    """Keep both sides under `key` of the human-queue item that asks about them; returns the conflict's id."""
-    conflict_id = hashlib.sha256(key.encode()).hexdigest()[:32]
-    known = study.present_patient or study.patient
-    uid, sides = study.study_instance_uid, (known, change.present, change.prior)
-    tx.patient_conflicts.add(PatientConflict(conflict_id, key, uid, study.origin, how, reason, *sides, told_at=now))
-    return conflict_id
-
-
-def is_asked(tx: Transaction, study: Study, change: PatientChange, how: How) -> bool:
-    """Whether two persons are asked about the very same already: the message came twice."""
-    same = (study.study_instance_uid, how, change.present, change.prior)
-    asked = (c for c in tx.patient_conflicts.undecided() if (c.study_instance_uid, c.how, c.present, c.prior) == same)
-    return any(tx.queue.is_open("study_conflict", one.study_instance_uid, one.origin) for one in asked)
 
 
 def propose_change(tx: Transaction, conflict_id: str, by: str, reason: str, now: datetime) -> PatientConflict:
@@ -74,8 +56,10 @@ def confirm_change(tx: Transaction, conflict_id: str, by: str, reason: str, now:
     _log(tx, "patient.changed", conflict, by, why, now)
     decided = _decide(tx, conflict, "applied", by, reason, now)
     held = [one.delivery for one in tx.deliveries.of_study(conflict.study_instance_uid) if _is_held(one.delivery)]
-    if not tx.queue.is_open("study_conflict", conflict.study_instance_uid, conflict.origin):
+    if not is_doubted(tx, conflict.study_instance_uid, conflict.origin):
         send_again(tx, held, conflict.study_instance_uid, now)
+    if conflict.how == "merged" and not _is_doubted_elsewhere(tx, conflict):
+        _let_studies_follow(tx, conflict, by, now)
     return decided
 
 
@@ -87,16 +71,52 @@ def reject_change(tx: Transaction, conflict_id: str, by: str, reason: str, now: 
         Conflict: it is decided.
     """
     conflict = _undecided(tx, conflict_id)
-    if conflict.how == "merged" and conflict.prior is not None:  # nor do studies to come follow it
-        one, other = conflict.present, conflict.prior
-        tx.patients.forget_merge(conflict.origin, one.issuer or "", one.patient_id or "", other.patient_id or "")
     _log(tx, "patient.change_rejected", conflict, by, reason, now)
-    return _decide(tx, conflict, "rejected", by, reason, now)
+    decided = _decide(tx, conflict, "rejected", by, reason, now)
+    if conflict.how == "merged":
+        _let_no_study_follow(tx, conflict, now)
+    return decided
+
+
+def _is_doubted_elsewhere(tx: Transaction, conflict: PatientConflict) -> bool:
+    """Whether of another study the same merge waits for two persons, or one of them has rejected it since."""
+    others = [one for one in tx.patient_conflicts.of_origin(conflict.origin) if one.id != conflict.id]
+    same = [one for one in others if one.how == "merged" and _numbers(one) == _numbers(conflict)]
+    return any(
+        one.decided is None or (one.decided == "rejected" and (one.decided_at or one.told_at) > conflict.told_at)
+        for one in same
+    )
+
+
+def _let_studies_follow(tx: Transaction, conflict: PatientConflict, by: str, now: datetime) -> None:
+    """The merge holds: studies to come are known by it, and what came meanwhile under the ended number is judged."""
+    issuer, prior_id, present_id = _numbers(conflict)
+    tx.patients.record_merge(conflict.origin, issuer, prior_id, present_id, now)
+    change = PatientChange(conflict.present, conflict.prior)
+    for study in tx.studies.of_patient(conflict.origin, issuer, prior_id):
+        apply_change(tx, study, change, f"{conflict.id}:confirmed", by, now)
+
+
+def _let_no_study_follow(tx: Transaction, conflict: PatientConflict, now: datetime) -> None:
+    """The merge is wrong: studies to come do not follow it, and of those that have followed two persons are asked."""
+    issuer, prior_id, present_id = _numbers(conflict)
+    change = PatientChange(conflict.present, conflict.prior, unlinked=True)
+    reason = "a merge was rejected that this study has followed: of which of both persons is it?"
+    for study in joined_by(tx, conflict.origin, change):
+        if study.study_instance_uid != conflict.study_instance_uid:
+            show_conflict(tx, study, change, "unlinked", reason, f"{conflict.id}:rejected", now)
+    tx.patients.forget_merge(conflict.origin, issuer, prior_id, present_id)
+
+
+def _numbers(conflict: PatientConflict) -> tuple[str, str, str]:
+    """Issuer, the number that ended, and the one that survives."""
+    prior = conflict.prior or conflict.present
+    return conflict.present.issuer or "", prior.patient_id or "", conflict.present.patient_id or ""
 
 
 def _carry_out(tx: Transaction, study: Study, conflict: PatientConflict) -> None:
-    if conflict.how == "unlinked":  # its images say whose it is
-        tx.studies.revise(replace(study, present_patient=None))
+    if conflict.how == "unlinked":  # its images say whose it is, and the merges that stand
+        tx.studies.revise(replace(study, present_patient=present_identity(tx, study)))
         return
     tx.studies.revise(replace(study, present_patient=present_after(conflict.present, conflict.study_patient)))
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
+from router.flows.doubted_studies import refuse_in_conflict
 from router.flows.human_queue import resolve_item
 from router.flows.ports import Transaction
 from router.flows.return_report import return_report
@@ -49,8 +50,7 @@ def settle_second_read(tx: Transaction, read_id: str, decision: Decision, by: st
 def _refuse_what_would_mislead(tx: Transaction, second: Read) -> None:
     """Nothing goes home while it is doubted whose study it is, nor over the report of later images."""
     uid = second.study_instance_uid
-    if tx.queue.is_open("study_conflict", uid, second.origin):
-        raise Conflict("a conflict about this study is open; resolve it first")
+    refuse_in_conflict(tx, uid, second.origin)
     newest = tx.reads.of_study(uid)[-1]
     if newest.id != second.second_of:
         raise Conflict("the study has a newer read, of images that the second reader has not seen")

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from dicom_nodes.contract import ReportRefused
+from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
 from router.flows.raise_alert import raise_for_refusal
@@ -71,7 +72,7 @@ def study_meant(tx: Transaction, identity: ReportIdentity | None) -> Study | Non
     if not isinstance(match, Matched):
         return None
     uid, origin = match.study.study_instance_uid, match.study.origin
-    return None if tx.queue.is_open("study_conflict", uid, origin) else match.study
+    return None if is_doubted(tx, uid, origin) else match.study
 
 
 def _is_raised(tx: Transaction, refused: RefusedCodes, code: AlertCode, study: Study, now: datetime) -> bool:

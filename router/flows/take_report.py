@@ -10,6 +10,7 @@ from datetime import datetime
 
 from dicom_nodes.contract import ReportReceived
 from router.flows.account_for_reads import account_for_read
+from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import seated
 from router.flows.ports import Transaction
@@ -132,7 +133,7 @@ def decide(tx: Transaction, report: Report, study: Study, proofs: tuple[str, ...
         return decide_second(tx, report, study, second, proofs, Agreement.UNSTATED, now)
     of_read = [other for other in accepted if read is not None and other.read_id == read.id]
     verdict = accept_report(report, read, seated(tx, read, author), of_read, now)
-    if isinstance(verdict, Accept) and tx.queue.is_open("study_conflict", uid, study.origin):
+    if isinstance(verdict, Accept) and is_doubted(tx, uid, study.origin):
         verdict = Hold("a revision contradicts what is known of the study, and nobody has settled that yet")
     if isinstance(verdict, Accept) and read is not None and _is_anothers(verdict, read, accepted):
         verdict = Hold(

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from dicom_nodes.contract import AlertCode, Order, TellRis
 from router.alert_settings import AlertsFile
-from router.flows.alert_identity import as_of_now
+from router.flows.alert_identity import as_of_now, present_number
 from router.flows.alert_life import log_alert
 from router.flows.alert_record import record_failed, record_sent
 from router.flows.answer_alert import make_link
-from router.flows.images import identity_of, patient_identity
+from router.flows.images import identity_of
 from router.flows.order_log import OrdersToSend
 from router.flows.ports import IssuedOrder, Store, Transaction
 from router.model.alert import Alert, Notification, Urgency
@@ -34,7 +34,7 @@ def order_ris(tx: Transaction, alert: Alert, told: Notification, now: datetime) 
         level=told.level,
         raised_at=alert.raised_at,
         deadline_at=alert.deadline_at or alert.raised_at,
-        present_patient=None if study.present_patient is None else patient_identity(study.present_patient),
+        present_patient=present_number(tx, study),
     )
     order = tx.orders.issue(study.origin, body, now, read_id=alert.read_id, report_id=alert.report_id)
     detail = {"channel": told.recipient.channel, "order": order.order_id, "notification": told.id}

@@ -3,8 +3,9 @@
 Never across issuers: a trust's ADT speaks of that trust's numbers only (HAZARDS 1, 18; ADR 113).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 from router.model.patient_change import PatientChange
 from router.model.study import Study
@@ -61,13 +62,23 @@ def present_after(told: PatientKey, known: PatientKey) -> PatientKey:
     )
 
 
-def was_joined(change: PatientChange, study: Study) -> bool:
-    """Whether an earlier merge made the study of one of these two numbers known by the other."""
-    present, prior = study.present_patient, change.prior
-    if present is None or prior is None:
+def was_joined(change: PatientChange, study: Study, path: Sequence[str]) -> bool:
+    """Whether a merge of these two numbers had a part in the number that the study is known by now.
+
+    `path` is what the number of its images was merged into, one after another. Where that does not lead to the number
+    of now, a study that has to do with either counts: a person looks.
+    """
+    present, prior, own = study.present_patient, change.prior, study.patient
+    if present is None or prior is None or change.present.issuer not in {own.issuer, present.issuer}:
         return False
-    sides = {(key.issuer, key.patient_id) for key in (study.patient, present)}
-    return sides == {(key.issuer, key.patient_id) for key in (change.present, prior)}
+    sides, known = {own.patient_id, present.patient_id}, {change.present.patient_id, prior.patient_id}
+    if len(sides) == 1:
+        return False
+    now = present.patient_id or ""
+    if sides == known or now not in path:
+        return bool(sides & known)
+    way = path[: path.index(now) + 1]
+    return any({one, following} == known for one, following in pairwise(way))
 
 
 def judge(change: PatientChange, study: Study) -> Unchanged | Rekey | Conflict:

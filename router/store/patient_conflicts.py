@@ -54,6 +54,16 @@ class SqlPatientConflicts:
         query = select(patient_conflict).where(t.decided.is_(None)).order_by(t.told_at, t.id)
         return [_conflict(row) for row in self._connection.execute(query)]
 
+    def is_undecided(self, study_instance_uid: str) -> bool:
+        t = patient_conflict.c
+        query = select(t.id).where(t.study_instance_uid == study_instance_uid, t.decided.is_(None)).limit(1)
+        return self._connection.execute(query).first() is not None
+
+    def of_origin(self, origin: str) -> Sequence[PatientConflict]:
+        t = patient_conflict.c
+        query = select(patient_conflict).where(t.origin == origin).order_by(t.told_at, t.id)
+        return [_conflict(row) for row in self._connection.execute(query)]
+
     def put(self, conflict: PatientConflict) -> None:
         table = patient_conflict
         self._connection.execute(update(table).where(table.c.id == conflict.id).values(**_values(conflict)))

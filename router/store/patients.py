@@ -1,5 +1,6 @@
 """Merged numbers and imaging orders in the database."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,15 +22,17 @@ class SqlPatients:
         upsert(self._connection, t.patient_merge, ["origin", "issuer", "prior_id"], values)
 
     def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
+        return self.path(origin, issuer, patient_id)[-1]
+
+    def path(self, origin: str, issuer: str, patient_id: str) -> Sequence[str]:
         m = t.patient_merge.c
-        present, seen = patient_id, {patient_id}
+        numbers = [patient_id]
         while True:
-            query = select(m.present_id).where(m.origin == origin, m.issuer == issuer, m.prior_id == present)
+            query = select(m.present_id).where(m.origin == origin, m.issuer == issuer, m.prior_id == numbers[-1])
             following = self._connection.execute(query).scalar_one_or_none()
-            if following is None or following in seen:
-                return present
-            present = following
-            seen.add(present)
+            if following is None or following in numbers:
+                return numbers
+            numbers.append(following)
 
     def forget_merge(self, origin: str, issuer: str, one_id: str, other_id: str) -> bool:
         m = t.patient_merge.c

@@ -54,7 +54,10 @@ def get_queue(
     "/human-queue/{item_id}/resolve", tags=["human queue"], summary="Resolve an item", responses=responses(404, 409)
 )
 def post_resolve(item_id: str, body: NoteBody, services: WithServices, caller: Staff) -> QueueItemView:
-    """Close an item with what was done about it; the ledger keeps who said so."""
+    """Close an item with what was done about it; the ledger keeps who said so.
+
+    Refused (409) for a change of a patient that waits for two persons: it is closed by deciding that.
+    """
     with services.store.write() as tx:
         return item_view(human_queue.resolve_item(tx, item_id, caller.name, body.note, services.now()))
 

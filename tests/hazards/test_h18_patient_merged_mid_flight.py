@@ -174,7 +174,11 @@ def test_a_change_into_somebody_else_holds_every_report_until_a_person_has_looke
         assert region.client.post(path, json={"reason": "same person"}, headers=region.staff).status_code == 409
     assert region.rxn.new_orders() == ()
     resolve = f"/human-queue/{item['id']}/resolve"
-    assert region.client.post(resolve, json={"note": "the ADT was wrong"}, headers=region.staff).status_code == 200
+    assert region.client.post(resolve, json={"note": "the ADT was wrong"}, headers=region.staff).status_code == 409
+    assert region.queue("study_conflict") == [item]
+    (conflict,) = region.get("/patient-conflicts")
+    reject = f"/patient-conflicts/{conflict['id']}/reject"
+    assert region.client.post(reject, json={"reason": "the ADT was wrong"}, headers=region.staff).status_code == 200
     for path in paths:
         assert region.client.post(path, json={"reason": "same person"}, headers=region.staff).status_code == 200
     assert sum(isinstance(order.body, ReturnReport) for order in region.rxn.new_orders()) == 2

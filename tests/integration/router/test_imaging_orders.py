@@ -198,3 +198,25 @@ def test_a_priority_that_is_none_stops_the_start(tmp_path: Path) -> None:
     routing.write_text(routing.read_text() + 'suspected_cancer_priority = "soonest"\n')
     with pytest.raises(SettingsError, match="suspected_cancer_priority: expected one of"):
         load_router_settings(tmp_path / "region" / "router.toml")
+
+
+OTHER = PATIENT.model_copy(update={"patient_id": "H7", "nhs_number": "9990000026"})
+
+
+def test_another_patients_order_under_the_same_accession_number_is_shown_to_no_reader(region: Region) -> None:
+    region.rxn.say(plain(), ordered())
+    region.rxn.say(ordered(patient=OTHER, clinical_question="Known metastases?", suspected_cancer=True))
+    (item,) = region.queue("order_conflict")
+    assert "suspected cancer: yes" in item["reason"]
+    shown = region.get(f"/reads/{region.read()['id']}/order")
+    assert (shown["clinical_question"], shown["suspected_cancer"]) == ("Lump in the neck?", False)
+    assert region.read()["priority"] == "routine"
+
+
+def test_another_patients_order_revives_no_cancelled_one(region: Region) -> None:
+    region.rxn.say(plain(), ordered(), ordered(cancelled=True), ordered(patient=OTHER))
+    assert "order.revived" not in region.events()
+    assert sorted(item["kind"] for item in region.queue()) == ["order_cancelled", "order_conflict"]
+    assert region.get(f"/reads/{region.read()['id']}/order")["cancelled"] is True
+    region.rxn.say(ordered())
+    assert "order.revived" in region.events()

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
-from dicom_nodes.contract import PatientChanged, RecallReport, ReturnReport
+from dicom_nodes.contract import PatientChanged, PatientIdentity, RecallReport, ReturnReport, TellRis
 from readacross.cli import command_line
+from tests.integration.router.alert_region import CRITICAL, running_alert_region
 from tests.integration.router.region import PATIENT, Region, issue, received, settled
 from tests.integration.router.test_why import over_http
 
@@ -99,3 +101,131 @@ def test_a_merge_calls_nothing_off_but_sends_it_again(sqlite_region: Region) -> 
 def test_an_unlinking_of_what_was_never_joined_here_asks_nobody(sqlite_region: Region) -> None:
     sqlite_region.rxn.say(settled(), UNLINK)
     assert sqlite_region.queue() == sqlite_region.get("/patient-conflicts") == []
+
+
+def known_numbers(region: Region) -> dict[str, str]:
+    """By study, the number that its patient has now."""
+    database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    with database.read() as connection:
+        known = "SELECT study_instance_uid, COALESCE(present_patient_id, patient_id) FROM study"
+        return {row[0]: row[1] for row in connection.exec_driver_sql(known)}
+
+
+@pytest.mark.parametrize("decision", ["reject", "confirm"])
+def test_a_study_that_comes_while_a_merge_is_doubted_does_not_follow_it(sqlite_region: Region, decision: str) -> None:
+    region = sqlite_region
+    region.rxn.say(settled("1.8", modalities=("US",), exam_code=None))  # which nobody is given
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"), settled("1.9"))
+    region.plan()
+    region.bring_images()
+    region.rxl.say(received("1.9"))
+    assert [order.present_patient for order in returns(region)] == [None]
+    (conflict,) = region.get("/patient-conflicts")
+    if decision == "reject":
+        assert settle(region, "reject", "jane", conflict["id"]).status_code == 200
+        assert known_numbers(region) == {"1.8": "H100200", "1.9": "H100200"}
+        assert region.get("/patient-conflicts") == []
+        return
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, "confirm", "omar", conflict["id"]).status_code == 200
+    assert known_numbers(region) == {"1.8": "H7", "1.9": "H100200"}
+    (late,) = region.get("/patient-conflicts")
+    assert (late["study_instance_uid"], late["how"]) == ("1.9", "merged")
+    region.rxn.say(settled("1.10"))
+    assert known_numbers(region)["1.10"] == "H7"
+
+
+def test_what_has_followed_a_merge_that_is_rejected_is_put_before_two_persons(sqlite_region: Region) -> None:
+    region = sqlite_region
+    bare = PATIENT.model_copy(update={"nhs_number": None})
+    region.rxn.say(settled("1.8"), settled("1.9", patient=bare))
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"))
+    assert known_numbers(region) == {"1.8": "H100200", "1.9": "H7"}
+    (conflict,) = region.get("/patient-conflicts")
+    settle(region, "reject", "jane", conflict["id"])
+    (followed,) = region.get("/patient-conflicts")
+    assert (followed["study_instance_uid"], followed["how"]) == ("1.9", "unlinked")
+    assert len(region.queue("study_conflict")) == 1
+
+
+def test_one_person_cannot_wave_a_doubted_patient_through(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.offer()
+    region.rxn.say(PatientChanged(present=SURVIVING, prior=PATIENT, reference="A40-1"))
+    region.rxl.say(received())
+    returns(region)
+    region.rxn.say(UNLINK)
+    (item,), (conflict,) = region.queue("study_conflict"), region.get("/patient-conflicts")
+    refused = region.client.post(f"/human-queue/{item['id']}/resolve", json={"note": "fine"}, headers=region.staff)
+    assert (refused.status_code, conflict["id"] in refused.text) == (409, True)
+    assert region.queue("study_conflict") == [item]
+
+
+def test_nothing_goes_home_while_two_persons_have_not_decided_though_the_item_is_closed(sqlite_region: Region) -> None:
+    """An item could be closed by one person before."""
+    region = sqlite_region
+    region.offer()
+    final = received()
+    region.rxl.say(final)
+    returns(region)
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"))
+    database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE human_queue SET resolved_at = opened_at WHERE kind = 'study_conflict'")
+    path = f"/reports/{final.report_id}/deliveries/ris/resend"
+    assert region.client.post(path, json={"reason": "go"}, headers=region.staff).status_code == 409
+    region.clock.pass_s(60)
+    region.rxl.say(received(status="C", text="The left side"))
+    assert "nobody has settled that yet" in region.queue("report_not_accepted")[0]["reason"]
+    assert returns(region) == []
+
+
+def test_the_ris_is_told_of_an_alert_as_the_images_say_while_the_patient_is_doubted(tmp_path: Path) -> None:
+    with running_alert_region(tmp_path / "region", f"sqlite:///{tmp_path}/r.sqlite", ris=True) as region:
+        region.claim(region.offer())
+        region.rxn.say(PatientChanged(present=SURVIVING, prior=PATIENT, reference="A40-1"), UNLINK)
+        body = {"read_id": region.read()["id"], "code": CRITICAL.model_dump()}
+        assert region.client.post("/alerts", json=body, headers=region.reader()).is_success
+        region.work()
+        (told,) = [one.body for one in region.rxn.orders(after=0).orders if isinstance(one.body, TellRis)]
+        assert (told.study.patient, told.present_patient) == (PATIENT, None)
+        (conflict,) = region.get("/patient-conflicts")
+        assert settle(region, "reject", "jane", conflict["id"]).is_success
+        (told,) = [one.body for one in region.rxn.orders(after=0).orders if isinstance(one.body, TellRis)]
+        assert told.present_patient == SURVIVING
+
+
+LAST = PATIENT.model_copy(update={"patient_id": "H900901"})
+CHAIN = (
+    PatientChanged(present=SURVIVING, prior=PATIENT, reference="A40-1"),
+    PatientChanged(present=LAST, prior=SURVIVING, reference="A40-2"),
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "settled_as"), [(LAST, SURVIVING, SURVIVING), (SURVIVING, PATIENT, None)], ids=["last", "first"]
+)
+def test_an_unlinking_within_a_chain_of_merges_holds_the_study_for_two_persons(
+    sqlite_region: Region, one: PatientIdentity, other: PatientIdentity, settled_as: PatientIdentity | None
+) -> None:
+    region = sqlite_region
+    region.offer()
+    region.rxn.say(*CHAIN)
+    region.rxl.say(received())
+    assert [order.present_patient for order in returns(region)] == [LAST]
+    region.rxn.say(PatientChanged(present=one, prior=other, reference="A37-1", unlinked=True))
+    assert region.queue("patient_unlinked") == []
+    (conflict,) = region.get("/patient-conflicts")
+    assert {one["state"] for one in region.get("/deliveries", trust="RXN")} == {"HELD"}
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, "confirm", "omar", conflict["id"]).json()["decided"] == "applied"
+    assert [order.present_patient for order in returns(region)] == [settled_as]
+
+
+def test_an_unlinking_leaves_alone_a_study_that_came_to_its_number_another_way(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.rxn.say(settled("1.8"), settled("1.9", patient=SURVIVING))
+    region.rxn.say(*(PatientChanged(present=LAST, prior=ended, reference="A40") for ended in (PATIENT, SURVIVING)))
+    region.rxn.say(PatientChanged(present=LAST, prior=SURVIVING, reference="A37-1", unlinked=True))
+    (conflict,) = region.get("/patient-conflicts")
+    assert conflict["study_instance_uid"] == "1.9"

@@ -208,13 +208,13 @@ def test_no_second_report_goes_home_while_it_is_doubted_whose_study_it_is(signed
     prior = PATIENT.model_copy(update={"nhs_number": None, "birth_date": None})
     present = prior.model_copy(update={"patient_id": "H7", "nhs_number": "9990000026"})
     signed.rxn.say(PatientChanged(present=present, prior=prior, reference="m1"))
-    (conflict,) = signed.queue("study_conflict")
+    (conflict,) = signed.get("/patient-conflicts")
     answer = settle(signed, second, "return_second")
     assert (answer.status_code, "conflict" in answer.json()["message"]) == (409, True)
     assert returned(signed) == []  # the first is held as well
-    resolved = {"note": "the ADT was wrong"}
-    path = f"/human-queue/{conflict['id']}/resolve"
-    assert signed.client.post(path, json=resolved, headers=signed.staff).status_code == 200
+    rejected = {"reason": "the ADT was wrong"}
+    path = f"/patient-conflicts/{conflict['id']}/reject"
+    assert signed.client.post(path, json=rejected, headers=signed.staff).status_code == 200
     assert settle(signed, second, "return_second").status_code == 200
     assert [version for version, _ in returned(signed)] == [2]
 
