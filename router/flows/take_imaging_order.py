@@ -3,6 +3,7 @@
 A study without an order goes on all the same. An order that says of its study what the images deny joins nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -39,13 +40,15 @@ def take_imaging_order(
         return
     if order.cancelled and known is not None:
         order = replace(known, cancelled=True, told_at=now)
+    found = tx.studies.by_accession(order.accession_number, order.accession_issuer)
+    studies = [study for study in found if study.origin == node]
+    if _is_anothers(tx, order, studies, key, now):
+        return
     tx.imaging_orders.put(order)
     is_revived = known is not None and known.cancelled and not order.cancelled
-    for study in tx.studies.by_accession(order.accession_number, order.accession_issuer):
-        if study.origin == node:
-            _reach(tx, replace(study, order=None), order, routing, key, now)
-            if is_revived:
-                tell_of_revival(tx, study, order, key, now)
+    for study in studies:
+        if _reach(tx, study, order, routing, key, now) and is_revived:
+            tell_of_revival(tx, study, order, key, now)
 
 
 def join_order(tx: Transaction, study: Study, now: datetime) -> Study:
@@ -73,21 +76,39 @@ def ask_about_suspicion(tx: Transaction, study: Study, read: Read, routing: Rout
         ask_a_person(tx, "suspected_cancer", reason, read.study_instance_uid, now, about)
 
 
-def _reach(tx: Transaction, study: Study, order: ImagingOrder, routing: RoutingFile, key: str, now: datetime) -> None:
+def _is_anothers(tx: Transaction, order: ImagingOrder, studies: Sequence[Study], key: str, now: datetime) -> bool:
+    """Whether the order denies a study that has joined an earlier one: then that stays, whoever this one is for."""
+    joined = [study for study in studies if study.order is not None]
+    denied = [(study, problem) for study in joined if (problem := joins(_as_of_now(tx, order), study)) is not None]
+    for study, problem in denied:
+        reason = (
+            f"another order came under the accession number of a study that has its order, but {problem}: the study "
+            "keeps its order and the other one was not taken, so whatever it was for has none; ask there. It "
+            f"{'was cancelled' if order.cancelled else 'was to be done'}, urgency {order.urgency or 'not said'}, "
+            f"suspected cancer: {'yes' if order.suspected_cancer else 'not said'}"
+        )
+        about = About(study_instance_uid=study.study_instance_uid, node=study.origin)
+        ask_a_person(tx, "order_conflict", reason, f"{study.study_instance_uid}:{key}", now, about)
+    return bool(denied)
+
+
+def _reach(tx: Transaction, study: Study, order: ImagingOrder, routing: RoutingFile, key: str, now: datetime) -> bool:
+    """Whether the study has joined the order."""
     problem = joins(_as_of_now(tx, order), study)
     if problem is not None:
         _show_conflict(tx, study, problem, now)
-        return
+        return False
     _log_join(tx, study, order, now)
     joined = replace(study, order=order)
     tx.studies.revise(joined)
     unsigned = open_reads(tx, study.study_instance_uid)
     if unsigned and order.cancelled:
         ask_about_cancellation(tx, study, unsigned[0], key, now)
-        return
+        return True
     for read in unsigned:
         _hurry(tx, read, joined, routing, now)
         ask_about_suspicion(tx, joined, read, routing, now)
+    return True
 
 
 def _hurry(tx: Transaction, read: Read, study: Study, routing: RoutingFile, now: datetime) -> None:
