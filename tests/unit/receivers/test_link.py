@@ -19,7 +19,8 @@ class MainProcess:
         self._control, self._answer = control, answer
         self.begun = 0
         self.ended = threading.Semaphore(0)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.serving = threading.Thread(target=self._serve, daemon=True)
+        self.serving.start()
 
     def _serve(self) -> None:
         while True:
@@ -49,6 +50,8 @@ def linked(answer: Callable[[object], object]) -> Iterator[tuple[Link, MainProce
         for idle in link._idle:
             idle.close()
             assert main.ended.acquire(timeout=20)
+        main.serving.join(timeout=20)  # it waits on a socket that is about to be closed
+        assert not main.serving.is_alive()
 
 
 def _itself(question: object) -> object:
