@@ -9,10 +9,11 @@ from router.flows.accept_report import accept_held_report, held_report
 from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.ports import Transaction
 from router.flows.report_candidates import identity_in
-from router.model.errors import Conflict, NotAllowed, NotFound
+from router.model.errors import Conflict, NotFound
 from router.model.record import Entry
 from router.model.report import HandMatch, Report
 from router.rules.report_matching import contradictions
+from router.rules.two_persons import require_second_person
 
 _KIND = "report_match_check"
 
@@ -49,8 +50,7 @@ def confirm_match(tx: Transaction, report_id: str, by: str, reason: str, now: da
         Conflict: why it cannot be accepted; nothing was changed.
     """
     match = _proposed(tx, report_id)
-    if _person(by) == _person(match.proposed_by):
-        raise NotAllowed("a second person must check it, not the one who proposed it")
+    require_second_person(by, match.proposed_by)
     told = f"{match.reason} ({match.proposed_by}); checked: {reason}"
     taken = accept_held_report(tx, report_id, match.read_id, by, told, now, match.contradictions)
     tx.hand_matches.remove(report_id)
@@ -80,8 +80,3 @@ def _proposed(tx: Transaction, report_id: str) -> HandMatch:
 
 def _key(match: HandMatch) -> str:
     return f"{match.report_id}:{match.read_id}:{match.proposed_at.isoformat()}"
-
-
-def _person(by: str) -> str:
-    """A caller is named `role subject`; one person may have tokens of several roles."""
-    return by.partition(" ")[2].strip().casefold()

@@ -17,6 +17,7 @@ from router.model.routing_rule import Problem, RuleSet, RuleSetEntry, RuleSetEve
 from router.rules.routing_rules.checking import check
 from router.rules.routing_rules.known_names import known_names
 from router.rules.study_routing import Routed
+from router.rules.two_persons import is_same_person
 
 TRIED_STUDIES = 500
 TRIED_DAYS = 28
@@ -93,7 +94,7 @@ def approve(tx: Transaction, version: int, by: str, comment: str, now: datetime)
     """
     tx.rule_sets.lock()
     record = record_of(tx, version)
-    if _person(by) == _person(record.rule_set.author):
+    if is_same_person(by, record.rule_set.author):
         raise NotAllowed(f"rule set {version} was written by {record.rule_set.author}: somebody else must approve it")
     if record.state is not RuleSetState.VALIDATED:
         raise Conflict(f"rule set {version} is {record.state.value}, expected validated")
@@ -187,13 +188,8 @@ def _state(version: int, history: tuple[RuleSetEntry, ...], active: int | None) 
 
 
 def _approved_by_another(record: RuleSetRecord) -> bool:
-    author = _person(record.rule_set.author)
-    return any(e.event is RuleSetEvent.APPROVED and _person(e.actor) != author for e in record.history)
-
-
-def _person(actor: str) -> str:
-    """The same person in another role, or spelt in capitals, is no second person."""
-    return " ".join(actor.casefold().split()[1:]) or actor.casefold()
+    author = record.rule_set.author
+    return any(e.event is RuleSetEvent.APPROVED and not is_same_person(e.actor, author) for e in record.history)
 
 
 def _errors(problems: tuple[Problem, ...]) -> list[Problem]:

@@ -13,12 +13,13 @@ from router.flows.ports import Transaction
 from router.flows.rekey_study import HELD_BECAUSE, apply_change, show_conflict
 from router.flows.return_report import send_again
 from router.model.delivery import Delivery, DeliveryState
-from router.model.errors import Conflict, NotAllowed, NotFound
+from router.model.errors import Conflict, NotFound
 from router.model.patient_change import PatientChange
 from router.model.patient_conflict import PatientConflict
 from router.model.record import Entry
 from router.model.study import Study
 from router.rules.patient_change import present_after
+from router.rules.two_persons import require_second_person
 
 
 def propose_change(tx: Transaction, conflict_id: str, by: str, reason: str, now: datetime) -> PatientConflict:
@@ -46,8 +47,7 @@ def confirm_change(tx: Transaction, conflict_id: str, by: str, reason: str, now:
     conflict = _undecided(tx, conflict_id)
     if conflict.proposed_by is None:
         raise Conflict("nobody has proposed to carry it out")
-    if _person(by) == _person(conflict.proposed_by):
-        raise NotAllowed("a second person must check it, not the one who proposed it")
+    require_second_person(by, conflict.proposed_by)
     study = tx.studies.get(conflict.study_instance_uid, lock=True)
     if study is None or (study.present_patient or study.patient) != conflict.study_patient:
         raise Conflict("the study's patient was changed since; reject it and have the message sent again")
@@ -147,8 +147,3 @@ def _log(tx: Transaction, event: str, conflict: PatientConflict, by: str, reason
     detail = {"how": conflict.how, "conflict": conflict.id, "reason": reason}
     uid, origin = conflict.study_instance_uid, conflict.origin
     tx.ledger.append(Entry(event, now, by, study_instance_uid=uid, node=origin, detail=detail))
-
-
-def _person(by: str) -> str:
-    """A caller is named `role subject`; one person may have tokens of several roles."""
-    return by.partition(" ")[2].strip().casefold()
