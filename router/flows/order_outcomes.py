@@ -55,13 +55,12 @@ def take_completed(
         return
     body = issued.order.body
     if isinstance(body, FetchStudy | DeliverStudy):
-        ordered = body.manifest.digest
-        if completed.manifest_digest != ordered:
+        if completed.manifest_digest != body.manifest.digest:
             reason = f"node {node} completed a {body.kind}, but not with the content that was ordered"
             _ask(tx, "incomplete_images", reason, key, issued, now)
             return
         tx.orders.conclude(completed.order_id, "COMPLETED", now)
-        _images_arrived(tx, issued, body, completed, ordered, occurred_at, now, claim_timeout_s)
+        _images_arrived(tx, issued, body, completed, occurred_at, now, claim_timeout_s)
     else:
         tx.orders.conclude(completed.order_id, "COMPLETED", now)
         if isinstance(body, ReturnReport):
@@ -125,7 +124,6 @@ def _images_arrived(
     issued: IssuedOrder,
     body: FetchStudy | DeliverStudy,
     completed: OrderCompleted,
-    manifest_digest: str,
     occurred_at: datetime,
     now: datetime,
     claim_timeout_s: float,
@@ -135,7 +133,7 @@ def _images_arrived(
     read = tx.reads.get(body.read_id, lock=True)
     if read is not None and is_of_prior(read, body):
         event, detail = event.replace("images", "prior"), {**detail, "prior": body.study.study_instance_uid}
-    _log(tx, event, issued, now, {**detail, "manifest_sha256": manifest_digest}, read)
+    _log(tx, event, issued, now, {**detail, "manifest_sha256": completed.manifest_digest}, read)
     if read is None or read.state not in LEASED or read.epoch != issued.epoch:
         return
     if is_of_prior(read, body):

@@ -146,7 +146,7 @@ def _redirect(tx: Transaction, alert: Alert, read: Read, now: datetime) -> None:
 
     That the reading site acknowledged does not count for the origin; that somebody closed it does.
     """
-    if alert.state is AlertState.CLOSED:
+    if not alert.is_open:
         return
     study = tx.studies.get(read.study_instance_uid)
     for kind in ("phone_list", "alert_unclosed"):

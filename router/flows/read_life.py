@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from router.flows.ports import Transaction
-from router.model.alert import AlertState
 from router.model.errors import TransitionRefused
 from router.model.read import LEASED, Read, ReadState
 from router.model.record import Entry
@@ -60,7 +59,7 @@ def change_read(
 def _open_alerts(tx: Transaction, read: Read) -> dict[str, Any]:
     """A read that closes says which alerts of its study go on without it."""
     alerts = tx.alerts.of_study(read.study_instance_uid)
-    unclosed = [alert.id for alert in alerts if alert.state is not AlertState.CLOSED]
+    unclosed = [alert.id for alert in alerts if alert.is_open]
     return {"open_alerts": unclosed} if unclosed else {}
 
 

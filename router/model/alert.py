@@ -87,6 +87,18 @@ class Alert:
     def is_unanswered(self) -> bool:
         return self.state in UNANSWERED
 
+    @property
+    def is_open(self) -> bool:
+        """Until a named person has closed it."""
+        return self.state is not AlertState.CLOSED
+
+    @property
+    def is_on_phone_list(self) -> bool:
+        return self.is_unanswered and self.phoned_at is not None
+
+    def is_past_deadline(self, now: datetime) -> bool:
+        return self.is_unanswered and self.deadline_at is not None and self.deadline_at <= now
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:

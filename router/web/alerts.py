@@ -102,12 +102,11 @@ def _visible(tx: Transaction, alert_id: str, caller: Caller) -> Alert:
 
 def _fields(alert: Alert, now: datetime) -> dict[str, object]:
     own = {name: getattr(alert, name) for name in AlertView.model_fields if hasattr(alert, name)}
-    late = alert.is_unanswered and alert.deadline_at is not None and alert.deadline_at <= now
     return {
         **own,
         "age_s": ((alert.closed_at or now) - alert.raised_at).total_seconds(),
-        "past_deadline": late,
-        "on_phone_list": alert.is_unanswered and alert.phoned_at is not None,
+        "past_deadline": alert.is_past_deadline(now),
+        "on_phone_list": alert.is_on_phone_list,
     }
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from router.flows.ports import Transaction
-from router.model.alert import Alert, AlertState
+from router.model.alert import Alert
 
 
 class OpenAlertView(BaseModel):
@@ -24,15 +24,10 @@ class OpenAlertView(BaseModel):
 
 def open_alerts(tx: Transaction, study_instance_uid: str, now: datetime) -> list[OpenAlertView]:
     """Those of the study that no named person has closed, oldest first, whichever of its reads they are of."""
-    return [_view(alert, now) for alert in tx.alerts.of_study(study_instance_uid) if _is_open(alert)]
-
-
-def _is_open(alert: Alert) -> bool:
-    return alert.state is not AlertState.CLOSED
+    return [_view(alert, now) for alert in tx.alerts.of_study(study_instance_uid) if alert.is_open]
 
 
 def _view(alert: Alert, now: datetime) -> OpenAlertView:
-    late = alert.is_unanswered and alert.deadline_at is not None and alert.deadline_at <= now
     return OpenAlertView(
         id=alert.id,
         state=alert.state,
@@ -42,7 +37,7 @@ def _view(alert: Alert, now: datetime) -> OpenAlertView:
         read_id=alert.read_id,
         age_s=(now - alert.raised_at).total_seconds(),
         deadline_at=alert.deadline_at,
-        past_deadline=late,
-        on_phone_list=alert.is_unanswered and alert.phoned_at is not None,
+        past_deadline=alert.is_past_deadline(now),
+        on_phone_list=alert.is_on_phone_list,
         acknowledged_by=alert.acknowledged_by,
     )
