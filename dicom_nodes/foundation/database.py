@@ -3,10 +3,9 @@
 SQLite runs in WAL with `synchronous=FULL`, so a committed row survives a power cut.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import psycopg
@@ -15,16 +14,11 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
-    Table,
-    TextClause,
     TypeDecorator,
-    bindparam,
     create_engine,
     event,
     make_url,
-    text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.pool import StaticPool
 
@@ -119,34 +113,6 @@ def open_database(url: str) -> Database:
     else:
         end_silent_links(engine)
     return Database(engine)
-
-
-def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert those rows whose keys are not there, nor just committed by another transaction."""
-    if rows:
-        connection.execute(_insert_unless_there(connection, table), rows)
-
-
-@lru_cache(maxsize=64)
-def unless_there(table: Table, names: tuple[str, ...]) -> TextClause:
-    """`INSERT … ON CONFLICT DO NOTHING` of the named columns, in words that both databases know.
-
-    Made once: what SQLAlchemy has for it is compiled anew at every execution, which costs more than the statement.
-    """
-    columns, places = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
-    statement = text(f'INSERT INTO "{table.name}" ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING')
-    return statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
-
-
-def inserted_unless_there(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """As `insert_missing` for one row; False where one with its key is there."""
-    return connection.execute(_insert_unless_there(connection, table).values(row)).rowcount == 1
-
-
-def _insert_unless_there(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def portions(keys: Sequence[KeyT]) -> Iterator[Sequence[KeyT]]:

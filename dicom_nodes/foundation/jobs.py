@@ -34,7 +34,8 @@ from sqlalchemy import (
 )
 
 from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database, UtcDateTime, unless_there
+from dicom_nodes.foundation.database import Database, UtcDateTime
+from dicom_nodes.foundation.inserts import unless_there
 
 
 class JobState(enum.StrEnum):

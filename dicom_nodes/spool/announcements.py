@@ -7,7 +7,8 @@ from sqlalchemy import Connection, case, func, select
 
 from dicom_nodes.contract import StudyIncomplete
 from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database, insert_missing, portions
+from dicom_nodes.foundation.database import Database, portions
+from dicom_nodes.foundation.inserts import insert_missing
 from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.commitment import InstanceReference
 from dicom_nodes.model.procedure import Announced, Announcement, StepState

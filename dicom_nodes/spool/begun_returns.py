@@ -7,7 +7,7 @@ version is answered, no older one may follow it: a RIS that tells repeats by MSH
 from sqlalchemy import Connection, delete, func, select
 
 from dicom_nodes.contract import RecallReport, ReturnReport
-from dicom_nodes.foundation.database import unless_there
+from dicom_nodes.foundation.inserts import unless_there
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.returns import SqlReturns
 

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database, inserted_unless_there, portions
+from dicom_nodes.foundation.database import Database, portions
+from dicom_nodes.foundation.inserts import inserted_unless_there
 from dicom_nodes.foundation.jobs import Job, JobQueue
 from dicom_nodes.model.commitment import CommitmentRequest, CommitmentResult, InstanceReference
 from dicom_nodes.model.dimse_status import Status

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_
 
-from dicom_nodes.foundation.database import insert_missing
+from dicom_nodes.foundation.inserts import insert_missing
 from dicom_nodes.model.instance import SpooledInstance, StoredObject
 from dicom_nodes.spool.column_types import unpacked_uid
 from dicom_nodes.spool.location import Place, SegmentLife, place_of

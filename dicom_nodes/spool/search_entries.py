@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
 
-from dicom_nodes.foundation.database import insert_missing
+from dicom_nodes.foundation.inserts import insert_missing
 from dicom_nodes.spool.tables import study, study_modality, study_name
 
 LONGEST_NAME_ENTRY = 120

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
+from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.flows.alert_ports import AlertCount
 from router.model.alert import (
     Alert,
@@ -21,7 +22,6 @@ from router.model.alert import (
     Urgency,
 )
 from router.store import alert_tables as t
-from router.store.statements import insert_if_new
 
 _COLUMNS = tuple(field.name for field in fields(Alert))
 
@@ -32,7 +32,7 @@ class SqlAlerts:
 
     def add(self, alert: Alert) -> bool:
         values = {**asdict(alert), "code_digest": _code_digest(alert.code, alert.scheme)}
-        return insert_if_new(self._connection, t.alert, values)
+        return inserted_unless_there(self._connection, t.alert, values)
 
     def get(self, alert_id: str, *, lock: bool = False) -> Alert | None:
         query = select(t.alert).where(t.alert.c.id == alert_id)
@@ -110,7 +110,7 @@ class SqlAlerts:
             "created_at": notification.created_at,
             "updated_at": notification.updated_at,
         }
-        return insert_if_new(self._connection, t.alert_notification, values)
+        return inserted_unless_there(self._connection, t.alert_notification, values)
 
     def notification(self, notification_id: str) -> Notification | None:
         query = select(t.alert_notification).where(t.alert_notification.c.id == notification_id)

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
+from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.model.exam import Coverage, Exam, GroupTime, ReadingTime, TimeSums
 from router.model.pathway import Pathway
 from router.model.reader import Level
 from router.model.session import SessionKind
 from router.store import tables as t
-from router.store.statements import insert_if_new, upsert
+from router.store.statements import upsert
 
 _ANY = ""
 
@@ -84,7 +85,9 @@ class SqlExams:
         upsert(self._connection, t.pathway, ["id"], values)
 
     def add_time(self, time: ReadingTime) -> bool:
-        return insert_if_new(self._connection, t.reading_time, {name: getattr(time, name) for name in time.__slots__})
+        return inserted_unless_there(
+            self._connection, t.reading_time, {name: getattr(time, name) for name in time.__slots__}
+        )
 
     def time_sums(self, since: datetime) -> Sequence[TimeSums]:
         c = t.reading_time.c

@@ -11,12 +11,13 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, insert, or_, select, update
 
 from dicom_nodes.contract import DeliverStudy, FetchStudy, Order, OrderBody
+from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.model.fact import KeptFact
 from router.model.read import LEASED
 from router.model.sent_order import SentOrder
 from router.store import tables as t
 from router.store.manifests import SqlManifests
-from router.store.statements import insert_if_new, upsert
+from router.store.statements import upsert
 
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 _WITH_MANIFEST = ("fetch", "deliver")
@@ -40,7 +41,9 @@ class SqlFacts:
         source = {"of_node": node, "of_outbox": outbox_id}
         last = self._connection.execute(_LAST_SEQ, source).scalar_one_or_none()
         if last is None:
-            insert_if_new(self._connection, t.fact_source, {"node": node, "outbox_id": outbox_id, "last_seq": 0})
+            inserted_unless_there(
+                self._connection, t.fact_source, {"node": node, "outbox_id": outbox_id, "last_seq": 0}
+            )
             last = self._connection.execute(_LAST_SEQ, source).scalar_one()
         return int(last)
 
@@ -106,7 +109,7 @@ class SqlOrders:
     def head(self, node: str, *, lock: bool = False) -> int:
         query = select(t.order_head.c.last_seq).where(t.order_head.c.node == node)
         if lock:
-            insert_if_new(self._connection, t.order_head, {"node": node, "last_seq": 0})
+            inserted_unless_there(self._connection, t.order_head, {"node": node, "last_seq": 0})
             query = query.with_for_update()
         return self._connection.execute(query).scalar_one_or_none() or 0
 
@@ -203,7 +206,7 @@ class SqlOrders:
         """The head's row lock is held until commit, so seqs become visible without gaps and in order."""
         seq = self._connection.execute(_NEXT_SEQ, {"of_node": node}).scalar_one_or_none()
         if seq is None:
-            insert_if_new(self._connection, t.order_head, {"node": node, "last_seq": 0})
+            inserted_unless_there(self._connection, t.order_head, {"node": node, "last_seq": 0})
             seq = self._connection.execute(_NEXT_SEQ, {"of_node": node}).scalar_one()
         return int(seq)
 

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import JSON, Column, Connection, ForeignKey, Row, String, Table, Text, select, update
 
 from dicom_nodes.foundation.database import UtcDateTime
+from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.model.patient_conflict import PatientConflict
 from router.model.study_identity import PatientKey
-from router.store.statements import insert_if_new
 from router.store.tables import metadata
 
 _IDENTITIES = ("study_patient", "present", "prior")
@@ -42,7 +42,7 @@ class SqlPatientConflicts:
         self._connection = connection
 
     def add(self, conflict: PatientConflict) -> None:
-        insert_if_new(self._connection, patient_conflict, _values(conflict))
+        inserted_unless_there(self._connection, patient_conflict, _values(conflict))
 
     def get(self, conflict_id: str, *, lock: bool = False) -> PatientConflict | None:
         query = select(patient_conflict).where(patient_conflict.c.id == conflict_id)

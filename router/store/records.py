@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.model.record import Entry, QueueItem
 from router.store import tables as t
-from router.store.statements import insert_if_new
 
 _APPEND = insert(t.ledger)
 _QUEUED = t.human_queue.c
@@ -81,7 +81,7 @@ class SqlHumanQueue:
             "resend_kind": item.resend_kind,
             "resend_key": item.resend_key,
         }
-        return insert_if_new(self._connection, t.human_queue, values)
+        return inserted_unless_there(self._connection, t.human_queue, values)
 
     def get(self, item_id: str) -> QueueItem | None:
         query = select(t.human_queue).where(t.human_queue.c.id == item_id)

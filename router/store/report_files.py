@@ -2,9 +2,10 @@
 
 from sqlalchemy import Connection, delete, select
 
+from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.model.report import HandMatch, Original
 from router.store import tables as t
-from router.store.statements import insert_if_new, upsert
+from router.store.statements import upsert
 
 
 class SqlOriginals:
@@ -19,7 +20,7 @@ class SqlOriginals:
             "original": original.original,
             "received_at": original.received_at,
         }
-        insert_if_new(self._connection, t.report_original, values)
+        inserted_unless_there(self._connection, t.report_original, values)
 
     def get(self, report_id: str) -> Original | None:
         query = select(t.report_original).where(t.report_original.c.report_id == report_id)

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, or_, select, update
 
+from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.model.report import AlertCode, Disposition, Report, ReportAuthor, ReportSection
 from router.model.study import PatientKey
 from router.store import tables as t
 from router.store.memo import Memo
-from router.store.statements import insert_if_new
 
 _ONE = select(t.report).where(t.report.c.id == bindparam("of_report"))
 _LOCKED = _ONE.with_for_update()
@@ -68,7 +68,7 @@ class SqlReports:
             "alert_codes": [asdict(code) for code in report.alert_codes],
         }
         self._forget()
-        return insert_if_new(self._connection, t.report, values)
+        return inserted_unless_there(self._connection, t.report, values)
 
     def _forget(self) -> None:
         """A delivery is listed with its report's version and status."""

@@ -8,8 +8,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from dicom_nodes.foundation.database import Database
+from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.store import tables as t
-from router.store.statements import insert_if_new
 
 _MIGRATION_LOCK = 0x52656165
 
@@ -20,7 +20,7 @@ def migrate(database: Database) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         command.upgrade(_alembic(connection), "head")
-        insert_if_new(connection, t.order_log, {"id": 1, "log_id": str(uuid4())})
+        inserted_unless_there(connection, t.order_log, {"id": 1, "log_id": str(uuid4())})
 
 
 def _alembic(connection: Connection) -> Config:
