@@ -9,10 +9,8 @@ from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, se
 
 from router.model.delivery import Delivery, DeliveryState, ListedDelivery
 from router.store import tables as t
-from router.store.memo import Memo
+from router.store.memo import Kind, Memo
 from router.store.statements import upsert
-
-_OF_STUDY_KIND = "deliveries of study"
 
 
 class SqlDeliveries:
@@ -37,32 +35,32 @@ class SqlDeliveries:
 
     def _note(self, delivery: Delivery) -> None:
         """Put it in the place of what is known of it; where nothing is, the study is asked for again."""
-        self._memo.forget("deliveries of report")
+        self._memo.forget(Kind.DELIVERIES_OF_REPORT)
         mine = (delivery.report_id, delivery.channel)
         is_known = False
-        for uid, listed in self._memo.known(_OF_STUDY_KIND):
+        for uid, listed in self._memo.known(Kind.DELIVERIES_OF_STUDY):
             if any((one.delivery.report_id, one.delivery.channel) == mine for one in listed):
                 is_known = True
                 noted = (
                     replace(one, delivery=delivery) if (one.delivery.report_id, one.delivery.channel) == mine else one
                     for one in listed
                 )
-                self._memo.put(_OF_STUDY_KIND, uid, tuple(sorted(noted, key=_place)))
+                self._memo.put(Kind.DELIVERIES_OF_STUDY, uid, tuple(sorted(noted, key=_place)))
         if not is_known:
-            self._memo.forget(_OF_STUDY_KIND)
+            self._memo.forget(Kind.DELIVERIES_OF_STUDY)
 
     def of_report(self, report_id: str) -> Sequence[Delivery]:
-        for _, listed in self._memo.known(_OF_STUDY_KIND):
+        for _, listed in self._memo.known(Kind.DELIVERIES_OF_STUDY):
             mine = (one.delivery for one in listed if one.delivery.report_id == report_id)
             if found := sorted(mine, key=lambda delivery: delivery.channel):
                 return found
-        return self._memo.of("deliveries of report", report_id, lambda: self._of_report(report_id))
+        return self._memo.of(Kind.DELIVERIES_OF_REPORT, report_id, lambda: self._of_report(report_id))
 
     def _of_report(self, report_id: str) -> tuple[Delivery, ...]:
         return tuple(_delivery(row) for row in self._connection.execute(_OF_REPORT, {"of_report": report_id}))
 
     def of_study(self, study_instance_uid: str) -> Sequence[ListedDelivery]:
-        return self._memo.of(_OF_STUDY_KIND, study_instance_uid, lambda: self._of_study(study_instance_uid))
+        return self._memo.of(Kind.DELIVERIES_OF_STUDY, study_instance_uid, lambda: self._of_study(study_instance_uid))
 
     def _of_study(self, study_instance_uid: str) -> tuple[ListedDelivery, ...]:
         rows = self._connection.execute(_OF_STUDY, {"of_study": study_instance_uid})
@@ -86,7 +84,7 @@ class SqlDeliveries:
     def mark_sent(self, order_ids: Collection[str], at: datetime) -> None:
         if not order_ids:
             return
-        self._memo.forget("deliveries of report", _OF_STUDY_KIND)
+        self._memo.forget(Kind.DELIVERIES_OF_REPORT, Kind.DELIVERIES_OF_STUDY)
         self._connection.execute(_MARK_SENT, {"orders": list(order_ids), "updated_at": at})
 
     def _listed(self, *conditions: Any, limit: int | None = None) -> Sequence[ListedDelivery]:

@@ -12,7 +12,7 @@ from dicom_nodes.contract import NodeHealth
 from router.model.delivery import ReturnPolicy
 from router.model.trust import Node, Trust
 from router.store import tables as t
-from router.store.memo import Memo
+from router.store.memo import Kind, Memo
 from router.store.statements import upsert
 
 _TRUST = select(t.trust).where(t.trust.c.ods_code == bindparam("of_trust"))
@@ -27,7 +27,7 @@ class SqlNetwork:
         return [_trust(row) for row in self._connection.execute(select(t.trust).order_by(t.trust.c.ods_code))]
 
     def trust(self, ods_code: str) -> Trust | None:
-        return self._memo.of("trust", ods_code, lambda: self._trust(ods_code))
+        return self._memo.of(Kind.TRUST, ods_code, lambda: self._trust(ods_code))
 
     def _trust(self, ods_code: str) -> Trust | None:
         row = self._connection.execute(_TRUST, {"of_trust": ods_code}).one_or_none()
@@ -42,7 +42,7 @@ class SqlNetwork:
 
     def put_trust(self, trust: Trust) -> None:
         values = {"ods_code": trust.ods_code, "name": trust.name, "returns": asdict(trust.returns)}
-        self._memo.forget("trust")
+        self._memo.forget(Kind.TRUST)
         upsert(self._connection, t.trust, ["ods_code"], values)
 
     def put_node(self, node: Node) -> None:

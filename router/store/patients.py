@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, delete, or_, select
 from router.model.imaging_order import ImagingOrder
 from router.model.study_identity import PatientKey
 from router.store import tables as t
-from router.store.memo import Memo
+from router.store.memo import Kind, Memo
 from router.store.statements import upsert
 
 
@@ -61,7 +61,7 @@ class SqlImagingOrders:
             "nhs_number": patient.nhs_number,
             "birth_date": patient.birth_date,
         }
-        self._memo.forget("study")  # which shows the order that it has joined
+        self._memo.forget(Kind.STUDY)  # which shows the order that it has joined
         upsert(self._connection, t.imaging_order, ["accession_issuer", "accession_number"], values)
 
 

@@ -10,7 +10,7 @@ from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.model.report import AlertCode, Disposition, Report, ReportAuthor, ReportSection
 from router.model.study import PatientKey
 from router.store import tables as t
-from router.store.memo import Memo
+from router.store.memo import Kind, Memo
 
 _ONE = select(t.report).where(t.report.c.id == bindparam("of_report"))
 _LOCKED = _ONE.with_for_update()
@@ -25,12 +25,12 @@ class SqlReports:
         self._connection, self._memo = connection, memo
 
     def get(self, report_id: str, *, lock: bool = False) -> Report | None:
-        for _, reports in self._memo.known("reports of study"):
+        for _, reports in self._memo.known(Kind.REPORTS_OF_STUDY):
             known: Report | None = next((one for one in reports if one.id == report_id), None)
             if known is not None:
                 return known
         query = _LOCKED if lock else _ONE
-        return self._memo.of("report", report_id, lambda: self._one(query, report_id))
+        return self._memo.of(Kind.REPORT, report_id, lambda: self._one(query, report_id))
 
     def _one(self, query: Select[Any], report_id: str) -> Report | None:
         row = self._connection.execute(query, {"of_report": report_id}).one_or_none()
@@ -72,7 +72,7 @@ class SqlReports:
 
     def _forget(self) -> None:
         """A delivery is listed with its report's version and status."""
-        self._memo.forget("report", "reports of study", "deliveries of study")
+        self._memo.forget(Kind.REPORT, Kind.REPORTS_OF_STUDY, Kind.DELIVERIES_OF_STUDY)
 
     def settle(self, report: Report) -> None:
         values = {
@@ -86,7 +86,7 @@ class SqlReports:
         self._connection.execute(_SETTLE, {"of_report": report.id, **values})
 
     def of_study(self, study_instance_uid: str) -> Sequence[Report]:
-        return self._memo.of("reports of study", study_instance_uid, lambda: self._of_study(study_instance_uid))
+        return self._memo.of(Kind.REPORTS_OF_STUDY, study_instance_uid, lambda: self._of_study(study_instance_uid))
 
     def _of_study(self, study_instance_uid: str) -> tuple[Report, ...]:
         return tuple(_report(row) for row in self._connection.execute(_OF_STUDY, {"of_study": study_instance_uid}))

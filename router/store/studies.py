@@ -12,7 +12,7 @@ from dicom_nodes.foundation.nhs_number import is_nhs_number
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
 from router.store.manifests import SqlManifests
-from router.store.memo import Memo
+from router.store.memo import Kind, Memo
 from router.store.patients import SqlImagingOrders
 
 _ONE = select(t.study).where(t.study.c.study_instance_uid == bindparam("uid"))
@@ -33,7 +33,7 @@ class SqlStudies:
 
     def get(self, study_instance_uid: str, *, lock: bool = False) -> Study | None:
         query = _LOCKED if lock else _ONE
-        return self._memo.of("study", study_instance_uid, lambda: self._one(query, study_instance_uid))
+        return self._memo.of(Kind.STUDY, study_instance_uid, lambda: self._one(query, study_instance_uid))
 
     def _one(self, query: Select[Any], study_instance_uid: str) -> Study | None:
         row = self._connection.execute(query, {"uid": study_instance_uid}).one_or_none()
@@ -87,12 +87,12 @@ class SqlStudies:
         return [self._study(row) for row in self._connection.execute(query).all()]
 
     def add(self, study: Study) -> None:
-        self._memo.forget("study")
+        self._memo.forget(Kind.STUDY)
         values = {"study_instance_uid": study.study_instance_uid, "origin": study.origin, **_identity(study)}
         self._connection.execute(_ADD, values | _revisable(study))
 
     def revise(self, study: Study) -> None:
-        self._memo.forget("study")
+        self._memo.forget(Kind.STUDY)
         this = t.study.c.study_instance_uid == study.study_instance_uid
         values = {**_identity(study), **_revisable(study)}
         self._connection.execute(update(t.study).where(this).values(**values))
