@@ -6,7 +6,7 @@ raised, and the node sends again. Numbers that do not fit what is kept mean that
 the node is told, and a person with it (ADR 004).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -101,6 +101,16 @@ def _compare_repeats(store: Store, node: str, outbox_id: str, repeats: list[Rece
             raise OutboxForked(f"{node}:{outbox_id}", fact.seq)
 
 
+def _following(facts: Sequence[ReceivedFact], last: int) -> Iterator[ReceivedFact]:
+    """Those behind `last`, until one is missing; what is taken already is left out."""
+    for fact in facts:
+        if fact.seq > last + 1:
+            return
+        if fact.seq == last + 1:
+            last = fact.seq
+            yield fact
+
+
 class _CannotBeTaken(Exception):
     """The effects of a fact failed beside its neighbours', and all of this transaction is undone."""
 
@@ -128,30 +138,21 @@ class _Taking:
         last = tx.facts.last_seq(self.node, self.outbox_id)
         if not self.apart:
             return self._take_together(tx, facts, last)
-        for fact in facts:
-            if fact.seq > last + 1:
+        for fact in _following(facts, last):
+            if tx.attempt(partial(self._keep, tx, fact)) is not None:
                 break
-            if fact.seq == last + 1:
-                if tx.attempt(partial(self._keep, tx, fact)) is not None:
-                    break
-                last = fact.seq
+            last = fact.seq
         return last
 
     def _take_together(self, tx: Transaction, facts: Sequence[ReceivedFact], last: int) -> int:
         """Those without a gap; whatever fails, the second time tells a fact's failure from the database's."""
-        taken: list[KeptFact] = []
         try:
-            for fact in facts:
-                if fact.seq > last + 1:
-                    break
-                if fact.seq == last + 1:
-                    taken.append(self._take(tx, fact))
-                    last = fact.seq
+            taken = [self._take(tx, fact) for fact in _following(facts, last)]
             tx.facts.add(taken)
             tx.ledger.flush()
         except Exception as failure:
             raise _CannotBeTaken from failure
-        return last
+        return taken[-1].seq if taken else last
 
     def take_alone(self, tx: Transaction, fact: ReceivedFact) -> int:
         """Take one that could not be taken among others, and let its failure be the request's."""
