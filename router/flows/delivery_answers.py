@@ -9,14 +9,14 @@ from datetime import datetime
 
 from dicom_nodes.contract import OrderParked, ReportAcknowledged
 from router.flows.human_queue import About, ask_a_person, resolve_open
-from router.flows.overtaken_reads import close_all_overtaken, close_overtaken
+from router.flows.overtaken_reads import close_all_overtaken, close_overtaken, newest_taken
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.read_life import change_read
 from router.flows.return_report import policy_of, send_ready, stop
 from router.model.delivery import DONE, OWED, STUCK, UNDER_WAY, Delivery, DeliveryState, ListedDelivery
 from router.model.read import Read, ReadState
 from router.model.record import Entry
-from router.model.report import Disposition, Report
+from router.model.report import Report
 from router.rules.read_states import Actor, Event
 from router.rules.report_versions import overtaken
 
@@ -99,15 +99,10 @@ def _go_on(tx: Transaction, report: Report, issued: IssuedOrder, completed: bool
             _drop_if_overtaken(tx, one, listed, now)
     send_ready(tx, uid, now)
     read = tx.reads.get(report.read_id or "", lock=True)
-    if read is not None and _newest(tx, read) == report.version:
+    newest = None if read is None else newest_taken(tx, read)
+    if read is not None and newest is not None and newest.version == report.version:
         _take_read_on(tx, read, report, issued, completed, now)
     close_all_overtaken(tx, listed, now)
-
-
-def _newest(tx: Transaction, read: Read) -> int | None:
-    of_study = tx.reports.of_study(read.study_instance_uid)
-    taken = (one for one in of_study if one.read_id == read.id and one.disposition is Disposition.ACCEPTED)
-    return max((one.version or 0 for one in taken), default=None)
 
 
 def _take_read_on(

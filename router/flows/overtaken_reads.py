@@ -10,8 +10,8 @@ from router.flows.ports import Transaction
 from router.flows.read_life import change_read
 from router.flows.return_report import policy_of
 from router.model.delivery import DONE, OWED, DeliveryState, ListedDelivery
-from router.model.read import ReadState
-from router.model.report import Disposition
+from router.model.read import Read, ReadState
+from router.model.report import Disposition, Report
 from router.rules.read_states import Actor, Event
 from router.rules.report_versions import overtaken
 
@@ -34,12 +34,7 @@ def close_overtaken(tx: Transaction, read_id: str | None, later: int, now: datet
     read = tx.reads.get(read_id or "", lock=True)
     if read is None or read.state not in {ReadState.VERIFIED, ReadState.DELIVERED}:
         return
-    taken = [
-        report
-        for report in tx.reports.of_study(read.study_instance_uid)
-        if report.read_id == read.id and report.disposition is Disposition.ACCEPTED and report.version is not None
-    ]
-    newest = max(taken, key=lambda report: report.version or 0, default=None)
+    newest = newest_taken(tx, read)
     if newest is None or (newest.version or 0) >= later:
         return
     states = {one.channel: one.state for one in tx.deliveries.of_report(newest.id)}
@@ -48,3 +43,10 @@ def close_overtaken(tx: Transaction, read_id: str | None, later: int, now: datet
         return
     detail = {"reason": f"version {later} of another read reached the origin in place of version {newest.version}"}
     change_read(tx, read, Event.OVERTAKE, Actor.ROUTER, now, by="router", detail=detail, report_id=newest.id)
+
+
+def newest_taken(tx: Transaction, read: Read) -> Report | None:
+    """The latest version of the read's report; None where none has a version yet."""
+    of_study = tx.reports.of_study(read.study_instance_uid)
+    taken = [one for one in of_study if one.read_id == read.id and one.disposition is Disposition.ACCEPTED]
+    return max((one for one in taken if one.version), key=lambda one: one.version or 0, default=None)
