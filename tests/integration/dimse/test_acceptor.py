@@ -32,6 +32,7 @@ from dicom_nodes.upper_layer.user_information import (
 )
 from tests.integration.dimse.node import QUICK, WireNode, bundled, data_set_of, digest, peer, running_node
 from tests.peers import dcmtk
+from tests.peers.answers import answers_kept
 from tests.peers.processes import wait_until
 
 CT, EXPLICIT, IMPLICIT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
@@ -396,8 +397,8 @@ def test_pynetdicom_echoes_stores_and_gets(node: WireNode) -> None:
         entity.add_requested_context(uid, [EXPLICIT])
     handlers = [(evt.EVT_C_STORE, take)]
     roles = [build_role(CT, scu_role=True, scp_role=True)]
-    association = entity.associate(
-        "127.0.0.1", node.port, ae_title="NODE", ext_neg=roles, evt_handlers=handlers, max_pdu=1024
+    association = answers_kept(
+        entity.associate("127.0.0.1", node.port, ae_title="NODE", ext_neg=roles, evt_handlers=handlers, max_pdu=1024)
     )
     assert association.is_established
     query = Dataset()

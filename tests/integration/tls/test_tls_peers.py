@@ -20,6 +20,7 @@ from dicom_nodes.model.instance import IncomingInstance
 from tests.integration.dimse.node import WireNode, bundled, data_set_of, digest, peer
 from tests.integration.tls.conftest import RequesterOf, RunNode
 from tests.peers import dcmtk
+from tests.peers.answers import answers_kept
 from tests.peers.certificates import Authority, Identity
 from tests.peers.dcmtk import Target
 from tests.peers.processes import program, run
@@ -156,7 +157,9 @@ def associated(node: WireNode, authority: Authority, identity: Identity, ae: AE,
     context = ssl.create_default_context(cafile=str(authority.certificate))
     context.load_cert_chain(identity.certificate, identity.key)
     port = node.listener.tls_port
-    association = ae.associate("127.0.0.1", port, ae_title="NODE", tls_args=(context, "node.example"), **more)
+    association = answers_kept(
+        ae.associate("127.0.0.1", port, ae_title="NODE", tls_args=(context, "node.example"), **more)
+    )
     assert association.is_established
     try:
         yield association
