@@ -1,21 +1,11 @@
 """The composition root of a node: the only place where its parts are made and wired."""
 
-import fcntl
-import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
-from typing import IO
 
-from dicom_nodes.archive.dimse import DimseArchive
-from dicom_nodes.archive.embedded import EmbeddedArchive
-from dicom_nodes.archive.orthanc import OrthancArchive
-from dicom_nodes.config import DimseArchive as DimseArchiveSettings
-from dicom_nodes.config import EmbeddedArchive as EmbeddedArchiveSettings
-from dicom_nodes.config import NodeSettings, read_password, read_token
+from dicom_nodes.config import NodeSettings, read_token
 from dicom_nodes.contract import NodeHealth
 from dicom_nodes.dimse.admission import NodePlaces
 from dicom_nodes.dimse.availability_scu import DicomAvailabilityScu
@@ -28,9 +18,7 @@ from dicom_nodes.dimse.retrieve_scu import DicomRetrieveScu
 from dicom_nodes.dimse.services import DimseServices, WorkflowServices
 from dicom_nodes.dimse.store_scu import DicomStoreScu
 from dicom_nodes.dimse.tls_settings import TlsCaller, tls_contexts
-from dicom_nodes.documents.encapsulated_pdf import ReportPages
 from dicom_nodes.documents.structured_report import StructuredReports
-from dicom_nodes.fhir.endpoint import FhirReportSender
 from dicom_nodes.flows.announcements import NotifyAvailability, TakeAnnouncements, TakeProcedureSteps
 from dicom_nodes.flows.archive_study import ArchiveStudy
 from dicom_nodes.flows.associations import OpenAssociations
@@ -39,11 +27,10 @@ from dicom_nodes.flows.deliver_study import DeliverStudy
 from dicom_nodes.flows.fetch_study import FetchStudy
 from dicom_nodes.flows.ingest import Ingest, Issuers
 from dicom_nodes.flows.make_room import MakeRoom
-from dicom_nodes.flows.ports import Archive, Checkpoint, ReportSender, StoreScu, no_checkpoint
+from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
 from dicom_nodes.flows.query import QueryFlow
 from dicom_nodes.flows.refusals import Refusals
 from dicom_nodes.flows.register import CatalogueRegister
-from dicom_nodes.flows.report_channels import ArchiveChannel, RisChannel
 from dicom_nodes.flows.retrieve import RetrieveFlow
 from dicom_nodes.flows.return_report import ReturnReport
 from dicom_nodes.flows.scrub import Scrub
@@ -60,7 +47,6 @@ from dicom_nodes.foundation.end_signal import end_signal
 from dicom_nodes.foundation.event_log import UidHash, event_log
 from dicom_nodes.foundation.jobs import JobState
 from dicom_nodes.foundation.process_limits import prepare_for_many_connections
-from dicom_nodes.foundation.settings_file import split_host_port
 from dicom_nodes.hl7.adt_intake import AdtIntake
 from dicom_nodes.hl7.alert_sender import MllpAlertSender
 from dicom_nodes.hl7.imaging_order import OrderIssuers
@@ -69,9 +55,7 @@ from dicom_nodes.hl7.listener import MllpListener
 from dicom_nodes.hl7.order_details import OrderCodes
 from dicom_nodes.hl7.order_intake import OrderIntake
 from dicom_nodes.hl7.report_intake import OruIntake
-from dicom_nodes.hl7.sender import MllpRisSender
-from dicom_nodes.model.delivery import ApplicationEntity
-from dicom_nodes.model.errors import CrashConsistency
+from dicom_nodes.partners import address_of, archive_of, return_channels, workstation_of
 from dicom_nodes.pixels.pool import TranscodingPool
 from dicom_nodes.receivers.desk import MainParts
 from dicom_nodes.receivers.supervisor import COMMAND, Receivers
@@ -84,6 +68,7 @@ from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB, REPORT_COMMITMENT_
 from dicom_nodes.spool.returns import RETURN_JOB
 from dicom_nodes.spool.ring import FullSegment
 from dicom_nodes.spool.segments import SegmentSpool
+from dicom_nodes.spool.sole_user import sole_user_of
 from dicom_nodes.spool.studies import NOTIFY_JOB
 from dicom_nodes.spool.study_query import StudyQuery
 from dicom_nodes.uplink.health_page import HealthPage
@@ -96,9 +81,6 @@ _FACT_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 30.0
 _RETURNS_AT_ONCE = 16
 """How many reports on their way home a worker takes from the queue at once."""
-_RECEIVERS_LEAVE_S = 15.0
-"""How long receivers may take to end once their main process is gone."""
-_LOOK_EVERY_S = 0.05
 
 
 class NodeApp:
@@ -121,13 +103,13 @@ class NodeApp:
         node, trust = settings.node, settings.trust
         node.data_dir.mkdir(parents=True, exist_ok=True)
         self._tls = tls_contexts(settings, _say_not_reloaded)
-        self._lock = _sole_user_of(node.data_dir)
+        self._lock = sole_user_of(node.data_dir)
         self._uid_hash = UidHash.from_file(node.data_dir / "log.key")
         self._transcoding = TranscodingPool()
         caller = None if self._tls is None else TlsCaller(self._tls, settings.certificate_of, settings.may_be_called)
         open_association = self._open_association = AssociationRequester(node.ae_title, tls=caller)
         store_scu = DicomStoreScu(node.ae_title, open_association=open_association, transcode=self._transcoding)
-        archive = _archive(settings, store_scu)
+        archive = archive_of(settings, store_scu)
         self.store = open_node_store(settings, clock, archive.name, checkpoint)
         self._spool = SegmentSpool(
             node.data_dir / "spool",
@@ -213,7 +195,13 @@ class NodeApp:
                     source_of=partial(source_of, settings),
                 ),
                 "deliver": DeliverStudy(
-                    orders, catalogue, self._spool, store_scu, self._workstation, checkpoint, stopping.is_set
+                    orders,
+                    catalogue,
+                    self._spool,
+                    store_scu,
+                    partial(workstation_of, settings),
+                    checkpoint,
+                    stopping.is_set,
                 ),
                 "tell_ris": TellRis(
                     orders,
@@ -223,7 +211,7 @@ class NodeApp:
                     checkpoint,
                 ),
                 RETURN_JOB: ReturnReport(
-                    orders, catalogue, self._return_channels(archive, documents), trust.ods_code, checkpoint
+                    orders, catalogue, return_channels(settings, archive, documents), trust.ods_code, checkpoint
                 ),
                 **self._workflow_jobs(workflow),
             },
@@ -403,7 +391,7 @@ class NodeApp:
             store.catalogue,
             self._spool,
             reporter,
-            self._address,
+            partial(address_of, self._settings),
             checkpoint,
             stopping.is_set,
             needs_promise=asking is not None,
@@ -416,42 +404,16 @@ class NodeApp:
             asking,
         )
 
-    def _return_channels(self, archive: Archive, documents: StructuredReports) -> dict[str, ReportSender]:
-        """How reports go home, by the names that the router knows; only what the trust's file lists."""
-        settings = self._settings
-        trust, reports = settings.trust, settings.reports
-        ris = MllpRisSender(settings.ris, trust, reports.oru) if settings.ris else None
-        senders: dict[str, ReportSender] = {
-            "ris": RisChannel(ris),
-            "archive": ArchiveChannel(archive, lambda report: (documents.write(report), ())),
-            "pdf": ArchiveChannel(archive, ReportPages(trust.name).write),
-        }
-        if reports.fhir is not None:
-            senders["fhir"] = FhirReportSender(reports.fhir, trust)
-        return {channel: senders[channel] for channel in reports.return_channels}
-
     def _workflow_jobs(self, workflow: WorkflowServices) -> dict[str, Handler]:
         scu = DicomAvailabilityScu(self._settings.node.ae_title, open_association=self._open_association)
         jobs: dict[str, Handler] = {
             REPORT_COMMITMENT_JOB: self._commit_storage,
             CHECK_JOB: workflow.announcements,
-            NOTIFY_JOB: NotifyAvailability(self.store.announcements, scu, self._address),
+            NOTIFY_JOB: NotifyAvailability(self.store.announcements, scu, partial(address_of, self._settings)),
         }
         if workflow.ask_commitment is not None:
             jobs[ASK_COMMITMENT_JOB] = workflow.ask_commitment
         return jobs
-
-    def _address(self, ae_title: str) -> ApplicationEntity | None:
-        peer = self._settings.peer(ae_title)
-        if peer is None or peer.address is None:
-            return None
-        return ApplicationEntity(peer.ae_title, *split_host_port(peer.address))
-
-    def _workstation(self, ae_title: str) -> ApplicationEntity | None:
-        peer = self._settings.peer(ae_title)
-        if peer is None or peer.role != "workstation" or peer.address is None:
-            return None
-        return ApplicationEntity(peer.ae_title, *split_host_port(peer.address), peer.parallel_associations)
 
 
 def run(
@@ -487,52 +449,5 @@ def _retention(settings: NodeSettings) -> Retention:
     )
 
 
-def _archive(settings: NodeSettings, scu: StoreScu) -> Archive:
-    match settings.archive:
-        case DimseArchiveSettings() as pacs:
-            where = split_host_port(pacs.address)
-            return DimseArchive(scu, ApplicationEntity(pacs.ae_title, *where, pacs.parallel_associations))
-        case EmbeddedArchiveSettings() as folder:
-            return EmbeddedArchive(folder.directory)
-        case orthanc:
-            return OrthancArchive(orthanc.url, orthanc.username, read_password(orthanc))
-
-
 def _say_not_reloaded(why: str) -> None:
     event_log().error("tls.not_reloaded", why=why)
-
-
-def _sole_user_of(data_dir: Path) -> IO[str]:
-    """Lock the data directory for the life of the returned file, and of every receiver that inherits it.
-
-    So nobody starts beside receivers whose main process has been killed: what they have in hand is not yet told.
-    """
-    lock = (data_dir / "node.lock").open("a+")
-    until = time.monotonic() + _RECEIVERS_LEAVE_S
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except OSError:
-            lock.seek(0)
-            if _runs(lock.read()) or time.monotonic() > until:
-                lock.close()
-                raise CrashConsistency(f"another node runs on data directory {data_dir}") from None
-            time.sleep(_LOOK_EVERY_S)
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
-    return lock
-
-
-def _runs(pid: str) -> bool:
-    """Whether the process runs that wrote its number into the lock; one that is just being started has not yet."""
-    if not pid.strip().isdigit():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
