@@ -25,6 +25,7 @@ _HELD = DeliveryState.HELD
 
 def apply_change(tx: Transaction, study: Study, change: PatientChange, key: str, by: str, now: datetime) -> bool:
     """Judge what the message means for this study, and do that; False where two persons have to decide first."""
+    keep_reports_out(tx, study.study_instance_uid)
     how: How = "merged" if change.prior is not None else "updated"
     verdict = judge(change, study)
     if isinstance(verdict, Conflict):
@@ -35,6 +36,13 @@ def apply_change(tx: Transaction, study: Study, change: PatientChange, key: str,
     else:
         assert isinstance(verdict, Unchanged)
     return True
+
+
+def keep_reports_out(tx: Transaction, study_instance_uid: str) -> None:
+    """Who takes a report of the study holds its read: one that is being taken now is on its way before what follows
+    looks for it, and one that comes later finds who the patient is then."""
+    tx.reads.of_study(study_instance_uid, lock=True)
+    tx.reads.second_reads(study_instance_uid, lock=True)
 
 
 def rekey(tx: Transaction, study: Study, verdict: Rekey, how: str, by: str, now: datetime) -> None:
@@ -76,6 +84,7 @@ def show_conflict(
 ) -> None:
     """A person decides; until then no report of the study is taken, and none on its way goes on."""
     uid = study.study_instance_uid
+    keep_reports_out(tx, uid)
     if _is_asked(tx, study, change, how):
         return
     owed = [one for one in tx.deliveries.of_study(uid) if one.delivery.state in OWED]
