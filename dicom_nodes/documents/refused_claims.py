@@ -12,7 +12,7 @@ from dicom_nodes.encoding.header import read_header
 from dicom_nodes.encoding.walk import DamagedDataSetError
 from dicom_nodes.model.errors import CannotUnderstand
 from dicom_nodes.model.report import AlertCode, ClaimedIdentity, RefusedClaims
-from dicom_nodes.rules.refused_claims import claims, is_plain
+from dicom_nodes.rules.refused_claims import claims, is_plain, may_add
 
 _SEQUENCES_OF_CODES = ("ConceptCodeSequence", "EquivalentCodeSequence")
 
@@ -23,7 +23,8 @@ def claims_of_document(data_set: bytes, transfer_syntax_uid: str) -> RefusedClai
         document = read_items(data_set, transfer_syntax_uid)
     except (DamagedDataSetError, CannotUnderstand):
         return RefusedClaims(looked_through=False)
-    return claims(_codes(document), _identity(data_set, transfer_syntax_uid, document))
+    changes = bool(document.raw("PredecessorDocumentsSequence")) or may_add(document.data)
+    return claims(_codes(document), _identity(data_set, transfer_syntax_uid, document), changes=changes)
 
 
 def _codes(item: Item) -> Iterator[AlertCode | None]:

@@ -13,7 +13,10 @@ from dicom_nodes.hl7.message import Message, read_header
 from dicom_nodes.hl7.observations import study_instance_uid
 from dicom_nodes.hl7.timestamps import read_date
 from dicom_nodes.model.report import AlertCode, ClaimedIdentity, RefusedClaims
-from dicom_nodes.rules.refused_claims import claims, is_plain
+from dicom_nodes.rules.refused_claims import claims, is_plain, may_add
+
+_STATUS_AT = {b"OBR": 25, b"OBX": 11}
+_OF_A_FIRST_REPORT = {b"P", b"F", b"R", b"S", b"I", b"O", b"U", b"X"}
 
 
 def claims_of(raw: bytes, *, whole: bool = True) -> RefusedClaims:
@@ -21,7 +24,9 @@ def claims_of(raw: bytes, *, whole: bool = True) -> RefusedClaims:
     lines = [line for line in raw.replace(b"\n", b"\r").split(b"\r") if line]
     if not whole:
         lines = lines[:-1]  # cut somewhere: half a value is none
-    return claims(_codes(lines, _delimiters(raw)), _identity(b"\r".join(lines)), whole=whole)
+    delimiters = _delimiters(raw)
+    changes = _may_change(lines, delimiters.field) or may_add(raw)
+    return claims(_codes(lines, delimiters), _identity(b"\r".join(lines)), changes=changes, whole=whole)
 
 
 def _delimiters(raw: bytes) -> Delimiters:
@@ -29,6 +34,16 @@ def _delimiters(raw: bytes) -> Delimiters:
         return read_header(raw).delimiters
     except Hl7Fault:
         return Delimiters()
+
+
+def _may_change(lines: list[bytes], separator: bytes) -> bool:
+    """Whether OBR-25 or OBX-11 says anything but that it is a first report, or neither says anything."""
+    stated = {
+        fields[_STATUS_AT[kind]].strip()
+        for line in lines
+        if (kind := (fields := line.split(separator))[0].strip()) in _STATUS_AT and len(fields) > _STATUS_AT[kind]
+    } - {b""}
+    return not stated or not stated <= _OF_A_FIRST_REPORT
 
 
 def _codes(lines: list[bytes], delimiters: Delimiters) -> Iterator[AlertCode | None]:

@@ -27,7 +27,7 @@ from router.store.tokens import Caller
 from router.web.errors import responses
 from router.web.fhir.diagnostic_report import Sender, report_id_of, report_of
 from router.web.fhir.outcome import MEDIA_TYPE, Issue, ResourceRefused, issues_of, outcome, require_characters
-from router.web.fhir.refused_claims import claimed_codes, claimed_identity, is_xml_without_codes
+from router.web.fhir.refused_claims import claimed_codes, claimed_identity, is_xml_without_codes, may_change
 from router.web.fhir.resources import DiagnosticReport
 from router.web.security import require
 from router.web.services import Services, WithServices
@@ -137,11 +137,12 @@ class _Claims:
     codes: tuple[AlertCode, ...] = ()
     seen: bool = False
     identity: ReportIdentity | None = None
+    changes: bool = True
 
 
 def _claims(body: dict[str, object]) -> _Claims:
     codes, seen = claimed_codes(body)
-    return _Claims(codes, seen, claimed_identity(body))
+    return _Claims(codes, seen, claimed_identity(body), may_change(body))
 
 
 def _refused_in_kind(services: Services, caller: Caller, original: bytes) -> JSONResponse:
@@ -191,7 +192,7 @@ def _refused(
             ask_a_person(tx, "report_refused", reason, refusal_id, now, About(node=sender.node))
             codes = tuple(code for code in claims.codes if tx.alert_codes.ask(code))
             kept = f"GET /reports/{refusal_id}/original"
-            of = RefusedCodes(refusal_id, caller.name, sender.node, kept, codes, claims.seen)
+            of = RefusedCodes(refusal_id, caller.name, sender.node, kept, codes, claims.seen, claims.changes)
             raise_for_refused(tx, of, study_meant(tx, claims.identity), now)
     event_log().warning("report.refused", channel="fhir", issues=len(refusal.issues))
     kept_for_whom = f"not taken, but kept as {refusal_id}: it waits for a person, who must act before anybody reads it"

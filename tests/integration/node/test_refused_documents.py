@@ -35,7 +35,7 @@ def test_a_refused_document_says_its_alert_codes_and_whose_it_is_once(tmp_path: 
     assert [(one.channel, one.answer) for one in refused] == [("dicom_sr", "C000")] * 2 + [("dicom_sr", "A900")]
     assert "value type that is not read here" in read.reason
     assert [(one.value, one.scheme) for one in read.alert_codes] == [("CRITICAL", "99ALERT")]
-    assert (read.looked_through, read.study_instance_uid) == (True, STUDY_UID)
+    assert (read.looked_through, read.changes, read.study_instance_uid) == (True, False, STUDY_UID)
     assert read.patient is not None
     assert read.patient.nhs_number == NHS_NUMBER
     assert kept is not None
