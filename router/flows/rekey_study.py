@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from router.flows.human_queue import About, ask_a_person
+from router.flows.merged_numbers import Contradicted
 from router.flows.ports import Transaction
 from router.flows.return_report import send_again, stop
 from router.model.delivery import OWED, DeliveryState
@@ -97,6 +98,15 @@ def show_conflict(
     conflict_id = _keep_conflict(tx, study, change, how, reason, f"{uid}:{key}", now)
     asked = f"a change of the patient: {reason}{held}; both sides: readacross patients, id {conflict_id}"
     ask_a_person(tx, "study_conflict", asked, f"{uid}:{key}", now, about)
+
+
+def show_contradicted(tx: Transaction, study: Study, contradicted: Contradicted, key: str, now: datetime) -> None:
+    """Two persons judge whether a merge is right of a study that came later; until then no other follows it."""
+    change, own = contradicted.change, study.patient
+    show_conflict(tx, study, change, "merged", contradicted.reason, key, now)
+    issuer, number = own.issuer or "", own.patient_id or ""
+    followed = tx.patients.path(study.origin, issuer, number)
+    tx.patients.forget_merge(study.origin, issuer, *followed[:2])
 
 
 def _keep_conflict(

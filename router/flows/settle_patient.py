@@ -10,7 +10,7 @@ from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import resolve_open
 from router.flows.merged_numbers import joined_by, present_identity
 from router.flows.ports import Transaction
-from router.flows.rekey_study import HELD_BECAUSE, apply_change, keep_reports_out, show_conflict
+from router.flows.rekey_study import HELD_BECAUSE, apply_change, keep_reports_out, show_conflict, show_contradicted
 from router.flows.return_report import send_again, stop
 from router.model.delivery import OWED, Delivery, DeliveryState
 from router.model.errors import Conflict, NotFound
@@ -52,7 +52,7 @@ def confirm_change(tx: Transaction, conflict_id: str, by: str, reason: str, now:
     if study is None or (study.present_patient or study.patient) != conflict.study_patient:
         raise Conflict("the study's patient was changed since; reject it and have the message sent again")
     keep_reports_out(tx, study.study_instance_uid)
-    _carry_out(tx, study, conflict)
+    _carry_out(tx, study, conflict, now)
     why = f"{conflict.proposed_why} ({conflict.proposed_by}); checked: {reason}"
     _log(tx, "patient.changed", conflict, by, why, now)
     decided = _decide(tx, conflict, "applied", by, reason, now)
@@ -92,8 +92,8 @@ def _is_doubted_elsewhere(tx: Transaction, conflict: PatientConflict) -> bool:
 
 def _let_studies_follow(tx: Transaction, conflict: PatientConflict, by: str, now: datetime) -> None:
     """The merge holds: studies to come are known by it, and what came meanwhile under the ended number is judged."""
-    issuer, prior_id, present_id = _numbers(conflict)
-    tx.patients.record_merge(conflict.origin, issuer, prior_id, present_id, now)
+    issuer, prior_id, _ = _numbers(conflict)
+    tx.patients.record_merge(conflict.origin, prior_id, conflict.present, now)
     change = PatientChange(conflict.present, conflict.prior)
     for study in tx.studies.of_patient(conflict.origin, issuer, prior_id):
         apply_change(tx, study, change, f"{conflict.id}:confirmed", by, now)
@@ -116,9 +116,13 @@ def _numbers(conflict: PatientConflict) -> tuple[str, str, str]:
     return conflict.present.issuer or "", prior.patient_id or "", conflict.present.patient_id or ""
 
 
-def _carry_out(tx: Transaction, study: Study, conflict: PatientConflict) -> None:
+def _carry_out(tx: Transaction, study: Study, conflict: PatientConflict, now: datetime) -> None:
     if conflict.how == "unlinked":  # its images say whose it is, and the merges that stand
-        tx.studies.revise(replace(study, present_patient=present_identity(tx, study)))
+        present, contradicted = present_identity(tx, study)
+        known = replace(study, present_patient=present)
+        tx.studies.revise(known)
+        if contradicted is not None:
+            show_contradicted(tx, known, contradicted, conflict.id, now)
         return
     tx.studies.revise(replace(study, present_patient=present_after(conflict.present, conflict.study_patient)))
 
