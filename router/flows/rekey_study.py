@@ -11,6 +11,7 @@ from router.flows.human_queue import About, ask_a_person
 from router.flows.merged_numbers import Contradicted
 from router.flows.ports import Transaction
 from router.flows.return_report import send_again, stop
+from router.flows.tell_ris_anew import tell_ris_anew
 from router.model.delivery import OWED, DeliveryState
 from router.model.patient_change import PatientChange
 from router.model.patient_conflict import How, PatientConflict
@@ -56,6 +57,7 @@ def rekey(tx: Transaction, study: Study, verdict: Rekey, how: str, by: str, now:
             said: dict[str, object] = {"how": how, "state": read.state.value}
             tx.ledger.append(Entry("read.rekeyed", now, "router", uid, read.id, node=read.origin, detail=said))
     _hold_what_is_on_its_way(tx, uid, verdict, how, now)
+    tell_ris_anew(tx, study, now)
 
 
 def _hold_what_is_on_its_way(tx: Transaction, uid: str, verdict: Rekey, how: str, now: datetime) -> None:

@@ -12,6 +12,7 @@ from router.flows.merged_numbers import joined_by, present_identity
 from router.flows.ports import Transaction
 from router.flows.rekey_study import HELD_BECAUSE, apply_change, keep_reports_out, show_conflict, show_contradicted
 from router.flows.return_report import send_again, stop
+from router.flows.tell_ris_anew import tell_ris_anew
 from router.model.delivery import OWED, Delivery, DeliveryState
 from router.model.errors import Conflict, NotFound
 from router.model.patient_change import PatientChange
@@ -60,6 +61,7 @@ def confirm_change(tx: Transaction, conflict_id: str, by: str, reason: str, now:
     held = [one.delivery for one in tx.deliveries.of_study(conflict.study_instance_uid) if _is_held(one.delivery)]
     if not is_doubted(tx, conflict.study_instance_uid, conflict.origin):
         send_again(tx, held, conflict.study_instance_uid, now)
+        tell_ris_anew(tx, study, now)
     if conflict.how == "merged" and not _is_doubted_elsewhere(tx, conflict):
         _let_studies_follow(tx, conflict, by, now)
     return decided

@@ -271,3 +271,34 @@ def test_a_rejected_merge_leaves_a_study_that_came_after_it_as_its_images_say(sq
     region.rxn.say(settled("1.9"))
     assert set(known_numbers(region).values()) == {"H100200"}
     assert region.get("/patient-conflicts") == region.queue("study_conflict") == []
+
+
+@pytest.mark.parametrize("into", [SURVIVING, OTHER], ids=["by the merge", "by two persons"])
+def test_an_alert_that_lies_at_its_node_is_sent_anew_under_the_present_number(
+    tmp_path: Path, into: PatientIdentity
+) -> None:
+    with running_alert_region(tmp_path / "region", f"sqlite:///{tmp_path}/r.sqlite", ris=True) as region:
+        region.claim(region.offer())
+        body = {"read_id": region.read()["id"], "code": CRITICAL.model_dump()}
+        assert region.client.post("/alerts", json=body, headers=region.reader()).is_success
+        region.work()
+        (first,) = told_to_ris(region)
+        region.rxn.say(PatientChanged(present=into, prior=PATIENT, reference="A40-1"))
+        if into is OTHER:
+            assert told_to_ris(region) == []
+            (conflict,) = region.get("/patient-conflicts")
+            settle(region, "propose", "jane", conflict["id"])
+            settle(region, "confirm", "omar", conflict["id"])
+        (again,) = told_to_ris(region)
+        assert (first.present_patient, again.present_patient) == (None, into)
+        assert again.notification_id == first.notification_id
+        assert region.events().count("alert.ris_ordered") == 2
+        for order in region.rxn.orders(after=0).orders:
+            if isinstance(order.body, TellRis):
+                region.rxn.complete(order)
+        region.rxn.say(PatientChanged(present=LAST, prior=into, reference="A40-2"))
+        assert told_to_ris(region) == []
+
+
+def told_to_ris(region: Region) -> list[TellRis]:
+    return [order.body for order in region.rxn.new_orders() if isinstance(order.body, TellRis)]
