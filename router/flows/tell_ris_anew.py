@@ -30,7 +30,8 @@ def _order_anew(tx: Transaction, issued: IssuedOrder, body: TellRis, now: dateti
     is_wanted = told is not None and told.state is NotificationState.QUEUED
     if alert is None or not alert.is_unanswered or not is_wanted or present == body:
         return
-    order = tx.orders.issue(issued.node, present, now, read_id=issued.read_id, report_id=issued.report_id)
     reason = "the patient's number changed while the message lay at its node; both may arrive"
+    tx.orders.conclude(issued.order.order_id, "RECALLED", now, reason)  # a node that has not come for it never gets it
+    order = tx.orders.issue(issued.node, present, now, read_id=issued.read_id, report_id=issued.report_id)
     detail = {"order": order.order_id, "instead_of": issued.order.order_id, "reason": reason}
     log_alert(tx, "alert.ris_ordered", alert, now, "router", {**detail, "notification": body.notification_id})
