@@ -178,6 +178,8 @@ class ReportRefused(Message):
     accession_issuer: str | None = None
     patient: PatientIdentity | None = None
     """None: of whom it is could not be read as a whole."""
+    changes: bool = False
+    """It corrects or adds to an earlier report, or does not say whether it does."""
 
 
 class OrderCompleted(Message):

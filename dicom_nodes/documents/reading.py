@@ -54,7 +54,7 @@ def read_document(data_set: bytes, transfer_syntax_uid: str) -> IncomingReport:
 def _report(
     header: InstanceHeader, document: Item, content: Content, data_set: bytes, channel: ReportChannel
 ) -> IncomingReport:
-    patient_id, issuer = _hospital_number(header, document)
+    patient_id, issuer = hospital_number(header, document)
     if not (header.study_instance_uid or header.accession_number or patient_id or header.nhs_number):
         raise CannotUnderstand("the document has no identity at all: no study, accession or patient")
     authors = read_authors(document)
@@ -97,7 +97,7 @@ def _status(document: Item, *, is_pdf: bool) -> str:
     return "C" if document.items("PredecessorDocumentsSequence") else "F"
 
 
-def _hospital_number(header: InstanceHeader, document: Item) -> tuple[str | None, str | None]:
+def hospital_number(header: InstanceHeader, document: Item) -> tuple[str | None, str | None]:
     """The patient's number that is not the NHS number, with its issuer."""
     if (header.patient_id_issuer or "").upper() not in _NHS_ISSUERS:
         return header.patient_id, header.patient_id_issuer

@@ -109,5 +109,8 @@ def date_and_time(moment: datetime) -> tuple[str, str]:
 
 
 def uid_of(report: OutgoingReport, what: str) -> str:
-    """A UID that is the same for every writing of this version."""
-    return f"2.25.{uuid5(_NAMESPACE, f'{report.report_id}/{report.version}/{what}').int}"
+    """A UID that is the same for every writing of this version, and another once the patient is known by others.
+
+    One SOP Instance UID never names two patients, nor does one series hold documents of both (DICOM PS3.5 section 9).
+    """
+    return f"2.25.{uuid5(_NAMESPACE, f'{report.report_id}/{report.version}/{what}{report.moved_to}').int}"

@@ -4,11 +4,12 @@ What is written is read back and compared before it may leave (HAZARDS 14).
 """
 
 from dicom_nodes.documents.reading import read_document
+from dicom_nodes.documents.refused_claims import claims_of_document
 from dicom_nodes.documents.writing import sop_instance_uid, write_document
 from dicom_nodes.encoding.walk import EXPLICIT_VR_LITTLE_ENDIAN
 from dicom_nodes.model.delivery import OutgoingInstance
 from dicom_nodes.model.errors import CannotUnderstand, PeerRefused
-from dicom_nodes.model.report import IncomingReport, OutgoingReport
+from dicom_nodes.model.report import IncomingReport, OutgoingReport, RefusedClaims
 
 BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
 
@@ -27,6 +28,10 @@ class StructuredReports:
             CannotUnderstand: it is no report document, is damaged, or lacks what a report must have.
         """
         return read_document(data_set, transfer_syntax_uid)
+
+    def claims(self, data_set: bytes, transfer_syntax_uid: str) -> RefusedClaims:
+        """What a document that is refused says of alerts, and of whom; never fails."""
+        return claims_of_document(data_set, transfer_syntax_uid)
 
     def write(self, report: OutgoingReport) -> OutgoingInstance:
         """Write a report; the same report and version always gives the same UIDs and bytes.

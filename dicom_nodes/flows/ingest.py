@@ -9,15 +9,19 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from dicom_nodes.encoding.header import read_header
+from dicom_nodes.encoding.part10 import plain_file_meta
 from dicom_nodes.encoding.walk import DamagedDataSetError
 from dicom_nodes.flows.ports import Checkpoint, Draft, ReportDocuments, Spool, no_checkpoint
 from dicom_nodes.flows.register import Candidate, Register
-from dicom_nodes.model.errors import CannotUnderstand, OutOfResources, Refused
+from dicom_nodes.model.errors import CannotUnderstand, DataSetMismatch, OutOfResources, Refused
 from dicom_nodes.model.instance import Channel, IncomingInstance, InstanceHeader, StoredObject
+from dicom_nodes.model.report import RefusedClaims, RefusedReport
+from dicom_nodes.rules.acceptance import report_channel_of
 from dicom_nodes.rules.ingest import KeepAside, Known, Take, judge_header
 
 _LARGEST_DOCUMENT_BYTES = 64 << 20
 """A report is read whole; one that long is none."""
+_BEGINNING_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +148,26 @@ class Ingest:
             self._keep_aside(incoming, header.study_instance_uid, refusal)
 
     def _keep_aside(self, incoming: IncomingInstance, study_instance_uid: str | None, refusal: Refused) -> NoReturn:
+        """A document that came as a report waits for a person as any refused report does, and its alerts for nobody."""
+        if incoming.provenance.channel is Channel.REPORT:
+            self._register.keep_refused(self._refused_report(incoming, refusal))
+            self._checkpoint("ingest.refused_report_kept")
         known_at = self._register.quarantined_at(incoming.sop_instance_uid, incoming.data_set.digest)
         if known_at is None or not self._spool.is_sound(known_at):
             aside = self._spool.quarantine(incoming, study_instance_uid, str(refusal))
             self._checkpoint("ingest.quarantined")
             self._register.note_quarantined(replace(aside, replaces=known_at is not None))
         raise refusal
+
+    def _refused_report(self, incoming: IncomingInstance, refusal: Refused) -> RefusedReport:
+        """Of one that is too long its beginning is enough: all of it is in quarantine."""
+        meta = plain_file_meta(incoming.sop_class_uid, incoming.sop_instance_uid, incoming.transfer_syntax_uid)
+        is_whole = incoming.data_set.size_bytes <= _LARGEST_DOCUMENT_BYTES
+        data_set = bytes(incoming.data_set.content()[: None if is_whole else _BEGINNING_BYTES])
+        claims = RefusedClaims(looked_through=False)
+        if is_whole:
+            claims = self._documents.claims(data_set, incoming.transfer_syntax_uid)
+        if isinstance(refusal, DataSetMismatch):  # announced as another than it is: of whom it is nobody knows
+            claims = replace(claims, identity=None)
+        channel = report_channel_of(incoming.sop_class_uid)
+        return RefusedReport(channel, f"{refusal.status:04X}", str(refusal), meta + data_set, claims)

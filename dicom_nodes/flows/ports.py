@@ -27,6 +27,7 @@ from dicom_nodes.model.report import (
     ChannelAnswer,
     IncomingReport,
     OutgoingReport,
+    RefusedClaims,
     RefusedReport,
     ReportChannel,
 )
@@ -334,6 +335,9 @@ class ReportDocuments(Protocol):
 
     def read(self, data_set: bytes, transfer_syntax_uid: str) -> IncomingReport:
         """Raises CannotUnderstand when it is no report document or lacks what a report must have."""
+
+    def claims(self, data_set: bytes, transfer_syntax_uid: str) -> RefusedClaims:
+        """What a document that is refused says of alerts, and of whom; never fails."""
 
     def write(self, report: OutgoingReport) -> OutgoingInstance:
         """A new series of the same study; the same report and version always gives the same UIDs and bytes."""

@@ -16,12 +16,19 @@ from dicom_nodes.flows.ports import Catalogue
 from dicom_nodes.flows.study_claims import StudyClaims
 from dicom_nodes.model.errors import OutOfResources
 from dicom_nodes.model.instance import InstanceHeader, Provenance, QuarantinedInstance, SpooledInstance, StoredObject
-from dicom_nodes.model.report import IncomingReport
+from dicom_nodes.model.report import IncomingReport, RefusedReport
 from dicom_nodes.rules.ingest import Take, Verdict, judge_identity
 from dicom_nodes.rules.ownership import owner_said_by
 
-TakeReport = Callable[[IncomingReport], str]
 IsSound = Callable[[str], bool]
+
+
+class Reports(Protocol):
+    """Where report documents are kept; see `flows.take_report.TakeReport`."""
+
+    def __call__(self, report: IncomingReport) -> str: ...
+
+    def keep_refused(self, refused: RefusedReport) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,9 @@ class Register(Protocol):
     def take_report(self, sop_instance_uid: str, report: IncomingReport) -> None:
         """Keep a report document as a report; raises Refused."""
 
+    def keep_refused(self, refused: RefusedReport) -> None:
+        """Keep a report document that is refused for a person, with what it says of alerts; the same once."""
+
     def quarantined_at(self, sop_instance_uid: str, digest: str) -> str | None:
         """Where this content is in quarantine, if it is."""
 
@@ -74,11 +84,11 @@ class CatalogueRegister:
     """The register in the process that has the catalogue; safe for threads."""
 
     def __init__(
-        self, catalogue: Catalogue, is_sound: IsSound, associations: OpenAssociations, take_report: TakeReport
+        self, catalogue: Catalogue, is_sound: IsSound, associations: OpenAssociations, reports: Reports
     ) -> None:
         """`is_sound` says of a place in the spool whether its bytes can be read and are what was kept."""
         self._catalogue, self._is_sound, self._associations = catalogue, is_sound, associations
-        self._take_report = take_report
+        self._reports = reports
         self._claims = StudyClaims(catalogue.owner_of)
         self._locks = [threading.Lock() for _ in range(256)]
         self._is_closed = False
@@ -114,7 +124,10 @@ class CatalogueRegister:
 
     def take_report(self, sop_instance_uid: str, report: IncomingReport) -> None:
         with self._only_one_at_a_time(sop_instance_uid):
-            self._take_report(report)
+            self._reports(report)
+
+    def keep_refused(self, refused: RefusedReport) -> None:
+        self._reports.keep_refused(refused)
 
     def _readable(self, existing: StoredObject | None, digest: str) -> StoredObject | None:
         """What is known under the UID; without a place where it is the same content and cannot be read any more.

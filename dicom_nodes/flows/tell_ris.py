@@ -82,4 +82,5 @@ def _notice(order: contract.TellRis, record: StudyRecord) -> AlertNotice:
         birth_date=held.birth_date if now is None else now.birth_date or held.birth_date,
         patient_name=held.attributes.get("PatientName"),
         patient_sex=held.attributes.get("PatientSex"),
+        has_moved=now is not None,
     )

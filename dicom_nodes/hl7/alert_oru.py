@@ -20,8 +20,13 @@ ALERT_SERVICE = "ALERT^Critical results alert^99READACROSS"
 
 
 def alert_control_id(notice: AlertNotice) -> str:
-    """MSH-10: the same for every sending of this notification, so the RIS can tell a repeat."""
-    digest = hashlib.sha256(f"alert\n{notice.notification_id}".encode()).digest()
+    """MSH-10: the same for every sending of this notification, so the RIS can tell a repeat.
+
+    Under another number than before it is no repeat, which a RIS may throw away.
+    """
+    patient = (notice.patient_id, notice.patient_id_issuer, notice.nhs_number, notice.birth_date)
+    moved_to = "".join(f"\n{value or ''}" for value in patient) if notice.has_moved else ""
+    digest = hashlib.sha256(f"alert\n{notice.notification_id}{moved_to}".encode()).digest()
     return base64.b32encode(digest).decode("ascii")[:20]
 
 

@@ -13,12 +13,10 @@ from dicom_nodes.hl7.message import Message, read_header
 from dicom_nodes.hl7.observations import study_instance_uid
 from dicom_nodes.hl7.timestamps import read_date
 from dicom_nodes.model.report import AlertCode, ClaimedIdentity, RefusedClaims
+from dicom_nodes.rules.refused_claims import claims, is_plain, may_add
 
-_LONGEST_CODE = 64
-_MOST_CODES = 100
-_LONGEST_UID = 64
-_LONGEST_NUMBER = 256
-"""What is longer identifies nothing, and the router would not understand the fact that says it (HAZARDS 12)."""
+_STATUS_AT = {b"OBR": 25, b"OBX": 11}
+_OF_A_FIRST_REPORT = {b"P", b"F", b"R", b"S", b"I", b"O", b"U", b"X"}
 
 
 def claims_of(raw: bytes, *, whole: bool = True) -> RefusedClaims:
@@ -26,10 +24,9 @@ def claims_of(raw: bytes, *, whole: bool = True) -> RefusedClaims:
     lines = [line for line in raw.replace(b"\n", b"\r").split(b"\r") if line]
     if not whole:
         lines = lines[:-1]  # cut somewhere: half a value is none
-    found = tuple(dict.fromkeys(_codes(lines, _delimiters(raw))))
-    codes = tuple(code for code in found if code is not None)
-    identity = _identity(b"\r".join(lines))
-    return RefusedClaims(codes[:_MOST_CODES], identity, whole and None not in found and len(codes) <= _MOST_CODES)
+    delimiters = _delimiters(raw)
+    changes = _may_change(lines, delimiters.field) or may_add(raw)
+    return claims(_codes(lines, delimiters), _identity(b"\r".join(lines)), changes=changes, whole=whole)
 
 
 def _delimiters(raw: bytes) -> Delimiters:
@@ -37,6 +34,16 @@ def _delimiters(raw: bytes) -> Delimiters:
         return read_header(raw).delimiters
     except Hl7Fault:
         return Delimiters()
+
+
+def _may_change(lines: list[bytes], separator: bytes) -> bool:
+    """Whether OBR-25 or OBX-11 says anything but that it is a first report, or neither says anything."""
+    stated = {
+        fields[_STATUS_AT[kind]].strip()
+        for line in lines
+        if (kind := (fields := line.split(separator))[0].strip()) in _STATUS_AT and len(fields) > _STATUS_AT[kind]
+    } - {b""}
+    return not stated or not stated <= _OF_A_FIRST_REPORT
 
 
 def _codes(lines: list[bytes], delimiters: Delimiters) -> Iterator[AlertCode | None]:
@@ -55,12 +62,8 @@ def _coded(components: list[bytes]) -> Iterator[AlertCode | None]:
     for first in (0, 3):
         value, scheme = (part.strip() for part in (*components[first : first + 3 : 2], b"", b"")[:2])
         if value and scheme:
-            is_plain = _is_plain(value) and _is_plain(scheme)
-            yield AlertCode(value.decode("ascii"), scheme.decode("ascii")) if is_plain else None
-
-
-def _is_plain(text: bytes) -> bool:
-    return len(text) <= _LONGEST_CODE and all(0x20 <= byte < 0x7F for byte in text)
+            code, of = value.decode("latin-1"), scheme.decode("latin-1")
+            yield AlertCode(code, of) if is_plain(code) and is_plain(of) else None
 
 
 def _identity(raw: bytes) -> ClaimedIdentity | None:
@@ -84,7 +87,7 @@ def _read_identity(message: Message) -> ClaimedIdentity | None:
         return None
     accession = next(iter(accessions), None)
     patient = read_patient(patients[0], accession.issuer if accession else None)
-    claimed = ClaimedIdentity(
+    return ClaimedIdentity(
         study_instance_uid=study_instance_uid(message.named("OBX")),
         accession_number=accession.number if accession else None,
         accession_issuer=accession.issuer if accession else None,
@@ -93,14 +96,6 @@ def _read_identity(message: Message) -> ClaimedIdentity | None:
         nhs_number=patient.nhs_number,
         birth_date=read_date(patients[0].first(7)),
     )
-    return claimed if _is_short(claimed) else None
-
-
-def _is_short(claimed: ClaimedIdentity) -> bool:
-    numbers = (claimed.accession_number, claimed.accession_issuer, claimed.patient_id, claimed.patient_id_issuer)
-    limits = [(claimed.study_instance_uid, _LONGEST_UID)]
-    limits += [(number, _LONGEST_NUMBER) for number in (*numbers, claimed.nhs_number)]
-    return all(said is None or (len(said) <= longest and "\x00" not in said) for said, longest in limits)
 
 
 def _unless_faulty(read: Callable[[], ClaimedIdentity | None]) -> ClaimedIdentity | None:

@@ -27,3 +27,5 @@ class AlertNotice:
     birth_date: date | None
     patient_name: str | None
     patient_sex: str | None
+    has_moved: bool = False
+    """As of `OutgoingReport`: the identifiers are the present ones by the trust's ADT, and others than the images'."""

@@ -96,6 +96,8 @@ class RefusedClaims:
     alert_codes: tuple[AlertCode, ...] = ()
     identity: ClaimedIdentity | None = None
     looked_through: bool = True
+    changes: bool = False
+    """It corrects or adds to an earlier report, or does not say: then it may say something else under the same code."""
 
 
 @dataclass(frozen=True, slots=True)

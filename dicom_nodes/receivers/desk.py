@@ -139,6 +139,8 @@ class Desk:
                 parts.register.note_quarantined(quarantined)
             case q.TakeReport(uid, report):
                 parts.register.take_report(uid, report)
+            case q.KeepRefused(refused):
+                parts.register.keep_refused(refused)
             case q.GiveBack(loan):
                 self._loans.take_back(loan)
             case q.LeavePlace(ae_title):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dicom_nodes.flows.register import Candidate
 from dicom_nodes.model.commitment import CommitmentRequest
 from dicom_nodes.model.instance import QuarantinedInstance
-from dicom_nodes.model.report import IncomingReport
+from dicom_nodes.model.report import IncomingReport, RefusedReport
 from dicom_nodes.spool.lending import Loan
 
 
@@ -39,6 +39,13 @@ class TakeReport:
 
     sop_instance_uid: str
     report: IncomingReport
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRefused:
+    """→ None."""
+
+    refused: RefusedReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +165,9 @@ class Said:
 
 
 Question = (
-    Judge | Note | GiveUp | TakeReport | QuarantinedAt | NoteQuarantined | Borrow | GiveBack | AskRoom | TakePlace
-    | LeavePlace | Opened | Closed | HasRead | Refused | Damaged | CatchUp | Uncatalogued | ReportHere | Said
+    Judge | Note | GiveUp | TakeReport | KeepRefused | QuarantinedAt | NoteQuarantined | Borrow | GiveBack | AskRoom
+    | TakePlace | LeavePlace | Opened | Closed | HasRead | Refused | Damaged | CatchUp | Uncatalogued | ReportHere
+    | Said
 )  # fmt: skip
 
 

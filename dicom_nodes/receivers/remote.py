@@ -14,7 +14,7 @@ from dicom_nodes.flows.workflow_ports import CommitmentRequests
 from dicom_nodes.model.commitment import CommitmentRequest, CommitmentResult
 from dicom_nodes.model.errors import OutOfResources
 from dicom_nodes.model.instance import QuarantinedInstance, SpooledInstance, StoredObject
-from dicom_nodes.model.report import IncomingReport
+from dicom_nodes.model.report import IncomingReport, RefusedReport
 from dicom_nodes.receivers import questions as q
 from dicom_nodes.receivers.link import Conversation, Link
 from dicom_nodes.rules.ingest import KeepAside, Known, Take, Verdict
@@ -70,6 +70,10 @@ class RemoteRegister:
     def take_report(self, sop_instance_uid: str, report: IncomingReport) -> None:
         with _or_out_of_resources():
             self._link.ask(q.TakeReport(sop_instance_uid, report), NoneType)
+
+    def keep_refused(self, refused: RefusedReport) -> None:
+        with _or_out_of_resources():
+            self._link.ask(q.KeepRefused(refused), NoneType)
 
     def quarantined_at(self, sop_instance_uid: str, digest: str) -> str | None:
         with _or_out_of_resources():

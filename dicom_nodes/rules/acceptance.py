@@ -6,14 +6,16 @@ from dicom_nodes.config import Action, NodeSettings, Peer
 from dicom_nodes.foundation.certificate import PresentedCertificate, is_bound
 from dicom_nodes.model.errors import NotAuthorised
 from dicom_nodes.model.instance import Channel
+from dicom_nodes.model.report import ReportChannel
 
+_ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 _REPORT_SOP_CLASSES = frozenset(
     {
         "1.2.840.10008.5.1.4.1.1.88.11",  # Basic Text SR
         "1.2.840.10008.5.1.4.1.1.88.22",  # Enhanced SR
         "1.2.840.10008.5.1.4.1.1.88.33",  # Comprehensive SR
         "1.2.840.10008.5.1.4.1.1.88.34",  # Comprehensive 3D SR
-        "1.2.840.10008.5.1.4.1.1.104.1",  # Encapsulated PDF
+        _ENCAPSULATED_PDF,
     }
 )
 
@@ -88,3 +90,8 @@ def channel_of(peer: Peer, sop_class_uid: str) -> Channel:
     if peer.role == "workstation" and sop_class_uid in _REPORT_SOP_CLASSES:
         return Channel.REPORT
     return Channel.ACQUIRED
+
+
+def report_channel_of(sop_class_uid: str) -> ReportChannel:
+    """By which channel a report document of this class comes, whatever its data set says."""
+    return ReportChannel.ENCAPSULATED_PDF if sop_class_uid == _ENCAPSULATED_PDF else ReportChannel.DICOM_SR

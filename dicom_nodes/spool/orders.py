@@ -280,6 +280,7 @@ def _received(report_id: str, report: IncomingReport, digest: str) -> ReportRece
 def _claimed(claims: RefusedClaims) -> dict[str, object]:
     codes = tuple(asdict(code) for code in claims.alert_codes)
     said: dict[str, object] = {"alert_codes": codes, "looked_through": claims.looked_through}
+    said["changes"] = claims.changes
     identity = claims.identity
     if identity is not None:
         said |= {

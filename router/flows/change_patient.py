@@ -31,7 +31,7 @@ def take_patient_change(tx: Transaction, node: str, changed: PatientChanged, key
     studies = list(tx.studies.of_patient(node, change.number.issuer or "", change.number.patient_id or ""))
     done = [apply_change(tx, study, change, key, f"node {node}", now) for study in studies]
     if prior is not None and all(done):  # studies to come follow no merge that two persons still have to judge
-        tx.patients.record_merge(node, present.issuer or "", prior.patient_id or "", present.patient_id or "", now)
+        tx.patients.record_merge(node, prior.patient_id or "", present, now)
 
 
 def _unlink(tx: Transaction, node: str, change: PatientChange, key: str, now: datetime) -> None:

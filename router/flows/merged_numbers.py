@@ -1,21 +1,40 @@
 """What the merges of a trust's numbers that stand, one after another, have made of its studies."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from router.flows.ports import Transaction
 from router.model.patient_change import PatientChange
 from router.model.study import Study
 from router.model.study_identity import PatientKey
-from router.rules.patient_change import was_joined
+from router.rules.patient_change import Conflict, Rekey, judge, was_joined
 
 
-def present_identity(tx: Transaction, study: Study) -> PatientKey | None:
-    """Who the patient that a study's images name is now, where that number was merged; else None."""
-    patient = study.patient
-    if not patient.issuer or not patient.patient_id:
-        return None
-    surviving = tx.patients.surviving_id(study.origin, patient.issuer, patient.patient_id)
-    return None if surviving == patient.patient_id else replace(patient, patient_id=surviving)
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """A merge of the number that a study's images name, whose surviving patient is not theirs; `reason` in words."""
+
+    change: PatientChange
+    reason: str
+
+
+def present_identity(tx: Transaction, study: Study) -> tuple[PatientKey | None, Contradicted | None]:
+    """Who the patient that a study's images name is now, where that number was merged; else None.
+
+    Where the surviving patient has another NHS number or birth date, the study is known as its images say, and two
+    persons have to judge.
+    """
+    own = study.patient
+    if not own.issuer or not own.patient_id:
+        return None, None
+    surviving = tx.patients.surviving(study.origin, own.issuer, own.patient_id)
+    if surviving.patient_id == own.patient_id:
+        return None, None
+    change = PatientChange(surviving, PatientKey(own.issuer, own.patient_id))
+    verdict = judge(change, replace(study, present_patient=None))
+    if isinstance(verdict, Conflict):
+        return None, Contradicted(change, f"{verdict.reason}, which came after the merge")
+    assert isinstance(verdict, Rekey)
+    return verdict.present, None
 
 
 def joined_by(tx: Transaction, origin: str, change: PatientChange) -> list[Study]:

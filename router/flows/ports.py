@@ -331,7 +331,11 @@ class Deliveries(Protocol):
 class Patients(Protocol):
     """Numbers that a trust's ADT merged."""
 
-    def record_merge(self, origin: str, issuer: str, prior_id: str, present_id: str, at: datetime) -> None: ...
+    def record_merge(self, origin: str, prior_id: str, present: PatientKey, at: datetime) -> None:
+        """The number ended, and `present`, of the same issuer, is who the patient is."""
+
+    def surviving(self, origin: str, issuer: str, patient_id: str) -> PatientKey:
+        """Who it is now by the merges of this number, one after another; what a later one does not say stays."""
 
     def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
         """The number that stands for this one now; itself where it was never merged."""

@@ -12,7 +12,7 @@ from uuid import uuid4
 from router.flows.alert_life import change_alert, log_alert, resolve_items
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
-from router.flows.repeated_alerts import ask_about_missing, repeats, told_already
+from router.flows.repeated_alerts import ask_about_missing, may_be_told, repeats, told_already
 from router.model.alert import Alert, AlertState
 from router.model.read import Read
 from router.model.report import AlertCode, Disposition, Report
@@ -47,12 +47,18 @@ def raise_for_report(tx: Transaction, report: Report, read: Read | None, now: da
             ask_a_person(tx, "alert_not_repeated", reason, report.id, now, About(report_id=report.id, node=report.node))
 
 
-def raise_for_refusal(tx: Transaction, key: str, code: AlertCode, study: Study, raised_by: str, now: datetime) -> None:
-    """Raise the alert of a report that was refused, at the origin of the study that it is of for certain."""
+def raise_for_refusal(
+    tx: Transaction, key: str, code: AlertCode, study: Study, raised_by: str, changes: bool, now: datetime
+) -> None:
+    """Raise the alert of a report that was refused, at the origin of the study that it is of for certain.
+
+    What `changes` an earlier report may say something else under the same code: whoever was told hears of it anew.
+    """
     uid = study.study_instance_uid
     tx.reads.of_study(uid, lock=True)  # nobody else raises the same meanwhile
     known = told_already(tx, code, uid, None)
-    if known is not None and known.is_unanswered:
+    known = known and tx.alerts.get(known.id, lock=True)  # its ladder does not begin meanwhile
+    if known is not None and known.is_unanswered and not (changes and may_be_told(known)):
         log_alert(tx, "alert.repeated", known, now, raised_by, {"refusal": key})
         return
     alert = replace(
@@ -78,10 +84,17 @@ def ask_about_unread(tx: Transaction, node: str, body: dict[str, object], key: s
         ask_a_person(tx, "phone_list", reason, f"fact:{key}", now, About(node=node))
     elif is_refused and (names or body.get("looked_through", True) is not True):
         found = str(body.get("refusal_id"))[:_LONGEST_ID].replace("\x00", "\ufffd")
-        may = "names" if names else "may name"
-        reason = f"a report that {node} refused {may} an alert code, and nobody is told by machine: read the original "
-        reason += f"(readacross refused at node {node}, id {found}) and telephone"
-        ask_a_person(tx, "phone_list", reason, f"fact:{key}", now, About(node=node))
+        original = f"readacross refused at node {node}, id {found}"
+        telephone_about_refused(tx, f"node {node}", original, names, f"fact:{key}", node, now)
+
+
+def telephone_about_refused(
+    tx: Transaction, sender: str, original: str, names: bool, key: str, node: str | None, now: datetime
+) -> None:
+    """Nobody can be told by machine: a person reads the refused report, which is where `original` says, and rings."""
+    why = "names an alert code" if names else "may name an alert code where nobody could look"
+    reason = f"a refused report of {sender} {why}, and nobody is told by machine: read the original ({original}) and "
+    ask_a_person(tx, "phone_list", f"{reason}telephone", key, now, About(node=node))
 
 
 def _may_alert(tx: Transaction, said: object) -> bool:

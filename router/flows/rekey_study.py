@@ -8,8 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from router.flows.human_queue import About, ask_a_person
+from router.flows.merged_numbers import Contradicted
 from router.flows.ports import Transaction
 from router.flows.return_report import send_again, stop
+from router.flows.tell_ris_anew import tell_ris_anew
 from router.model.delivery import OWED, DeliveryState
 from router.model.patient_change import PatientChange
 from router.model.patient_conflict import How, PatientConflict
@@ -25,6 +27,7 @@ _HELD = DeliveryState.HELD
 
 def apply_change(tx: Transaction, study: Study, change: PatientChange, key: str, by: str, now: datetime) -> bool:
     """Judge what the message means for this study, and do that; False where two persons have to decide first."""
+    keep_reports_out(tx, study.study_instance_uid)
     how: How = "merged" if change.prior is not None else "updated"
     verdict = judge(change, study)
     if isinstance(verdict, Conflict):
@@ -37,6 +40,13 @@ def apply_change(tx: Transaction, study: Study, change: PatientChange, key: str,
     return True
 
 
+def keep_reports_out(tx: Transaction, study_instance_uid: str) -> None:
+    """Who takes a report of the study holds its read: one that is being taken now is on its way before what follows
+    looks for it, and one that comes later finds who the patient is then."""
+    tx.reads.of_study(study_instance_uid, lock=True)
+    tx.reads.second_reads(study_instance_uid, lock=True)
+
+
 def rekey(tx: Transaction, study: Study, verdict: Rekey, how: str, by: str, now: datetime) -> None:
     """Let the study be known by its patient's present identity, and see to its reads and reports."""
     tx.studies.revise(replace(study, present_patient=verdict.present))
@@ -47,6 +57,7 @@ def rekey(tx: Transaction, study: Study, verdict: Rekey, how: str, by: str, now:
             said: dict[str, object] = {"how": how, "state": read.state.value}
             tx.ledger.append(Entry("read.rekeyed", now, "router", uid, read.id, node=read.origin, detail=said))
     _hold_what_is_on_its_way(tx, uid, verdict, how, now)
+    tell_ris_anew(tx, study, now)
 
 
 def _hold_what_is_on_its_way(tx: Transaction, uid: str, verdict: Rekey, how: str, now: datetime) -> None:
@@ -76,6 +87,7 @@ def show_conflict(
 ) -> None:
     """A person decides; until then no report of the study is taken, and none on its way goes on."""
     uid = study.study_instance_uid
+    keep_reports_out(tx, uid)
     if _is_asked(tx, study, change, how):
         return
     owed = [one for one in tx.deliveries.of_study(uid) if one.delivery.state in OWED]
@@ -88,6 +100,15 @@ def show_conflict(
     conflict_id = _keep_conflict(tx, study, change, how, reason, f"{uid}:{key}", now)
     asked = f"a change of the patient: {reason}{held}; both sides: readacross patients, id {conflict_id}"
     ask_a_person(tx, "study_conflict", asked, f"{uid}:{key}", now, about)
+
+
+def show_contradicted(tx: Transaction, study: Study, contradicted: Contradicted, key: str, now: datetime) -> None:
+    """Two persons judge whether a merge is right of a study that came later; until then no other follows it."""
+    change, own = contradicted.change, study.patient
+    show_conflict(tx, study, change, "merged", contradicted.reason, key, now)
+    issuer, number = own.issuer or "", own.patient_id or ""
+    followed = tx.patients.path(study.origin, issuer, number)
+    tx.patients.forget_merge(study.origin, issuer, *followed[:2])
 
 
 def _keep_conflict(

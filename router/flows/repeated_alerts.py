@@ -33,7 +33,7 @@ def repeats(tx: Transaction, report: Report, code: AlertCode, read: Read, by: st
     known = told_already(tx, code, read.study_instance_uid, read.id)
     known = known and tx.alerts.get(known.id, lock=True)  # its ladder does not begin meanwhile
     changes = report.status == "C" or report.addendum
-    if known is None or (changes and _may_be_told(known)):
+    if known is None or (changes and may_be_told(known)):
         return False
     log_alert(tx, "alert.repeated", known, now, by, {"report": report.id, "version": report.version})
     if not known.is_unanswered:
@@ -45,7 +45,7 @@ def repeats(tx: Transaction, report: Report, code: AlertCode, read: Read, by: st
     return True
 
 
-def _may_be_told(alert: Alert) -> bool:
+def may_be_told(alert: Alert) -> bool:
     """Whether its ladder has begun: then a message is on its way, or a person telephones."""
     return alert.state is not AlertState.RAISED or alert.level > 0 or alert.phoned_at is not None
 

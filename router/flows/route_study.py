@@ -12,6 +12,7 @@ from router.flows.images import send_images
 from router.flows.merged_numbers import present_identity
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
+from router.flows.rekey_study import show_contradicted
 from router.flows.second_read import supersede_second_reads
 from router.flows.take_imaging_order import ask_about_suspicion, join_order
 from router.model.directives import NO_DIRECTIVES
@@ -62,8 +63,7 @@ def take_settled_study(tx: Transaction, node: str, settled: StudySettled, routin
         _show_conflict(tx, node, uid, reason, f"{node}:{uid}:{settled.revision}", now)
         return
     if known is None:
-        study = join_order(tx, replace(study, present_patient=present_identity(tx, study)), now)
-        tx.studies.add(study)
+        study = _add(tx, study, settled.manifest.digest, now)
     else:
         study = join_order(tx, with_known_identity(study, known), now)
         tx.studies.revise(study)
@@ -77,6 +77,20 @@ def take_settled_study(tx: Transaction, node: str, settled: StudySettled, routin
         _revise(tx, reads[-1], known or study, study, routing, now)
     else:
         receive(tx, study, routing, now)
+
+
+def _add(tx: Transaction, study: Study, key: str, now: datetime) -> Study:
+    """The study is new here: known as its patient is now, or as its images say while two persons judge a merge."""
+    present, contradicted = present_identity(tx, study)
+    if contradicted is None:
+        study = join_order(tx, replace(study, present_patient=present), now)
+        tx.studies.add(study)
+        return study
+    tx.studies.add(study)
+    show_contradicted(tx, study, contradicted, key, now)
+    study = join_order(tx, study, now)
+    tx.studies.revise(study)
+    return study
 
 
 def take_archived_study(tx: Transaction, node: str, archived: StudyArchived, now: datetime) -> None:

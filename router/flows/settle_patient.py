@@ -10,9 +10,10 @@ from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import resolve_open
 from router.flows.merged_numbers import joined_by, present_identity
 from router.flows.ports import Transaction
-from router.flows.rekey_study import HELD_BECAUSE, apply_change, show_conflict
-from router.flows.return_report import send_again
-from router.model.delivery import Delivery, DeliveryState
+from router.flows.rekey_study import HELD_BECAUSE, apply_change, keep_reports_out, show_conflict, show_contradicted
+from router.flows.return_report import send_again, stop
+from router.flows.tell_ris_anew import tell_ris_anew
+from router.model.delivery import OWED, Delivery, DeliveryState
 from router.model.errors import Conflict, NotFound
 from router.model.patient_change import PatientChange
 from router.model.patient_conflict import PatientConflict
@@ -51,13 +52,16 @@ def confirm_change(tx: Transaction, conflict_id: str, by: str, reason: str, now:
     study = tx.studies.get(conflict.study_instance_uid, lock=True)
     if study is None or (study.present_patient or study.patient) != conflict.study_patient:
         raise Conflict("the study's patient was changed since; reject it and have the message sent again")
-    _carry_out(tx, study, conflict)
+    keep_reports_out(tx, study.study_instance_uid)
+    _carry_out(tx, study, conflict, now)
     why = f"{conflict.proposed_why} ({conflict.proposed_by}); checked: {reason}"
     _log(tx, "patient.changed", conflict, by, why, now)
     decided = _decide(tx, conflict, "applied", by, reason, now)
+    _recall_what_goes(tx, conflict.study_instance_uid, now)
     held = [one.delivery for one in tx.deliveries.of_study(conflict.study_instance_uid) if _is_held(one.delivery)]
     if not is_doubted(tx, conflict.study_instance_uid, conflict.origin):
         send_again(tx, held, conflict.study_instance_uid, now)
+        tell_ris_anew(tx, study, now)
     if conflict.how == "merged" and not _is_doubted_elsewhere(tx, conflict):
         _let_studies_follow(tx, conflict, by, now)
     return decided
@@ -90,8 +94,8 @@ def _is_doubted_elsewhere(tx: Transaction, conflict: PatientConflict) -> bool:
 
 def _let_studies_follow(tx: Transaction, conflict: PatientConflict, by: str, now: datetime) -> None:
     """The merge holds: studies to come are known by it, and what came meanwhile under the ended number is judged."""
-    issuer, prior_id, present_id = _numbers(conflict)
-    tx.patients.record_merge(conflict.origin, issuer, prior_id, present_id, now)
+    issuer, prior_id, _ = _numbers(conflict)
+    tx.patients.record_merge(conflict.origin, prior_id, conflict.present, now)
     change = PatientChange(conflict.present, conflict.prior)
     for study in tx.studies.of_patient(conflict.origin, issuer, prior_id):
         apply_change(tx, study, change, f"{conflict.id}:confirmed", by, now)
@@ -114,11 +118,22 @@ def _numbers(conflict: PatientConflict) -> tuple[str, str, str]:
     return conflict.present.issuer or "", prior.patient_id or "", conflict.present.patient_id or ""
 
 
-def _carry_out(tx: Transaction, study: Study, conflict: PatientConflict) -> None:
+def _carry_out(tx: Transaction, study: Study, conflict: PatientConflict, now: datetime) -> None:
     if conflict.how == "unlinked":  # its images say whose it is, and the merges that stand
-        tx.studies.revise(replace(study, present_patient=present_identity(tx, study)))
+        present, contradicted = present_identity(tx, study)
+        known = replace(study, present_patient=present)
+        tx.studies.revise(known)
+        if contradicted is not None:
+            show_contradicted(tx, known, contradicted, conflict.id, now)
         return
     tx.studies.revise(replace(study, present_patient=present_after(conflict.present, conflict.study_patient)))
+
+
+def _recall_what_goes(tx: Transaction, study_instance_uid: str, now: datetime) -> None:
+    """What is on its way under who the patient was, however it got there, is held with the rest."""
+    owed = [one for one in tx.deliveries.of_study(study_instance_uid) if one.delivery.state in OWED]
+    going = [one for one in owed if one.delivery.state is not DeliveryState.HELD]
+    stop(tx, going, DeliveryState.HELD, HELD_BECAUSE, "router", now)
 
 
 def _undecided(tx: Transaction, conflict_id: str) -> PatientConflict:

@@ -23,7 +23,7 @@ from router.model.read import Read
 from router.model.record import Entry
 from router.model.study import Study
 from router.model.study_identity import PatientKey
-from router.rules.order_joining import joins
+from router.rules.order_joining import denial, joins
 from router.rules.order_priority import unanswered_flag
 from router.rules.study_routing import Routed
 
@@ -39,6 +39,8 @@ def take_imaging_order(
         ask_a_person(tx, "foreign_order", reason, key, now, About(node=node))
         return
     if order.cancelled and known is not None:
+        if _cancels_anothers(tx, order, known, key, now):
+            return
         order = replace(known, cancelled=True, told_at=now)
     found = tx.studies.by_accession(order.accession_number, order.accession_issuer)
     studies = [study for study in found if study.origin == node]
@@ -74,6 +76,26 @@ def ask_about_suspicion(tx: Transaction, study: Study, read: Read, routing: Rout
         reason = "the order says suspected cancer, but routing.toml has no suspected_cancer_priority: route it by hand"
         about = About(study_instance_uid=read.study_instance_uid, read_id=read.id, node=read.origin)
         ask_a_person(tx, "suspected_cancer", reason, read.study_instance_uid, now, about)
+
+
+def _cancels_anothers(
+    tx: Transaction, cancellation: ImagingOrder, known: ImagingOrder, key: str, now: datetime
+) -> bool:
+    """Whether a cancellation names another patient than the order of its number: then nothing is cancelled.
+
+    Which of both was meant only a person can ask (HAZARDS 2).
+    """
+    problem = denial(_as_of_now(tx, cancellation).patient, _as_of_now(tx, known).patient)
+    if problem is None:
+        return False
+    found = tx.studies.by_accession(known.accession_number, known.accession_issuer)
+    uid = next((study.study_instance_uid for study in found if study.origin == known.origin), None)
+    reason = (
+        f"a cancellation has the accession number of an order that is known, but {problem}: nothing was cancelled; ask "
+        "there which order was meant, and cancel its read where that is wanted"
+    )
+    ask_a_person(tx, "order_conflict", reason, key, now, About(study_instance_uid=uid, node=known.origin))
+    return True
 
 
 def _is_anothers(tx: Transaction, order: ImagingOrder, studies: Sequence[Study], key: str, now: datetime) -> bool:

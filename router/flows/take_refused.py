@@ -13,7 +13,7 @@ from dicom_nodes.contract import ReportRefused
 from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
-from router.flows.raise_alert import raise_for_refusal
+from router.flows.raise_alert import raise_for_refusal, telephone_about_refused
 from router.flows.report_candidates import candidates
 from router.model.record import Entry
 from router.model.report import AlertCode
@@ -34,6 +34,8 @@ class RefusedCodes:
     original: str
     codes: tuple[AlertCode, ...]
     looked_through: bool = True
+    changes: bool = False
+    """It corrects or adds to an earlier report, or does not say."""
 
 
 def take_refused(tx: Transaction, node: str, refused: ReportRefused, now: datetime) -> None:
@@ -49,7 +51,8 @@ def take_refused(tx: Transaction, node: str, refused: ReportRefused, now: dateti
     original = f"readacross refused at node {node}, id {refused.refusal_id}"
     said = tuple(AlertCode(code.value, code.scheme, code.text) for code in refused.alert_codes)
     codes = tuple(code for code in said if tx.alert_codes.ask(code))
-    of = RefusedCodes(f"{node}:{refused.refusal_id}", f"node {node}", node, original, codes, refused.looked_through)
+    key, seen = f"{node}:{refused.refusal_id}", refused.looked_through
+    of = RefusedCodes(key, f"node {node}", node, original, codes, seen, refused.changes)
     raise_for_refused(tx, of, study_meant(tx, _identity(refused)), now)
 
 
@@ -60,10 +63,8 @@ def raise_for_refused(tx: Transaction, refused: RefusedCodes, study: Study | Non
         left = [code for code in refused.codes if not _is_raised(tx, refused, code, study, now)]
     if not left and refused.looked_through:
         return
-    why = "names an alert code" if left else "may name an alert code where nobody could look"
-    reason = f"a refused report of {refused.sender} {why}, and nobody is told by machine: read the original "
-    reason += f"({refused.original}) and telephone"
-    ask_a_person(tx, "phone_list", reason, f"refused:{refused.key}", now, About(node=refused.node))
+    key = f"refused:{refused.key}"
+    telephone_about_refused(tx, refused.sender, refused.original, bool(left), key, refused.node, now)
 
 
 def study_meant(tx: Transaction, identity: ReportIdentity | None) -> Study | None:
@@ -76,7 +77,7 @@ def study_meant(tx: Transaction, identity: ReportIdentity | None) -> Study | Non
 
 
 def _is_raised(tx: Transaction, refused: RefusedCodes, code: AlertCode, study: Study, now: datetime) -> bool:
-    raised = partial(raise_for_refusal, tx, refused.key, code, study, refused.sender, now)
+    raised = partial(raise_for_refusal, tx, refused.key, code, study, refused.sender, refused.changes, now)
     return tx.attempt(raised) is None
 
 

@@ -14,6 +14,7 @@ from router.flows.order_log import OrdersToSend
 from router.flows.ports import IssuedOrder, Store, Transaction
 from router.model.alert import Alert, Notification, Urgency
 from router.model.sent_order import SentOrder
+from router.model.study import Study
 
 
 def order_ris(tx: Transaction, alert: Alert, told: Notification, now: datetime) -> None:
@@ -36,9 +37,15 @@ def order_ris(tx: Transaction, alert: Alert, told: Notification, now: datetime) 
         deadline_at=alert.deadline_at or alert.raised_at,
         present_patient=present_number(tx, study),
     )
-    order = tx.orders.issue(study.origin, body, now, read_id=alert.read_id, report_id=alert.report_id)
+    read_id = alert.read_id or _newest_read(tx, study)  # by which it is found when the patient's number changes
+    order = tx.orders.issue(study.origin, body, now, read_id=read_id, report_id=alert.report_id)
     detail = {"channel": told.recipient.channel, "order": order.order_id, "notification": told.id}
     log_alert(tx, "alert.ris_ordered", alert, now, "router", detail)
+
+
+def _newest_read(tx: Transaction, study: Study) -> str | None:
+    reads = tx.reads.of_study(study.study_instance_uid)
+    return reads[-1].id if reads else None
 
 
 def with_links(store: Store, batch: OrdersToSend, settings: AlertsFile, now: datetime) -> OrdersToSend:

@@ -11,7 +11,7 @@ def joins(order: ImagingOrder, study: Study) -> str | None:
     A modality without a worklist makes a Study Instance UID of its own: then the patient has to agree positively.
     """
     known = [study.patient, *([study.present_patient] if study.present_patient is not None else [])]
-    denials = [_denial(order.patient, patient) for patient in known]
+    denials = [denial(order.patient, patient) for patient in known]
     if all(denials):
         return denials[0]
     is_same_uid = order.study_instance_uid in {None, study.study_instance_uid}
@@ -20,7 +20,8 @@ def joins(order: ImagingOrder, study: Study) -> str | None:
     return None
 
 
-def _denial(ordered: PatientKey, known: PatientKey) -> str | None:
+def denial(ordered: PatientKey, known: PatientKey) -> str | None:
+    """Which identifier of the patient both say, and say differently; in words, without identifiers."""
     if ordered.issuer and ordered.issuer == known.issuer and _differ(ordered.patient_id, known.patient_id):
         return "the patient id is another"
     if _differ(ordered.nhs_number, known.nhs_number):

@@ -17,12 +17,24 @@ class SqlPatients:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def record_merge(self, origin: str, issuer: str, prior_id: str, present_id: str, at: datetime) -> None:
-        values = {"origin": origin, "issuer": issuer, "prior_id": prior_id, "present_id": present_id, "at": at}
+    def record_merge(self, origin: str, prior_id: str, present: PatientKey, at: datetime) -> None:
+        values = {"origin": origin, "issuer": present.issuer or "", "prior_id": prior_id, "at": at}
+        values["present_id"] = present.patient_id or ""
+        values |= {"present_nhs_number": present.nhs_number, "present_birth_date": present.birth_date}
         upsert(self._connection, t.patient_merge, ["origin", "issuer", "prior_id"], values)
 
     def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
         return self.path(origin, issuer, patient_id)[-1]
+
+    def surviving(self, origin: str, issuer: str, patient_id: str) -> PatientKey:
+        m = t.patient_merge.c
+        who = PatientKey(issuer, patient_id)
+        for number in self.path(origin, issuer, patient_id)[:-1]:
+            query = select(t.patient_merge).where(m.origin == origin, m.issuer == issuer, m.prior_id == number)
+            row = self._connection.execute(query).one()
+            nhs_number, birth_date = row.present_nhs_number or who.nhs_number, row.present_birth_date or who.birth_date
+            who = PatientKey(issuer, row.present_id, nhs_number, birth_date)
+        return who
 
     def path(self, origin: str, issuer: str, patient_id: str) -> Sequence[str]:
         m = t.patient_merge.c

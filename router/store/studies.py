@@ -51,7 +51,8 @@ class SqlStudies:
         as_made = and_(s.present_patient_id.is_(None), s.patient_id == patient_id, s.patient_issuer == issuer)
         at_present = and_(s.present_patient_id == patient_id, s.present_issuer == issuer)
         query = select(t.study).where(s.origin == origin, or_(as_made, at_present)).order_by(s.study_instance_uid)
-        return [self._study(row) for row in self._connection.execute(query.with_for_update()).all()]
+        query = query.with_for_update(key_share=True)  # a report that refers to the study meanwhile waits for no change
+        return [self._study(row) for row in self._connection.execute(query).all()]
 
     def _study(self, row: Row[Any]) -> Study:
         """With the order that it has joined."""

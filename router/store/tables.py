@@ -273,6 +273,8 @@ patient_merge = Table(
     Column("prior_id", Text, primary_key=True),
     Column("present_id", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("present_nhs_number", Text),
+    Column("present_birth_date", Date),
 )
 
 study_revision = Table(

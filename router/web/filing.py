@@ -142,7 +142,7 @@ def _keep_refused(services: Services, caller: Caller, read_id: str, original: by
 
     A form that was merely filled in badly is the reader's to put right: they have the answer before them.
     """
-    codes, seen = _codes_of(original)
+    codes, seen, changes = _codes_of(original)
     if not codes and seen:
         return
     digest, now = sha256(original).hexdigest(), services.now()
@@ -159,19 +159,22 @@ def _keep_refused(services: Services, caller: Caller, read_id: str, original: by
         read = tx.reads.get(read_id[:64])
         held = read is not None and any(past.reader_id == caller.subject for past in tx.reads.assignments(read.id))
         study = tx.studies.get(read.study_instance_uid) if read is not None and held else None
-        raise_for_refused(tx, RefusedCodes(key, caller.name, None, where, codes, seen), study, now)
+        raise_for_refused(tx, RefusedCodes(key, caller.name, None, where, codes, seen, changes), study, now)
 
 
-def _codes_of(original: bytes) -> tuple[tuple[AlertCode, ...], bool]:
-    """The alert codes that the body names, and whether those are all."""
+def _codes_of(original: bytes) -> tuple[tuple[AlertCode, ...], bool, bool]:
+    """The alert codes that the body names, whether those are all, and whether it may change an earlier report."""
     try:
         body = json.loads(original)
     except (ValueError, RecursionError):
-        return (), b"alert" not in original
+        return (), b"alert" not in original, True
     said = body.get("alert_codes") if isinstance(body, dict) else None
     given = said if isinstance(said, list) else [] if said is None else [said]
     codes = [_code(one) for one in given]
-    return tuple(code for code in codes if code is not None), None not in codes
+    is_first = (
+        isinstance(body, dict) and body.get("status") in ("P", "F", "X") and body.get("addendum") in (None, False)
+    )
+    return tuple(code for code in codes if code is not None), None not in codes, not is_first
 
 
 def _code(said: object) -> AlertCode | None:

@@ -16,6 +16,7 @@ from router.web.fhir.resources import DiagnosticReport
 
 _IDENTIFYING = ("resourceType", "identifier", "basedOn", "subject", "imagingStudy")
 _LONGEST_CODE = 200
+_OF_A_FIRST_REPORT = {"registered", "partial", "preliminary", "final", "cancelled", "entered-in-error"}
 
 
 def claimed_identity(body: dict[str, object]) -> ReportIdentity | None:
@@ -37,6 +38,23 @@ def claimed_codes(body: object) -> tuple[tuple[AlertCode, ...], bool]:
     """Codes of `conclusionCode`, and whether those are all that it may name; `body` may be anything."""
     found = tuple(dict.fromkeys(_codes(body.get("conclusionCode") if isinstance(body, dict) else None)))
     return tuple(code for code in found if code is not None), None not in found
+
+
+def may_change(body: dict[str, object]) -> bool:
+    """Whether it corrects or adds to an earlier report, or does not say that it does not."""
+    return str(body.get("status")) not in _OF_A_FIRST_REPORT
+
+
+def is_xml_without_codes(original: bytes) -> bool:
+    """Whether it is plainly XML in which no alert code stands; else nobody knows.
+
+    What a name of an element is has no second spelling in UTF-8.
+    """
+    try:
+        text = original.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        return False
+    return text.startswith("<") and not any(sign in text for sign in ("conclusionCode", "<!ENTITY", "\x00"))
 
 
 def _codes(said: object) -> Iterator[AlertCode | None]:

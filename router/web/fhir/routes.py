@@ -27,7 +27,7 @@ from router.store.tokens import Caller
 from router.web.errors import responses
 from router.web.fhir.diagnostic_report import Sender, report_id_of, report_of
 from router.web.fhir.outcome import MEDIA_TYPE, Issue, ResourceRefused, issues_of, outcome, require_characters
-from router.web.fhir.refused_claims import claimed_codes, claimed_identity
+from router.web.fhir.refused_claims import claimed_codes, claimed_identity, is_xml_without_codes, may_change
 from router.web.fhir.resources import DiagnosticReport
 from router.web.security import require
 from router.web.services import Services, WithServices
@@ -37,6 +37,8 @@ router = APIRouter(prefix="/fhir", tags=["fhir"])
 LARGEST_BYTES = 48 << 20
 _LARGEST_KEPT_BYTES = 8 << 20
 _JSON = {MEDIA_TYPE, "application/json", "application/json+fhir"}
+_ANY_BYTES = "application/octet-stream"
+"""How an original is handed out that came as anything: nothing is made of it in a browser."""
 _TOO_LONG = Issue("too-long", f"at most {LARGEST_BYTES} bytes are taken; only the beginning is kept")
 ReportCaller = Annotated[Caller, Depends(require("node", "reader"))]
 
@@ -52,7 +54,7 @@ ReportCaller = Annotated[Caller, Depends(require("node", "reader"))]
         202: {"description": "Kept; waits for a person, for the reasons given"},
         400: {"description": "No JSON, or no DiagnosticReport"},
         413: {"description": "Too large"},
-        415: {"description": "Not FHIR JSON"},
+        415: {"description": "Not FHIR JSON (XML, say): not taken, but kept for a person who must act"},
         422: {"description": "Cannot be taken: what and where"},
     },
     openapi_extra={"requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
@@ -65,14 +67,12 @@ async def post_diagnostic_report(request: Request, services: WithServices, calle
     `identifier` (system `urn:readacross:transaction-uid`).
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in _JSON:
-        return outcome([Issue("not-supported", f"expected the content type {MEDIA_TYPE}")], 415)
     original = bytearray()
     async for portion in request.stream():
         original += portion
         if len(original) > LARGEST_BYTES:
             return await run_in_threadpool(_refused_unread, services, caller, bytes(original), _TOO_LONG, 413)
-    return await run_in_threadpool(_take, services, caller, bytes(original))
+    return await run_in_threadpool(_take if kind in _JSON else _refused_in_kind, services, caller, bytes(original))
 
 
 def _take(services: Services, caller: Caller, original: bytes) -> JSONResponse:
@@ -137,11 +137,21 @@ class _Claims:
     codes: tuple[AlertCode, ...] = ()
     seen: bool = False
     identity: ReportIdentity | None = None
+    changes: bool = True
 
 
 def _claims(body: dict[str, object]) -> _Claims:
     codes, seen = claimed_codes(body)
-    return _Claims(codes, seen, claimed_identity(body))
+    return _Claims(codes, seen, claimed_identity(body), may_change(body))
+
+
+def _refused_in_kind(services: Services, caller: Caller, original: bytes) -> JSONResponse:
+    """It came as something else than JSON: kept whole, and a person reads it (ADR 130)."""
+    issue = Issue("not-supported", f"expected the content type {MEDIA_TYPE}")
+    if not original.strip():
+        return outcome([issue], 415)
+    claims = _Claims(seen=is_xml_without_codes(original))
+    return _refused(services, caller, _sender(services, caller), claims, original, [issue], 415, _ANY_BYTES)
 
 
 def _refused_unread(services: Services, caller: Caller, original: bytes, issue: Issue, status: int) -> JSONResponse:
@@ -160,6 +170,7 @@ def _refused(
     original: bytes,
     issues: Sequence[Issue],
     status: int = 422,
+    media_type: str = MEDIA_TYPE,
 ) -> JSONResponse:
     """Say what is wrong, and keep the original for a person: the sender may never look at its errors (ADR 105).
 
@@ -171,7 +182,7 @@ def _refused(
     refusal_id = report_id_of(replace(sender, subject=f"refused {sender.subject}"), original)
     with services.store.write() as tx:
         if tx.originals.get(refusal_id) is None:
-            tx.originals.add(Original(refusal_id, MEDIA_TYPE, digest, original, now))
+            tx.originals.add(Original(refusal_id, media_type, digest, original, now))
             detail = {"channel": "fhir", "reason": str(refusal), "refusal_id": refusal_id, "original_sha256": digest}
             tx.ledger.append(Entry("report.refused", now, caller.name, node=sender.node, detail=detail))
             reason = (
@@ -181,7 +192,8 @@ def _refused(
             ask_a_person(tx, "report_refused", reason, refusal_id, now, About(node=sender.node))
             codes = tuple(code for code in claims.codes if tx.alert_codes.ask(code))
             kept = f"GET /reports/{refusal_id}/original"
-            of = RefusedCodes(refusal_id, caller.name, sender.node, kept, codes, claims.seen)
+            of = RefusedCodes(refusal_id, caller.name, sender.node, kept, codes, claims.seen, claims.changes)
             raise_for_refused(tx, of, study_meant(tx, claims.identity), now)
     event_log().warning("report.refused", channel="fhir", issues=len(refusal.issues))
-    return outcome(refusal.issues, status)
+    kept_for_whom = f"not taken, but kept as {refusal_id}: it waits for a person, who must act before anybody reads it"
+    return outcome([*refusal.issues, Issue("informational", kept_for_whom, severity="information")], status)

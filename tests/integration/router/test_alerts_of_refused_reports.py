@@ -158,3 +158,33 @@ def test_what_is_no_fhir_report_is_kept_and_telephoned_about_where_nobody_could_
     assert (len(region.queue("phone_list")), len(region.queue("report_refused"))) == (3, 5)
     kept = [item["reason"].partition("GET ")[2].partition(")")[0] for item in region.queue("phone_list")]
     assert whole[:-3] in [region.client.get(path, headers=region.staff).content for path in kept]
+
+
+def test_a_refused_correction_raises_anew_once_anybody_was_told(region: AlertRegion) -> None:
+    region.claim(region.offer())
+    region.rxl.say(refused("r1"), refused("r2", changes=True))
+    region.work()
+    assert (len(alerts(region)), region.mail.to()) == (1, ["ward7@rxn.test"])
+    region.rxl.say(refused("r3"))
+    region.work()
+    assert (len(alerts(region)), region.mail.to()) == (1, ["ward7@rxn.test"])
+    region.rxl.say(refused("r4", changes=True), refused("r4", changes=True))
+    region.work()
+    assert (len(alerts(region)), region.mail.to()) == (2, ["ward7@rxn.test"] * 2)
+    bad = {"presentedForm": None, "conclusionCode": ALERT}
+    assert post(region, diagnostic_report(**bad)).status_code == 422
+    assert len(alerts(region)) == 2
+    assert post(region, diagnostic_report(**bad, status="corrected")).status_code == 422
+    assert len(alerts(region)) == 3
+
+
+def test_a_correction_that_the_api_refuses_raises_anew_once_anybody_was_told(region: AlertRegion) -> None:
+    read = region.offer()
+    body = {"transaction_uid": region.claim(read), "text": "", "alert_codes": [CRITICAL.model_dump()]}
+    for status, told in (("F", 1), ("P", 1), ("C", 2)):
+        refusal = region.client.post(
+            f"/reads/{read['id']}/report", json=body | {"status": status}, headers=region.reader()
+        )
+        assert refusal.status_code == 422
+        region.work()
+        assert len(region.mail.to()) == told

@@ -4,6 +4,8 @@ import hashlib
 import json
 from typing import Any
 
+import pytest
+
 from dicom_nodes.contract import ReturnReport
 from tests.fakes.fhir_samples import GMC, NHS, diagnostic_report
 from tests.integration.router.region import Region
@@ -121,6 +123,38 @@ def test_what_is_no_diagnostic_report_is_refused(sqlite_region: Region) -> None:
         answer = sqlite_region.client.post("/fhir/DiagnosticReport", content=body, headers=headers)
         assert answer.status_code == status
         issue(answer)
+
+
+def test_a_report_in_xml_is_kept_whole_for_a_person_and_its_sender_is_told_so(sqlite_region: Region) -> None:
+    region, asked = sqlite_region, {"Content-Type": "application/fhir+xml"}
+    body = '<DiagnosticReport xmlns="http://hl7.org/fhir"><conclusion value="Siân: bleed"/>'.encode()
+    for _ in range(2):
+        answer = region.client.post("/fhir/DiagnosticReport", content=body, headers=region.rxl.headers | asked)
+        wrong, kept = answer.json()["issue"]
+        assert (answer.status_code, wrong["severity"], wrong["code"]) == (415, "error", "not-supported")
+        assert (kept["severity"], "person, who must act" in kept["diagnostics"]) == ("information", True)
+    (item,) = region.queue()
+    path = item["reason"].rpartition("GET ")[2]
+    assert (item["kind"], path.split("/")[2] in kept["diagnostics"]) == ("report_refused", True)
+    original = region.client.get(path, headers=region.staff)
+    assert (original.content, original.headers["content-type"]) == (body, "application/octet-stream")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<DiagnosticReport><conclusionCode/></DiagnosticReport>",
+        "<DiagnosticReport><conclusionCode/></DiagnosticReport>".encode("utf-16"),
+        b'<!DOCTYPE a [<!ENTITY a "<conclusion&#67;ode/>">]><DiagnosticReport>&a;</DiagnosticReport>',
+        b"\x1f\x8b compressed",
+    ],
+)
+def test_of_a_report_in_another_form_that_may_name_an_alert_a_person_telephones(
+    sqlite_region: Region, body: bytes
+) -> None:
+    headers = sqlite_region.rxl.headers | {"Content-Type": "application/fhir+xml"}
+    assert sqlite_region.client.post("/fhir/DiagnosticReport", content=body, headers=headers).status_code == 415
+    assert sorted(item["kind"] for item in sqlite_region.queue()) == ["phone_list", "report_refused"]
 
 
 def test_a_readers_token_signs_for_nobody_else(sqlite_region: Region) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from dicom_nodes.contract import ImagingOrdered, PatientIdentity, Referrer
+from dicom_nodes.contract import ImagingOrdered, PatientChanged, PatientIdentity, Referrer
 from dicom_nodes.foundation.settings_file import SettingsError
 from router.app import create_app
 from router.config import load_router_settings
@@ -220,3 +220,22 @@ def test_another_patients_order_revives_no_cancelled_one(region: Region) -> None
     assert region.get(f"/reads/{region.read()['id']}/order")["cancelled"] is True
     region.rxn.say(ordered())
     assert "order.revived" in region.events()
+
+
+@pytest.mark.parametrize("changed", [{"patient_id": "H7"}, {"nhs_number": "9990000026"}])
+@pytest.mark.parametrize("first", [[ordered()], [plain(), ordered()]], ids=["order alone", "with its study"])
+def test_a_cancellation_under_another_patients_identity_cancels_nothing_and_is_for_a_person(
+    region: Region, changed: dict[str, Any], first: list[Any]
+) -> None:
+    stray = ordered(cancelled=True, patient=PATIENT.model_copy(update=changed))
+    region.rxn.say(*first, stray, *([] if len(first) > 1 else [plain()]))
+    (item,) = region.queue()
+    assert (item["kind"], "nothing was cancelled" in item["reason"]) == ("order_conflict", True)
+    assert region.get(f"/reads/{region.read()['id']}/order")["cancelled"] is False
+
+
+def test_a_cancellation_under_the_number_that_the_patient_has_now_counts(region: Region) -> None:
+    surviving = PATIENT.model_copy(update={"patient_id": "H900900"})
+    region.rxn.say(ordered(), PatientChanged(present=surviving, prior=PATIENT, reference="A40-1"))
+    region.rxn.say(ordered(cancelled=True, patient=surviving), plain())
+    assert [item["kind"] for item in region.queue()] == ["order_cancelled"]

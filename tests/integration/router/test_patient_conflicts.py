@@ -131,8 +131,9 @@ def test_a_study_that_comes_while_a_merge_is_doubted_does_not_follow_it(sqlite_r
     assert known_numbers(region) == {"1.8": "H7", "1.9": "H100200"}
     (late,) = region.get("/patient-conflicts")
     assert (late["study_instance_uid"], late["how"]) == ("1.9", "merged")
-    region.rxn.say(settled("1.10"))
-    assert known_numbers(region)["1.10"] == "H7"
+    region.rxn.say(settled("1.10"), settled("1.11", patient=PATIENT.model_copy(update={"nhs_number": None})))
+    assert known_numbers(region)["1.10"] == "H100200"
+    assert len(region.get("/patient-conflicts")) == 2
 
 
 def test_what_has_followed_a_merge_that_is_rejected_is_put_before_two_persons(sqlite_region: Region) -> None:
@@ -229,3 +230,75 @@ def test_an_unlinking_leaves_alone_a_study_that_came_to_its_number_another_way(s
     region.rxn.say(PatientChanged(present=LAST, prior=SURVIVING, reference="A37-1", unlinked=True))
     (conflict,) = region.get("/patient-conflicts")
     assert conflict["study_instance_uid"] == "1.9"
+
+
+def test_a_study_that_comes_after_a_merge_takes_no_mixed_identity_but_two_persons_judge(region: Region) -> None:
+    """Its images' NHS number is not the surviving patient's: neither number goes out with the other."""
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"))
+    assert region.queue() == []
+    region.offer()
+    (item,), (conflict,) = region.queue("study_conflict"), region.get("/patient-conflicts")
+    assert "NHS number of the surviving record differ" in item["reason"]
+    assert known_numbers(region) == {"1.2.3.4": "H100200"}
+    region.rxl.say(received())
+    (held,) = region.queue("report_not_accepted")
+    assert returns(region) == []
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, "confirm", "omar", conflict["id"]).json()["decided"] == "applied"
+    body = {"read_id": region.read()["id"], "reason": "the patient is settled"}
+    assert region.client.post(f"/reports/{held['report_id']}/accept", json=body, headers=region.staff).is_success
+    assert [order.present_patient for order in returns(region)] == [OTHER]
+
+
+def test_a_study_that_comes_after_a_merge_is_known_by_all_that_it_says_of_the_survivor(sqlite_region: Region) -> None:
+    region = sqlite_region
+    bare = PATIENT.model_copy(update={"nhs_number": None, "birth_date": None})
+    silent = SURVIVING.model_copy(update={"nhs_number": None})
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"))
+    region.rxn.say(PatientChanged(present=silent, prior=OTHER, reference="A40-2"))
+    region.offer(patient=bare)
+    region.rxl.say(received(patient=bare))
+    assert [order.present_patient for order in returns(region)] == [
+        OTHER.model_copy(update={"patient_id": "H900900", "birth_date": silent.birth_date})
+    ]
+
+
+def test_a_rejected_merge_leaves_a_study_that_came_after_it_as_its_images_say(sqlite_region: Region) -> None:
+    region = sqlite_region
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"), settled())
+    (conflict,) = region.get("/patient-conflicts")
+    assert settle(region, "reject", "jane", conflict["id"]).json()["decided"] == "rejected"
+    region.rxn.say(settled("1.9"))
+    assert set(known_numbers(region).values()) == {"H100200"}
+    assert region.get("/patient-conflicts") == region.queue("study_conflict") == []
+
+
+@pytest.mark.parametrize("into", [SURVIVING, OTHER], ids=["by the merge", "by two persons"])
+def test_an_alert_that_lies_at_its_node_is_sent_anew_under_the_present_number(
+    tmp_path: Path, into: PatientIdentity
+) -> None:
+    with running_alert_region(tmp_path / "region", f"sqlite:///{tmp_path}/r.sqlite", ris=True) as region:
+        region.claim(region.offer())
+        body = {"read_id": region.read()["id"], "code": CRITICAL.model_dump()}
+        assert region.client.post("/alerts", json=body, headers=region.reader()).is_success
+        region.work()
+        (first,) = told_to_ris(region)
+        region.rxn.say(PatientChanged(present=into, prior=PATIENT, reference="A40-1"))
+        if into is OTHER:
+            assert told_to_ris(region) == []
+            (conflict,) = region.get("/patient-conflicts")
+            settle(region, "propose", "jane", conflict["id"])
+            settle(region, "confirm", "omar", conflict["id"])
+        (again,) = told_to_ris(region)
+        assert (first.present_patient, again.present_patient) == (None, into)
+        assert again.notification_id == first.notification_id
+        assert region.events().count("alert.ris_ordered") == 2
+        for order in region.rxn.orders(after=0).orders:
+            if isinstance(order.body, TellRis):
+                region.rxn.complete(order)
+        region.rxn.say(PatientChanged(present=LAST, prior=into, reference="A40-2"))
+        assert told_to_ris(region) == []
+
+
+def told_to_ris(region: Region) -> list[TellRis]:
+    return [order.body for order in region.rxn.new_orders() if isinstance(order.body, TellRis)]

@@ -91,7 +91,7 @@ def test_what_only_grows_cannot_be_truncated(postgresql_url: str, table: str) ->
 
 def test_a_migration_is_never_put_before_one_that_databases_have() -> None:
     """Alembic takes it for done there: the schema would lack it, and nobody would be told."""
-    had = "0001 0002 0020 0010 0011 0012 0030 0035 0036 0040 0045 0050 0055 0060 0061"
+    had = "0001 0002 0020 0010 0011 0012 0030 0035 0036 0040 0045 0050 0055 0060 0061 0070"
     database = open_database("sqlite://")
     with database.read() as connection:
         script = ScriptDirectory.from_config(_alembic(connection))
