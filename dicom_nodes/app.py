@@ -65,7 +65,7 @@ from dicom_nodes.rules.retention import Retention
 from dicom_nodes.spool.announcements import CHECK_JOB
 from dicom_nodes.spool.catalogue import ARCHIVE_JOB
 from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB, REPORT_COMMITMENT_JOB
-from dicom_nodes.spool.returns import RETURN_JOB
+from dicom_nodes.spool.returned_answers import RETURN_JOB
 from dicom_nodes.spool.ring import FullSegment
 from dicom_nodes.spool.segments import SegmentSpool
 from dicom_nodes.spool.sole_user import sole_user_of

@@ -42,7 +42,7 @@ from dicom_nodes.model.report import (
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.begun_returns import SqlBegunReturns
 from dicom_nodes.spool.outbox import SqlOutbox
-from dicom_nodes.spool.returns import RETURN_JOB
+from dicom_nodes.spool.returned_answers import RETURN_JOB
 
 ORDER_KINDS = ("fetch", "deliver", "tell_ris", RETURN_JOB)
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
