@@ -179,6 +179,8 @@ class NodeApp:
             self._hl7 = MllpListener(settings.hl7, intake)
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
         orders, catalogue = self.store.orders, self.store.catalogue
+        channels = return_channels(settings, archive, documents)
+        return_report = ReturnReport(orders, catalogue, channels, trust.ods_code, checkpoint)
         self._workers = Workers(
             self.store.jobs,
             orders,
@@ -210,9 +212,7 @@ class NodeApp:
                     trust.ods_code,
                     checkpoint,
                 ),
-                RETURN_JOB: ReturnReport(
-                    orders, catalogue, return_channels(settings, archive, documents), trust.ods_code, checkpoint
-                ),
+                RETURN_JOB: return_report,
                 **self._workflow_jobs(workflow),
             },
             RetryPolicy(
@@ -224,6 +224,7 @@ class NodeApp:
             node.workers,
             stopping,
             together={RETURN_JOB: _RETURNS_AT_ONCE},
+            groups={RETURN_JOB: return_report.together},
         )
         settle = SettleStudies(
             self.store.studies,

@@ -1,11 +1,12 @@
 """Orders from the router, how far each has come, reports taken in, and work that was parked."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from dicom_nodes.contract import (
     DeliverStudy,
@@ -47,6 +48,7 @@ from dicom_nodes.spool.returned_answers import RETURN_JOB
 ORDER_KINDS = ("fetch", "deliver", "tell_ris", RETURN_JOB)
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 _ORDER = select(tables.order).where(tables.order.c.order_id == bindparam("order_id"))
+_ORDERS = select(tables.order).where(tables.order.c.order_id.in_(bindparam("ids", expanding=True)))
 _KNOWN_ORDERS = select(tables.order.c.order_id).where(tables.order.c.order_id.in_(bindparam("ids", expanding=True)))
 _KEEP_ORDER, _KEEP_REPORT = insert(tables.order), insert(tables.received_report)
 _KNOWN_REPORTS = select(tables.received_report.c.report_id).where(
@@ -55,7 +57,7 @@ _KNOWN_REPORTS = select(tables.received_report.c.report_id).where(
 
 
 class SqlOrders(SqlBegunReturns):
-    """Implements `OrderStore`, `ReportStore` and `ParkingStore`."""
+    """Implements `OrderStore`, `ReturnStore`, `ReportStore` and `ParkingStore`."""
 
     def __init__(
         self, database: Database, jobs: JobQueue, outbox: SqlOutbox, clock: Clock, channels: Sequence[str]
@@ -77,13 +79,19 @@ class SqlOrders(SqlBegunReturns):
                     self._accept_one(connection, order)
                     known.add(order.order_id)
             self._move_to(connection, batch)
+        self._recalls += sum(isinstance(order.body, RecallReport) for order in batch.orders)
+
+    def kept_orders(self, order_ids: Collection[str]) -> dict[str, Order]:
+        with self._database.read() as connection:
+            rows = connection.execute(_ORDERS, {"ids": list(order_ids)}).all()
+        return {row.order_id: _order(row) for row in rows}
 
     def order(self, order_id: str) -> Order:
         with self._database.read() as connection:
             row = connection.execute(_ORDER, {"order_id": order_id}).one_or_none()
         if row is None:
             raise CrashConsistency(f"order {order_id} has a job but was never kept")
-        return Order(seq=row.seq, order_id=row.order_id, issued_at=row.issued_at, body=_BODY.validate_python(row.body))
+        return _order(row)
 
     def delivered(self, order_id: str) -> dict[str, str]:
         proof = tables.delivered_instance.c
@@ -237,6 +245,10 @@ class SqlOrders(SqlBegunReturns):
             connection.execute(update(position).values(log_id=batch.log_id, after=after))
         elif after > known.after:
             connection.execute(update(position).values(after=after))
+
+
+def _order(row: Row[Any]) -> Order:
+    return Order(seq=row.seq, order_id=row.order_id, issued_at=row.issued_at, body=_BODY.validate_python(row.body))
 
 
 def _study_of(body: OrderBody) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, insert, select, update
 
 from dicom_nodes.contract import FactBody, OrderCompleted, ReportAcknowledged, ReturnChannel, ReturnReport
 from dicom_nodes.flows.return_ports import ReturnedAnswer
@@ -21,13 +21,14 @@ RECALLED = "OFF"
 
 Answers = dict[str, dict[str, str]]
 """Order id → channel → what it answered, or that it was recalled."""
-Place = tuple[str, str]
+OfStudy = tuple[str, str]
 """Study Instance UID and channel."""
 
 _CHANNELS = get_args(ReturnChannel)
 """Every channel that an order may name."""
 _ANSWER, _FILED, _ORDER, _JOB = tables.returned_report, tables.filed_report, tables.order, tables.job
-_IDS = bindparam("ids", expanding=True)
+_BEGUN = tables.begun_version
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _ANSWERS = select(_ANSWER.c.order_id, _ANSWER.c.channel, _ANSWER.c.code).where(_ANSWER.c.order_id.in_(_IDS))
 _LOCKED = (
     select(_ORDER.c.order_id, _ORDER.c.body)
@@ -39,6 +40,11 @@ _UNFINISHED = select(_JOB.c.key).where(
     _JOB.c.kind == RETURN_JOB, _JOB.c.key.in_(bindparam("keys", expanding=True)), _JOB.c.state != JobState.DONE
 )
 _FILED_OF = select(_FILED).where(_FILED.c.study_instance_uid.in_(bindparam("uids", expanding=True)))
+_BEGUN_OF = (
+    select(_BEGUN.c.study_instance_uid, _BEGUN.c.channel, func.max(_BEGUN.c.version).label("version"))
+    .where(_BEGUN.c.study_instance_uid.in_(bindparam("uids", expanding=True)))
+    .group_by(_BEGUN.c.study_instance_uid, _BEGUN.c.channel)
+)
 _ADD_ANSWER, _ADD_FILED, _ADD_LOSSES = insert(_ANSWER), insert(_FILED), insert(tables.report_loss)
 
 
@@ -50,10 +56,16 @@ def answers_of(connection: Connection, order_ids: Collection[str]) -> Answers:
     return found
 
 
-def filed_of(connection: Connection, study_instance_uids: Collection[str]) -> dict[Place, Filed]:
+def filed_of(connection: Connection, study_instance_uids: Collection[str]) -> dict[OfStudy, Filed]:
     """What was acknowledged of these studies' reports."""
     rows = connection.execute(_FILED_OF, {"uids": list(study_instance_uids)})
     return {(row.study_instance_uid, row.channel): Filed(row.version, row.status) for row in rows}
+
+
+def begun_of(connection: Connection, study_instance_uids: Collection[str]) -> dict[OfStudy, int]:
+    """The highest version that a channel may have of these studies' reports; nothing is older than the first."""
+    rows = connection.execute(_BEGUN_OF, {"uids": list(study_instance_uids)})
+    return {(row.study_instance_uid, row.channel): row.version for row in rows}
 
 
 def keys_of(order_id: str) -> list[str]:
@@ -144,12 +156,12 @@ def _file(connection: Connection, new: Sequence[ReturnedAnswer], bodies: Mapping
             connection.execute(update(_FILED).where(_at(place)).values(**values))
 
 
-def _filing(place: Place, filed: Filed) -> dict[str, Any]:
+def _filing(place: OfStudy, filed: Filed) -> dict[str, Any]:
     uid, channel = place
     return {"study_instance_uid": uid, "channel": channel, "version": filed.version, "status": filed.status}
 
 
-def _at(place: Place) -> ColumnElement[bool]:
+def _at(place: OfStudy) -> ColumnElement[bool]:
     return (_FILED.c.study_instance_uid == place[0]) & (_FILED.c.channel == place[1])
 
 

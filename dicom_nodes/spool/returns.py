@@ -1,12 +1,12 @@
 """How far each report's return has come: one job a channel, what each channel answered, and what it could not carry."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
 from dicom_nodes.contract import RecallReport, ReportAcknowledged, ReturnReport
-from dicom_nodes.flows.return_ports import ReturnedAnswer
+from dicom_nodes.flows.return_ports import ReturnedAnswer, ReturnPlace, Standing
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import Job, JobQueue, JobState
@@ -18,12 +18,15 @@ from dicom_nodes.spool.returned_answers import (
     RECALLED,
     RETURN_JOB,
     answers_of,
+    begun_of,
     filed_of,
     finish,
     keys_of,
     lock_orders,
     write_answers,
 )
+
+_STANDING_S = 1.0
 
 
 @dataclass(slots=True)
@@ -35,7 +38,7 @@ class _Wanted:
 
 
 class SqlReturns:
-    """The part of `OrderStore` that reports on their way home need."""
+    """The part of `ReturnStore` that knows what the channels answered."""
 
     def __init__(
         self, database: Database, jobs: JobQueue, outbox: SqlOutbox, clock: Clock, channels: Sequence[str]
@@ -43,6 +46,7 @@ class SqlReturns:
         """`channels` are those of the trust's file: by them a report goes whose order names none."""
         self._database, self._jobs, self._outbox, self._clock = database, jobs, outbox, clock
         self._channels = tuple(channels)
+        self._recalls = 0
         self._recording = SharedCommits(self._write)
 
     def returned(self, order_id: str) -> frozenset[str]:
@@ -87,6 +91,25 @@ class SqlReturns:
             _, completed = finish(connection, self._jobs, [job], answers_of(connection, [order_id]))
             self._outbox.append(connection, *completed)
             return bool(completed)
+
+    @property
+    def standing_for_s(self) -> float:
+        return _STANDING_S if self._database.has_one_writer else 0.0
+
+    @property
+    def recalls(self) -> int:
+        return self._recalls
+
+    def standings(self, places: Collection[ReturnPlace]) -> dict[ReturnPlace, Standing]:
+        uids = {place.study_instance_uid for place in places}
+        with self._database.read() as connection:
+            answers = answers_of(connection, {place.order_id for place in places})
+            filed, begun = filed_of(connection, uids), begun_of(connection, uids)
+        found = {}
+        for place in places:
+            here = (place.study_instance_uid, place.channel)
+            found[place] = Standing(place.channel in answers[place.order_id], filed.get(here), begun.get(here))
+        return found
 
     def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
         with self._database.read() as connection:
