@@ -1,6 +1,6 @@
 """How far each report's return has come: one job a channel, what each channel answered, and what it could not carry."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
@@ -141,11 +141,14 @@ class SqlReturns:
             rows = connection.execute(select(column.channel, column.losses).where(column.order_id == order_id)).all()
         return {row.channel: tuple(row.losses) for row in rows}
 
-    def _queue_return(self, connection: Connection, order_id: str, body: ReturnReport) -> None:
-        for channel in body.channels or self._channels:
-            self._jobs.enqueue(
-                connection, kind=RETURN_JOB, key=f"{order_id}/{channel}", destination=f"{RETURN_JOB}:{channel}"
-            )
+    def _queue_returns(self, connection: Connection, orders: Mapping[str, ReturnReport]) -> None:
+        destinations = {
+            f"{order_id}/{channel}": f"{RETURN_JOB}:{channel}"
+            for order_id, body in orders.items()
+            for channel in body.channels or self._channels
+        }
+        if destinations:
+            self._jobs.enqueue_all(connection, kind=RETURN_JOB, destinations=destinations)
 
     def _resend_return(self, connection: Connection, key: str) -> bool:
         """Queue what is parked of an order (all of it where `key` names no channel); False where nothing is."""
