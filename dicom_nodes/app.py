@@ -55,7 +55,7 @@ from dicom_nodes.hl7.listener import MllpListener
 from dicom_nodes.hl7.order_details import OrderCodes
 from dicom_nodes.hl7.order_intake import OrderIntake
 from dicom_nodes.hl7.report_intake import OruIntake
-from dicom_nodes.partners import address_of, archive_of, return_channels, workstation_of
+from dicom_nodes.partners import address_of, archive_of, return_channels, ris_sender_of, workstation_of
 from dicom_nodes.pixels.pool import TranscodingPool
 from dicom_nodes.receivers.desk import MainParts
 from dicom_nodes.receivers.supervisor import COMMAND, Receivers
@@ -179,8 +179,10 @@ class NodeApp:
             self._hl7 = MllpListener(settings.hl7, intake)
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
         orders, catalogue = self.store.orders, self.store.catalogue
-        channels = return_channels(settings, archive, documents)
-        return_report = ReturnReport(orders, catalogue, channels, trust.ods_code, checkpoint)
+        ris = ris_sender_of(settings)
+        channels = return_channels(settings, ris, archive, documents)
+        none_follows = ris.hang_up if ris else lambda: None
+        return_report = ReturnReport(orders, catalogue, channels, trust.ods_code, checkpoint, none_follows)
         self._workers = Workers(
             self.store.jobs,
             orders,

@@ -5,7 +5,7 @@ has a job of its own, with its own attempts: one that is down or refuses holds u
 acknowledged is never sent to again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, ReportSender, no_checkpoint
@@ -34,11 +34,15 @@ class ReturnReport:
         channels: Mapping[str, ReportSender],
         own_ods: str,
         checkpoint: Checkpoint = no_checkpoint,
+        none_follows: Callable[[], None] = lambda: None,
     ) -> None:
-        """`channels` are those of the trust's file, by the names that the router knows them by."""
+        """`channels` are those of the trust's file, by the names that the router knows them by.
+
+        `none_follows` is called by a worker that has sent what it had.
+        """
         self._orders, self._catalogue, self._own_ods = orders, catalogue, own_ods
         self._channels = dict(channels)
-        self._checkpoint = checkpoint
+        self._checkpoint, self._none_follows = checkpoint, none_follows
         self._turns = ReturnTurns()
 
     def __call__(self, job: Job) -> None:
@@ -66,6 +70,7 @@ class ReturnReport:
             yield group
         finally:
             group.close()
+            self._none_follows()
 
     def _sent(self, order_id: str, channel: str, report: OutgoingReport, standing: Standing) -> ChannelAnswer:
         """The channel's yes."""
