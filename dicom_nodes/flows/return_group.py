@@ -159,24 +159,24 @@ class ReturnGroup:
         return ordered_report(order, self._record(_study_of(order)), self._own_ods)
 
     def _record(self, study_instance_uid: str) -> StudyRecord | None:
-        if time.monotonic() - self._looked_ahead_at_s > self._store.standing_for_s:
+        is_old = time.monotonic() - self._looked_ahead_at_s > self._store.standing_for_s
+        if is_old or study_instance_uid not in self._records:
             return self._catalogue.study_records([study_instance_uid]).get(study_instance_uid)
-        return self._records.get(study_instance_uid)
+        return self._records[study_instance_uid]
 
     def _look_ahead(self) -> None:
-        """Read of all what each will need, as far as it may be relied on, and take the turns that are free."""
+        """Take the turns that are free, and read of all what each will need, as far as it may be relied on."""
         self._orders = dict(self._store.kept_orders({_order_of(job) for job in self._jobs}))
-        if not self._store.standing_for_s:
-            return
-        self._looked_ahead_at_s = time.monotonic()
-        self._records = dict(self._catalogue.study_records({_study_of(order) for order in self._orders.values()}))
         for job in self._jobs:
             order_id, _, channel = job.key.partition("/")
             if order_id in self._orders:
                 uid = _study_of(self._orders[order_id])
                 if self._turns.take_if_free((uid, channel)):
                     self._held[job.id] = ReturnPlace(order_id, uid, channel)
-        self._read_standings(list(self._held.values()))
+        if self._store.standing_for_s:
+            self._looked_ahead_at_s = time.monotonic()
+            self._records = dict(self._catalogue.study_records({_study_of(order) for order in self._orders.values()}))
+            self._read_standings(list(self._held.values()))
 
 
 def _order_of(job: Job) -> str:

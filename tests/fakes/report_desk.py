@@ -73,8 +73,10 @@ class Desk:
         header = replace(HEADER, study_instance_uid=study_instance_uid)
         self.studies[study_instance_uid] = StudyRecord(header, "RXN", "CT1", ("CT",), (), 1)
 
-    def flow(self) -> ReturnReport:
-        catalogue = MemoryCatalogue(self.studies | ({} if self.record is None else {STUDY_UID: self.record}))
+    def flow(self, catalogue: MemoryCatalogue | None = None) -> ReturnReport:
+        catalogue = catalogue or MemoryCatalogue(
+            self.studies | ({} if self.record is None else {STUDY_UID: self.record})
+        )
         write = StructuredReports().write
         channels = {
             "ris": RisChannel(self.ris),

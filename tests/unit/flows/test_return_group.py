@@ -12,7 +12,7 @@ from dicom_nodes.foundation.jobs import Job, LeaseLost
 from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
 from dicom_nodes.model.report import AckCode, Acknowledgement, OutgoingReport
 from tests.fakes.report_desk import Desk
-from tests.fakes.report_fakes import MemoryRis, leased_job
+from tests.fakes.report_fakes import MemoryCatalogue, MemoryRis, leased_job
 from tests.peers.processes import wait_until
 
 
@@ -133,6 +133,29 @@ def test_where_others_write_too_nothing_is_known_beforehand() -> None:
         desk.orders.acknowledged["order-9"] = {"ris": ("AA", "another machine's")}
         with pytest.raises(PeerRefused, match=r"a newer version \(9\) was already filed"):
             group(jobs[1])
+
+
+def test_where_others_write_too_answers_are_written_down_together_all_the_same() -> None:
+    desk = desk_with("1.1", "1.2")
+    desk.orders.standing_for_s = 0.0
+    jobs = jobs_of("order-1.1", "order-1.2")
+    with desk.flow().together(jobs) as group:
+        for job in jobs:
+            group(job)
+        assert (len(desk.ris.received), desk.orders.acknowledged) == (2, {})
+        group.settle()
+    assert set(desk.orders.acknowledged) == {"order-1.1", "order-1.2"}
+
+
+def test_images_that_come_while_the_group_is_under_way_are_found() -> None:
+    desk = desk_with("1.1", "1.2")
+    jobs, late = jobs_of("order-1.1", "order-1.2"), desk.studies.pop("1.2")
+    catalogue = MemoryCatalogue(desk.studies)
+    with desk.flow(catalogue).together(jobs) as group:
+        group(jobs[0])
+        catalogue.studies["1.2"] = late
+        group(jobs[1])
+    assert [report.study_instance_uid for report in desk.ris.received] == ["1.1", "1.2"]
 
 
 def test_a_newer_version_of_another_worker_waits_until_the_older_answer_is_written_down() -> None:
