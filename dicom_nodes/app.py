@@ -55,7 +55,7 @@ from dicom_nodes.hl7.listener import MllpListener
 from dicom_nodes.hl7.order_details import OrderCodes
 from dicom_nodes.hl7.order_intake import OrderIntake
 from dicom_nodes.hl7.report_intake import OruIntake
-from dicom_nodes.partners import address_of, archive_of, return_channels, workstation_of
+from dicom_nodes.partners import address_of, archive_of, return_channels, ris_sender_of, workstation_of
 from dicom_nodes.pixels.pool import TranscodingPool
 from dicom_nodes.receivers.desk import MainParts
 from dicom_nodes.receivers.supervisor import COMMAND, Receivers
@@ -65,7 +65,7 @@ from dicom_nodes.rules.retention import Retention
 from dicom_nodes.spool.announcements import CHECK_JOB
 from dicom_nodes.spool.catalogue import ARCHIVE_JOB
 from dicom_nodes.spool.commitments import ASK_COMMITMENT_JOB, REPORT_COMMITMENT_JOB
-from dicom_nodes.spool.returns import RETURN_JOB
+from dicom_nodes.spool.returned_answers import RETURN_JOB
 from dicom_nodes.spool.ring import FullSegment
 from dicom_nodes.spool.segments import SegmentSpool
 from dicom_nodes.spool.sole_user import sole_user_of
@@ -179,6 +179,10 @@ class NodeApp:
             self._hl7 = MllpListener(settings.hl7, intake)
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None
         orders, catalogue = self.store.orders, self.store.catalogue
+        ris = ris_sender_of(settings)
+        channels = return_channels(settings, ris, archive, documents)
+        none_follows = ris.hang_up if ris else lambda: None
+        return_report = ReturnReport(orders, catalogue, channels, trust.ods_code, checkpoint, none_follows)
         self._workers = Workers(
             self.store.jobs,
             orders,
@@ -210,9 +214,7 @@ class NodeApp:
                     trust.ods_code,
                     checkpoint,
                 ),
-                RETURN_JOB: ReturnReport(
-                    orders, catalogue, return_channels(settings, archive, documents), trust.ods_code, checkpoint
-                ),
+                RETURN_JOB: return_report,
                 **self._workflow_jobs(workflow),
             },
             RetryPolicy(
@@ -224,6 +226,7 @@ class NodeApp:
             node.workers,
             stopping,
             together={RETURN_JOB: _RETURNS_AT_ONCE},
+            groups={RETURN_JOB: return_report.together},
         )
         settle = SettleStudies(
             self.store.studies,

@@ -175,6 +175,8 @@ class Ris(Settings):
     version: Literal["2.3", "2.3.1", "2.4", "2.5", "2.5.1"] = "2.5.1"
     processing_id: Literal["P", "T", "D"] = "P"
     timeout_s: float = Field(default=30.0, gt=0)
+    reports_per_connection: int = Field(default=1, ge=1, le=50)
+    """How many reports may share a connection, each sent when the last is answered, for at most two seconds."""
 
 
 class Hl7Listener(Settings):

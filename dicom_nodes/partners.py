@@ -28,10 +28,16 @@ def archive_of(settings: NodeSettings, scu: StoreScu) -> Archive:
             return OrthancArchive(orthanc.url, orthanc.username, read_password(orthanc))
 
 
-def return_channels(settings: NodeSettings, archive: Archive, documents: StructuredReports) -> dict[str, ReportSender]:
+def ris_sender_of(settings: NodeSettings) -> MllpRisSender | None:
+    """The RIS that reports go to, if the trust's file names one."""
+    return MllpRisSender(settings.ris, settings.trust, settings.reports.oru) if settings.ris else None
+
+
+def return_channels(
+    settings: NodeSettings, ris: MllpRisSender | None, archive: Archive, documents: StructuredReports
+) -> dict[str, ReportSender]:
     """How reports go home, by the names that the router knows; only what the trust's file lists."""
     trust, reports = settings.trust, settings.reports
-    ris = MllpRisSender(settings.ris, trust, reports.oru) if settings.ris else None
     senders: dict[str, ReportSender] = {
         "ris": RisChannel(ris),
         "archive": ArchiveChannel(archive, lambda report: (documents.write(report), ())),

@@ -32,7 +32,6 @@ from dicom_nodes.model.report import (
     ReportChannel,
 )
 from dicom_nodes.model.study import GrowingStudy, StudyOwner, StudyRecord
-from dicom_nodes.rules.report_order import Filed
 
 Checkpoint = Callable[[str], None]
 """Called with a step's name after that step is done; crash tests kill the process in it, otherwise it does nothing."""
@@ -108,6 +107,9 @@ class Catalogue(Protocol):
     def study(self, study_instance_uid: str, *, with_instances: bool = True) -> StudyRecord | None:
         """The study; without its instances where those, which may be thousands, are not wanted."""
 
+    def study_records(self, study_instance_uids: Collection[str]) -> Mapping[str, StudyRecord]:
+        """Those that are here, by UID and without their instances."""
+
     def instances(self, study_instance_uid: str) -> Sequence[StoredObject]:
         """Every image instance of the study at this node, whatever its channel (report documents excepted)."""
 
@@ -147,48 +149,6 @@ class OrderStore(Protocol):
         """SOP Instance UID → digest of every instance whose delivery was proven."""
 
     def record_delivered(self, order_id: str, sop_instance_uid: str, digest: str, status: int) -> None: ...
-
-    def returned(self, order_id: str) -> frozenset[str]:
-        """Channels (`ris`, `archive`) on which this report was acknowledged."""
-
-    def record_returned(
-        self,
-        order_id: str,
-        channel: str,
-        code: str,
-        reference: str,
-        losses: Sequence[str] = (),
-        job: Job | None = None,
-    ) -> bool:
-        """Remember the acknowledgement and put `ReportAcknowledged` into the outbox; idempotent per channel.
-
-        With the channel's `job`, that is completed in the same transaction, as by `finish_return`.
-        """
-
-    def finish_return(self, job: Job) -> bool:
-        """Complete one channel's job; True where it was the order's last, and `OrderCompleted` is in the outbox.
-
-        Raises:
-            LeaseLost: another worker holds the job.
-        """
-
-    def filed(self, study_instance_uid: str, channel: str) -> Filed | None:
-        """What this channel has acknowledged of the study's reports, by whichever order."""
-
-    def begun(self, study_instance_uid: str, channel: str) -> int | None:
-        """The highest version that this channel may have, whether or not it said so; None for the first one."""
-
-    def begin_return(self, study_instance_uid: str, channel: str, version: int) -> bool:
-        """Remember, durable on return, that this version's sending begins; whether it was begun before."""
-
-    def forget_begun(self, study_instance_uid: str, channel: str, version: int) -> None:
-        """This version did certainly not arrive."""
-
-    def record_refused(self, order_id: str, channel: str, code: str, words: str, told: str | None = None) -> None:
-        """Remember how a channel refused, in its own words: for a person at this node, and for nobody else.
-
-        Where something is `told`, that goes to the router as the channel's answer.
-        """
 
     def complete(self, job: Job, *facts: FactBody) -> None:
         """Finish the job and put the facts into the outbox in one transaction.

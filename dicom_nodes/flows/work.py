@@ -5,9 +5,12 @@ Nothing that goes wrong ends a worker: what cannot even be recorded is left to t
 
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from types import MappingProxyType
+from typing import Protocol
 
 from dicom_nodes.flows.ports import ParkingStore, WorkQueue
 from dicom_nodes.foundation.backoff import Park, RetryPolicy, after_failure
@@ -25,6 +28,25 @@ Handler = Callable[[Job], None]
 """Does the job and completes it in the transaction that records what it achieved; raises NodeError otherwise."""
 
 
+class JobGroup(Protocol):
+    """Jobs that a worker does one after the other, whose achievements may be recorded together."""
+
+    settle_within_s: float
+    """How often `settle` is to be called, by another thread than the worker's."""
+
+    def __call__(self, job: Job) -> None:
+        """Do it. Raises as a `Handler`; otherwise `ended` tells of it, soon or after `settle`."""
+
+    def settle(self) -> None:
+        """Record what was achieved and complete its jobs."""
+
+    def ended(self) -> Sequence[tuple[Job, Exception | None]]:
+        """Jobs that are completed, and those whose achievement could not be recorded, with why; each once."""
+
+
+Together = Callable[[Sequence[Job]], AbstractContextManager[JobGroup]]
+
+
 class Workers:
     """A few threads that share one queue; start, then stop to let them finish or hand back what they hold."""
 
@@ -38,14 +60,16 @@ class Workers:
         count: int,
         stopping: threading.Event,
         together: Mapping[str, int] = MappingProxyType({}),
+        groups: Mapping[str, Together] = MappingProxyType({}),
     ) -> None:
         """`stopping` is shared with the handlers, which look at it between instances and raise `Stopping`.
 
-        `together`: of these kinds, whose jobs are short, a worker takes so many at once and does one after the other.
+        `together`: of these kinds, whose jobs are short, a worker takes so many at once and does one after the other;
+        of kinds in `groups` as such a group, of the others each by its handler.
         """
         self._queue, self._parking, self._handlers = queue, parking, dict(handlers)
         self._policy, self._clock, self._stopping = policy, clock, stopping
-        self._together = dict(together)
+        self._together, self._groups = dict(together), dict(groups)
         self._chance = random.Random()
         self._limit_per_destination = max(1, count // 3)
         self._watch = threading.Lock()
@@ -107,20 +131,27 @@ class Workers:
         """
         done = threading.Event()
         held = {job.id: job for job in jobs}
-        pulse = threading.Thread(target=self._keep_alive, args=(held, done), name=f"lease-{jobs[0].id}")
-        pulse.start()
-        try:
-            for job in jobs:
-                if job.id in held:
-                    self._do(job)
-                held.pop(job.id, None)
-        finally:
-            done.set()
-            pulse.join()
-            self._look.set()
+        with self._group(jobs) as group:
+            pulse = threading.Thread(target=self._keep_alive, args=(held, group, done), name=f"lease-{jobs[0].id}")
+            pulse.start()
+            try:
+                for job in jobs:
+                    if job.id in held and not self._do(job, group):
+                        held.pop(job.id, None)
+                    self._conclude(group, held)
+                group.settle()
+                self._conclude(group, held)
+            finally:
+                done.set()
+                pulse.join()
+                self._look.set()
 
-    def _do(self, job: Job) -> None:
-        """Whatever becomes of it, the next job has its turn."""
+    def _group(self, jobs: Sequence[Job]) -> AbstractContextManager[JobGroup]:
+        kind = jobs[0].kind
+        return self._groups[kind](jobs) if kind in self._groups else nullcontext(_EachAlone(self._handlers[kind]))
+
+    def _do(self, job: Job, group: JobGroup) -> bool:
+        """Whatever becomes of it, the next job has its turn. True where the group tells of its end."""
         try:
             if self._stopping.is_set():
                 self._queue.hand_back(job)
@@ -129,7 +160,24 @@ class Workers:
                 self._park(job, ended)
             else:
                 self._require_lease(job)
-                self._handle(job)
+                return self._attempt(job, lambda: group(job))
+        except LeaseLost:
+            event_log().warning("job.lease_lost", kind=job.kind, job=job.id)
+        except Exception as error:  # noqa: BLE001 - a worker's boundary: the lease runs out and the job goes on
+            event_log().error("worker.failed", exc_info=error)
+            self._stopping.wait(_IDLE_S)
+        return False
+
+    def _conclude(self, group: JobGroup, held: dict[int, Job]) -> None:
+        """What has ended is held no more."""
+        for job, failure in group.ended():
+            held.pop(job.id, None)
+            self._record_end(job, failure)
+
+    def _record_end(self, job: Job, failure: Exception | None) -> None:
+        try:
+            if self._attempt(job, lambda: _raise(failure)):
+                event_log().info("job.done", kind=job.kind, job=job.id, attempt=job.attempt)
         except LeaseLost:
             event_log().warning("job.lease_lost", kind=job.kind, job=job.id)
         except Exception as error:  # noqa: BLE001 - a worker's boundary: the lease runs out and the job goes on
@@ -142,10 +190,10 @@ class Workers:
         if not _FRESH < left <= timedelta(seconds=LEASE_S):
             self._queue.heartbeat(job, lease_s=LEASE_S)
 
-    def _handle(self, job: Job) -> None:
+    def _attempt(self, job: Job, act: Callable[[], None]) -> bool:
+        """Whether it succeeded; otherwise it is retried, parked or handed back."""
         try:
-            self._handlers[job.kind](job)
-            event_log().info("job.done", kind=job.kind, job=job.id, attempt=job.attempt)
+            act()
         except LeaseLost:
             raise
         except Stopping:
@@ -155,6 +203,9 @@ class Workers:
             self._failed(job, str(error), retryable=error.retryable, error=error)
         except Exception as error:  # noqa: BLE001 - a worker's boundary: recorded, then retried or parked
             self._failed(job, f"unexpected {type(error).__name__}", retryable=True, error=error)
+        else:
+            return True
+        return False
 
     def _failed(self, job: Job, reason: str, *, retryable: bool, error: Exception) -> None:
         decision = after_failure(self._policy, job.attempt, self._clock(), self._chance)
@@ -168,13 +219,49 @@ class Workers:
         self._parking.park_with_fact(job, reason)
         event_log().error("job.parked", kind=job.kind, job=job.id, attempt=job.attempt, exc_info=error)
 
-    def _keep_alive(self, held: dict[int, Job], done: threading.Event) -> None:
-        while not done.wait(LEASE_S / 3):
-            for job in tuple(held.values()):
-                try:
-                    self._queue.heartbeat(job, lease_s=LEASE_S)
-                except LeaseLost:
-                    held.pop(job.id, None)
-                    event_log().warning("job.lease_lost", kind=job.kind, job=job.id)
-                except Exception as error:  # noqa: BLE001 - the job's own fenced writes decide whether it still counts
-                    event_log().warning("job.heartbeat_failed", kind=job.kind, job=job.id, exc_info=error)
+    def _keep_alive(self, held: dict[int, Job], group: JobGroup, done: threading.Event) -> None:
+        """Settles the group, too: what a slow job keeps back is recorded without waiting for its end."""
+        beaten_s = time.monotonic()
+        while not done.wait(group.settle_within_s):
+            try:
+                group.settle()
+            except Exception as error:  # noqa: BLE001 - the jobs' leases run out, and they go on
+                event_log().error("worker.failed", exc_info=error)
+            if time.monotonic() - beaten_s > LEASE_S / 4:
+                beaten_s = time.monotonic()
+                self._beat(held)
+
+    def _beat(self, held: dict[int, Job]) -> None:
+        for job in tuple(held.values()):
+            try:
+                self._queue.heartbeat(job, lease_s=LEASE_S)
+            except LeaseLost:
+                held.pop(job.id, None)
+                event_log().warning("job.lease_lost", kind=job.kind, job=job.id)
+            except Exception as error:  # noqa: BLE001 - the job's own fenced writes decide whether it still counts
+                event_log().warning("job.heartbeat_failed", kind=job.kind, job=job.id, exc_info=error)
+
+
+class _EachAlone:
+    """A group of jobs whose handler completes each by itself."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._ended: list[tuple[Job, Exception | None]] = []
+        self.settle_within_s = LEASE_S / 3
+
+    def __call__(self, job: Job) -> None:
+        self._handler(job)
+        self._ended.append((job, None))
+
+    def settle(self) -> None:
+        """Nothing waits."""
+
+    def ended(self) -> Sequence[tuple[Job, Exception | None]]:
+        ended, self._ended = self._ended, []
+        return ended
+
+
+def _raise(failure: Exception | None) -> None:
+    if failure is not None:
+        raise failure

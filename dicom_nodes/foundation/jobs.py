@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 
 from dicom_nodes.foundation.clock import Clock
-from dicom_nodes.foundation.database import Database, UtcDateTime
+from dicom_nodes.foundation.database import Database, UtcDateTime, portions
 from dicom_nodes.foundation.inserts import unless_there
 
 
@@ -104,12 +104,17 @@ class JobQueue:
             .where(table.c.kind == bindparam("of_kind"), table.c.key == bindparam("of_key"))
             .with_for_update()
         )
+        self._known = select(table.c.key).where(
+            table.c.kind == bindparam("of_kind"), table.c.key.in_(bindparam("of_keys", expanding=True))
+        )
         self._run_again = select(table.c.run_again).where(table.c.id == bindparam("job_id")).with_for_update()
         self._changes: dict[tuple[str, ...], Update] = {}
         held = (table.c.id == bindparam("job_id"), table.c.lease_token == bindparam("held_by"))
         now = bindparam("now", type_=table.c.updated_at.type)
         ended = {"state": JobState.DONE, "lease_until": None, "reason": None, "lease_token": None, "updated_at": now}
         self._done = update(table).where(*held, table.c.run_again == 0).values(ended)
+        these = (table.c.id.in_(bindparam("job_ids", expanding=True)), table.c.lease_token == bindparam("held_by"))
+        self._all_done = update(table).where(*these, table.c.run_again == 0).values(ended).returning(table.c.id)
 
     def enqueue(
         self,
@@ -146,6 +151,23 @@ class JobQueue:
             connection.execute(
                 update(jobs).where(jobs.c.id == row.id).values(state=JobState.QUEUED, **restart, **fresh)
             )
+
+    def enqueue_all(self, connection: Connection, *, kind: str, destinations: Mapping[str, str]) -> None:
+        """As `enqueue` for several keys, each with its destination, that are hardly ever known."""
+        now = self._clock()
+        known: set[str] = set()
+        for keys in portions(list(destinations)):
+            known.update(connection.execute(self._known, {"of_kind": kind, "of_keys": keys}).scalars())
+        new = {"kind": kind, "state": JobState.QUEUED, "attempt": 0, "run_at": now, "run_again": 0}
+        rows = [
+            {**new, "key": key, "destination": destination, "payload": {}, "priority": 0, **_touched(now)}
+            for key, destination in destinations.items()
+            if key not in known
+        ]
+        if rows and connection.execute(unless_there(self._jobs, tuple(rows[0])), rows).rowcount != len(rows):
+            known = set(destinations)  # another transaction was first with some
+        for key in known:
+            self.enqueue(connection, kind=kind, key=key, destination=destinations[key])
 
     def lease(self, kinds: Collection[str], *, lease_s: float, limit_per_destination: int = 4) -> Job | None:
         """Take the most urgent job that is due, or one whose worker died; None when there is nothing to do.
@@ -221,6 +243,19 @@ class JobQueue:
             run_at=self._clock(),
             lease_token=None,
         )
+
+    def complete_all(self, connection: Connection, jobs: Sequence[Job]) -> None:
+        """As `complete` for several; those of one lease in one statement.
+
+        Raises:
+            LeaseLost: of any one; the caller must let the transaction roll back.
+        """
+        for token in {job.lease_token for job in jobs}:
+            held = {job.id: job for job in jobs if job.lease_token == token}
+            done = {"job_ids": list(held), "held_by": token, "now": self._clock()}
+            ended = set(connection.execute(self._all_done, done).scalars())
+            for job in (job for job in held.values() if job.id not in ended):
+                self.complete(connection, job)
 
     def retry(self, job: Job, *, at: datetime, reason: str) -> None:
         """Give the job back to be tried again at `at`, remembering why."""
@@ -308,6 +343,10 @@ class JobQueue:
         values = {name: bindparam(f"new_{name}", type_=jobs.c[name].type) for name in ("updated_at", *names)}
         self._changes[names] = update(jobs).where(*held).values(values)
         return self._changes[names]
+
+
+def _touched(now: datetime) -> dict[str, datetime]:
+    return {"created_at": now, "updated_at": now}
 
 
 def _lost(job: Job) -> LeaseLost:

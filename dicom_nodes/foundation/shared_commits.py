@@ -39,14 +39,19 @@ class SharedCommits(Generic[ItemT]):
 
         Another's item fails nobody else's, but a database that is away, busy or full fails all that waited for it.
         """
-        mine = _Wanted(item)
+        (failure,) = self.all([item])
+        if failure is not None:
+            raise failure
+
+    def all(self, items: Sequence[ItemT]) -> list[Exception | None]:
+        """Several at once: what went wrong of each, as a call of its own would have raised it."""
+        mine = [_Wanted(item) for item in items]
         with self._guard:
-            self._waiting.append(mine)
+            self._waiting += mine
         with self._writing:
-            while not mine.is_decided:
+            while not all(wanted.is_decided for wanted in mine):
                 self._write_waiting()
-        if mine.failure is not None:
-            raise mine.failure
+        return [wanted.failure for wanted in mine]
 
     def _write_waiting(self) -> None:
         with self._guard:

@@ -4,11 +4,12 @@ A RIS may file a report and be cut off before its answer, and this node may die 
 version is answered, no older one may follow it: a RIS that tells repeats by MSH-10 would go on showing the older.
 """
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, select
 
 from dicom_nodes.contract import RecallReport, ReturnReport
 from dicom_nodes.foundation.inserts import unless_there
 from dicom_nodes.spool import tables
+from dicom_nodes.spool.returned_answers import begun_of
 from dicom_nodes.spool.returns import SqlReturns
 
 _BEGUN = tables.begun_version
@@ -16,13 +17,11 @@ _BEGIN = unless_there(_BEGUN, ("study_instance_uid", "channel", "version"))
 
 
 class SqlBegunReturns(SqlReturns):
-    """The part of `OrderStore` that knows what was begun; versions above 1 only, as nothing is older than that."""
+    """The part of `ReturnStore` that knows what was begun; versions above 1 only, as nothing is older than that."""
 
     def begun(self, study_instance_uid: str, channel: str) -> int | None:
-        here = (_BEGUN.c.study_instance_uid == study_instance_uid) & (_BEGUN.c.channel == channel)
         with self._database.read() as connection:
-            highest: int | None = connection.execute(select(func.max(_BEGUN.c.version)).where(here)).scalar_one()
-        return highest
+            return begun_of(connection, [study_instance_uid]).get((study_instance_uid, channel))
 
     def begin_return(self, study_instance_uid: str, channel: str, version: int) -> bool:
         values = {"study_instance_uid": study_instance_uid, "channel": channel, "version": version}

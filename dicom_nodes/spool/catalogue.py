@@ -6,9 +6,9 @@ committed. After a crash, `recover` finds in the spool what the tables lack.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from dicom_nodes.contract import InstanceQuarantined
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
@@ -49,6 +49,7 @@ from dicom_nodes.spool.wanted import SurplusRecords, in_life, recount, wanted_by
 
 ARCHIVE_JOB = "archive"
 _STUDY = select(tables.study).where(tables.study.c.study_instance_uid == bindparam("uid"))
+_STUDIES = select(tables.study).where(tables.study.c.study_instance_uid.in_(bindparam("uids", expanding=True)))
 _CATCH_UP_S = 5.0
 _ARCHIVE_DELAY = timedelta(seconds=1)
 """Lets the instances of one association gather, so that they travel to the archive on one."""
@@ -261,14 +262,13 @@ class SqlCatalogue:
             row = connection.execute(_STUDY, {"uid": study_instance_uid}).one_or_none()
         if row is None:
             return None
-        return StudyRecord(
-            header=study_header(row),
-            origin=row.origin,
-            sending_ae_title=row.sending_ae_title,
-            modalities=tuple(part for part in row.modalities.split("\\") if part),
-            instances=tuple(self.instances(study_instance_uid)) if with_instances else (),
-            settled_revision=row.settled_revision,
-        )
+        return _study(row, self.instances(study_instance_uid) if with_instances else ())
+
+    def study_records(self, study_instance_uids: Collection[str]) -> dict[str, StudyRecord]:
+        self.committer.wait_until_committed(_CATCH_UP_S)
+        with self._database.read() as connection:
+            rows = connection.execute(_STUDIES, {"uids": list(study_instance_uids)}).all()
+        return {row.study_instance_uid: _study(row, ()) for row in rows}
 
     def instances(self, study_instance_uid: str) -> Sequence[StoredObject]:
         self.committer.wait_until_committed(_CATCH_UP_S)
@@ -295,6 +295,17 @@ class SqlCatalogue:
             self.note_surplus(spooled.location)
         for spooled in growth.second_contents:
             self.note_quarantined(as_second_content(spooled))
+
+
+def _study(row: Row[Any], instances: Sequence[StoredObject]) -> StudyRecord:
+    return StudyRecord(
+        header=study_header(row),
+        origin=row.origin,
+        sending_ae_title=row.sending_ae_title,
+        modalities=tuple(part for part in row.modalities.split("\\") if part),
+        instances=tuple(instances),
+        settled_revision=row.settled_revision,
+    )
 
 
 def _uid_or_none(text: str | None) -> str | None:

@@ -1,11 +1,12 @@
 """Orders from the router, how far each has come, reports taken in, and work that was parked."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from dicom_nodes.contract import (
     DeliverStudy,
@@ -42,12 +43,15 @@ from dicom_nodes.model.report import (
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.begun_returns import SqlBegunReturns
 from dicom_nodes.spool.outbox import SqlOutbox
-from dicom_nodes.spool.returns import RETURN_JOB
+from dicom_nodes.spool.returned_answers import RETURN_JOB
 
 ORDER_KINDS = ("fetch", "deliver", "tell_ris", RETURN_JOB)
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 _ORDER = select(tables.order).where(tables.order.c.order_id == bindparam("order_id"))
+_ORDERS = select(tables.order).where(tables.order.c.order_id.in_(bindparam("ids", expanding=True)))
 _KNOWN_ORDERS = select(tables.order.c.order_id).where(tables.order.c.order_id.in_(bindparam("ids", expanding=True)))
+_POSITION = select(tables.order_position)
+_MOVE_ON = update(tables.order_position).values(after=bindparam("now_after"))
 _KEEP_ORDER, _KEEP_REPORT = insert(tables.order), insert(tables.received_report)
 _KNOWN_REPORTS = select(tables.received_report.c.report_id).where(
     tables.received_report.c.report_id.in_(bindparam("ids", expanding=True))
@@ -55,7 +59,7 @@ _KNOWN_REPORTS = select(tables.received_report.c.report_id).where(
 
 
 class SqlOrders(SqlBegunReturns):
-    """Implements `OrderStore`, `ReportStore` and `ParkingStore`."""
+    """Implements `OrderStore`, `ReturnStore`, `ReportStore` and `ParkingStore`."""
 
     def __init__(
         self, database: Database, jobs: JobQueue, outbox: SqlOutbox, clock: Clock, channels: Sequence[str]
@@ -65,25 +69,32 @@ class SqlOrders(SqlBegunReturns):
 
     def position(self) -> tuple[str | None, int]:
         with self._database.read() as connection:
-            row = connection.execute(select(tables.order_position)).one_or_none()
+            row = connection.execute(_POSITION).one_or_none()
         return (None, 0) if row is None else (row.log_id, row.after)
 
     def accept(self, batch: OrderBatch) -> None:
         wanted = [order.order_id for order in batch.orders]
         with self._database.write() as connection:
             known = set(connection.execute(_KNOWN_ORDERS, {"ids": wanted}).scalars()) if wanted else set()
+            new: dict[str, Order] = {}
             for order in batch.orders:
                 if order.order_id not in known:
-                    self._accept_one(connection, order)
-                    known.add(order.order_id)
+                    new.setdefault(order.order_id, order)
+            self._keep(connection, list(new.values()))
             self._move_to(connection, batch)
+        self._recalls += sum(isinstance(order.body, RecallReport) for order in batch.orders)
+
+    def kept_orders(self, order_ids: Collection[str]) -> dict[str, Order]:
+        with self._database.read() as connection:
+            rows = connection.execute(_ORDERS, {"ids": list(order_ids)}).all()
+        return {row.order_id: _order(row) for row in rows}
 
     def order(self, order_id: str) -> Order:
         with self._database.read() as connection:
             row = connection.execute(_ORDER, {"order_id": order_id}).one_or_none()
         if row is None:
             raise CrashConsistency(f"order {order_id} has a job but was never kept")
-        return Order(seq=row.seq, order_id=row.order_id, issued_at=row.issued_at, body=_BODY.validate_python(row.body))
+        return _order(row)
 
     def delivered(self, order_id: str) -> dict[str, str]:
         proof = tables.delivered_instance.c
@@ -189,16 +200,30 @@ class SqlOrders(SqlBegunReturns):
         with self._database.read() as connection:
             return frozenset(connection.execute(select(taken.original_digest).where(here)).scalars())
 
-    def _accept_one(self, connection: Connection, order: Order) -> None:
-        kept = {
-            "order_id": order.order_id,
-            "seq": order.seq,
-            "issued_at": order.issued_at,
-            "received_at": self._clock(),
-            "study_instance_uid": _study_of(order.body),
-            "body": order.body.model_dump(mode="json"),
-        }
+    def _keep(self, connection: Connection, orders: Sequence[Order]) -> None:
+        """Reports on their way home, which come by the hundred, together."""
+        if not orders:
+            return
+        now = self._clock()
+        kept = [
+            {
+                "order_id": order.order_id,
+                "seq": order.seq,
+                "issued_at": order.issued_at,
+                "received_at": now,
+                "study_instance_uid": _study_of(order.body),
+                "body": order.body.model_dump(mode="json"),
+            }
+            for order in orders
+        ]
         connection.execute(_KEEP_ORDER, kept)
+        returns = {order.order_id: order.body for order in orders if isinstance(order.body, ReturnReport)}
+        self._queue_returns(connection, returns)
+        for order in orders:
+            if order.order_id not in returns:
+                self._begin(connection, order)
+
+    def _begin(self, connection: Connection, order: Order) -> None:
         if isinstance(order.body, ResendJob):
             self._outbox.append(connection, self._resend(connection, order.order_id, order.body))
             return
@@ -207,8 +232,7 @@ class SqlOrders(SqlBegunReturns):
             self._outbox.append(connection, OrderCompleted(order_id=order.order_id))
             return
         if isinstance(order.body, ReturnReport):
-            self._queue_return(connection, order.order_id, order.body)
-            return
+            raise TypeError("reports on their way home are queued together")
         self._jobs.enqueue(
             connection,
             kind=order.body.kind,
@@ -229,14 +253,18 @@ class SqlOrders(SqlBegunReturns):
 
     def _move_to(self, connection: Connection, batch: OrderBatch) -> None:
         position = tables.order_position
-        known = connection.execute(select(position)).one_or_none()
+        known = connection.execute(_POSITION).one_or_none()
         after = max((order.seq for order in batch.orders), default=0)
         if known is None:
             connection.execute(insert(position).values(id=1, log_id=batch.log_id, after=after))
         elif known.log_id != batch.log_id:
             connection.execute(update(position).values(log_id=batch.log_id, after=after))
         elif after > known.after:
-            connection.execute(update(position).values(after=after))
+            connection.execute(_MOVE_ON, {"now_after": after})
+
+
+def _order(row: Row[Any]) -> Order:
+    return Order(seq=row.seq, order_id=row.order_id, issued_at=row.issued_at, body=_BODY.validate_python(row.body))
 
 
 def _study_of(body: OrderBody) -> str | None:

@@ -17,6 +17,12 @@ _LAST = tables.outbox_identity.c.last_seq
 _TAKE_NUMBERS = update(tables.outbox_identity).values(last_seq=_LAST + bindparam("count")).returning(_LAST)
 _ADD = insert(tables.outbox)
 _IDENTITY = select(tables.outbox_identity.c.outbox_id)
+_SENT = (
+    update(tables.outbox_identity)
+    .where(tables.outbox_identity.c.outbox_id == bindparam("of_outbox"))
+    .values(sent_through=bindparam("through"))
+)
+_FORGET = delete(tables.outbox).where(tables.outbox.c.seq <= bindparam("through"))
 _OLDEST = select(tables.outbox).order_by(tables.outbox.c.seq).limit(bindparam("limit"))
 
 
@@ -51,13 +57,9 @@ class SqlOutbox:
 
     def mark_sent(self, outbox_id: str, through: int) -> None:
         """Forget the facts that the router has made durable."""
-        identity = tables.outbox_identity
         with self._database.write() as connection:
-            known = connection.execute(
-                update(identity).where(identity.c.outbox_id == outbox_id).values(sent_through=through)
-            )
-            if known.rowcount == 1:
-                connection.execute(delete(tables.outbox).where(tables.outbox.c.seq <= through))
+            if connection.execute(_SENT, {"of_outbox": outbox_id, "through": through}).rowcount == 1:
+                connection.execute(_FORGET, {"through": through})
 
     def last_number(self) -> int:
         with self._database.read() as connection:

@@ -1,11 +1,12 @@
 """In-memory ports of the report flows: real enough to keep what they were given, and to refuse when told to."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dicom_nodes.contract import FactBody, Order, OrderBatch, OrderCompleted, ReturnReport
+from dicom_nodes.flows.return_ports import ReturnedAnswer, ReturnPlace, Standing
 from dicom_nodes.foundation.jobs import Job, JobState
 from dicom_nodes.model.delivery import OutgoingInstance, StoreResult
 from dicom_nodes.model.errors import PeerFailed
@@ -79,11 +80,30 @@ class MemoryOrderStore:
     def forget_begun(self, study_instance_uid: str, channel: str, version: int) -> None:
         self.under_way.get((study_instance_uid, channel), set()).discard(version)
 
+    standing_for_s = 1.0
+    recalls = 0
+
+    def standings(self, places: Collection[ReturnPlace]) -> dict[ReturnPlace, Standing]:
+        return {place: self._standing(place) for place in places}
+
+    def _standing(self, place: ReturnPlace) -> Standing:
+        of_study = (place.study_instance_uid, place.channel)
+        return Standing(place.channel in self.returned(place.order_id), self.filed(*of_study), self.begun(*of_study))
+
+    def record_all(self, answers: Sequence[ReturnedAnswer]) -> list[bool | Exception]:
+        return [
+            self.record_returned(one.order_id, one.channel, one.code, one.reference, one.losses, one.job)
+            for one in answers
+        ]
+
     def position(self) -> tuple[str | None, int]:
         return None, 0
 
     def accept(self, batch: OrderBatch) -> None:
         self.orders.update({order.order_id: order for order in batch.orders})
+
+    def kept_orders(self, order_ids: Collection[str]) -> dict[str, Order]:
+        return {order_id: self.orders[order_id] for order_id in order_ids if order_id in self.orders}
 
     def order(self, order_id: str) -> Order:
         return self.orders[order_id]
@@ -138,12 +158,15 @@ class MemoryOrderStore:
 
 @dataclass
 class MemoryCatalogue:
-    """Studies by UID; only `study` is asked by the report flows."""
+    """Studies by UID; only for these is asked by the report flows."""
 
     studies: dict[str, StudyRecord]
 
     def study(self, study_instance_uid: str, *, with_instances: bool = True) -> StudyRecord | None:
         return self.studies.get(study_instance_uid)
+
+    def study_records(self, study_instance_uids: Collection[str]) -> dict[str, StudyRecord]:
+        return {uid: self.studies[uid] for uid in study_instance_uids if uid in self.studies}
 
 
 @dataclass

@@ -259,13 +259,15 @@ class Told:
 
 def test_a_worker_that_is_to_stop_hands_back_what_it_has_not_begun() -> None:
     queue = Queue(job(1), job(2), job(3))
-    begun = threading.Event()
+    begun, stopped = threading.Event(), threading.Event()
 
     def handler(_held: Job) -> None:
         begun.set()
-        stopping.wait(10)
+        stopped.wait(10)
 
     workers, stopping = running(queue, handler, count=1, together=3)
     assert begun.wait(10)
+    stopping.set()
+    stopped.set()
     workers.stop()
     assert queue.handed_back == ["k2", "k3"]
