@@ -171,6 +171,8 @@ class SqlReports:
 
 def _as_kept(report: Report) -> Report:
     """As it is read again: times in UTC."""
+    if report.authored_at.tzinfo is UTC and report.received_at.tzinfo is UTC:
+        return report
     authored_at, received_at = report.authored_at.astimezone(UTC), report.received_at.astimezone(UTC)
     return replace(report, authored_at=authored_at, received_at=received_at)
 

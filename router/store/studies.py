@@ -53,7 +53,12 @@ class SqlStudies:
         return self._memo.of(Kind.STUDIES_OF_ACCESSION, (accession_number, issuer), lambda: self._all(query, named))
 
     def _all(self, query: Select[Any], named: dict[str, Any]) -> tuple[Study, ...]:
-        return tuple(self._study(row) for row in self._connection.execute(query, named).all())
+        rows = self._connection.execute(query, named).all()
+        return tuple(self._known(row) or self._study(row) for row in rows)
+
+    def _known(self, row: Row[Any]) -> Study | None:
+        found = self._memo.get(Kind.STUDY, row.study_instance_uid)
+        return None if found is UNKNOWN else found
 
     def foresee(self, study_instance_uids: Sequence[str], accessions: Sequence[tuple[str, str]]) -> None:
         """Read these, and those of these (number, issuer), together."""
