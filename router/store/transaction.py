@@ -38,7 +38,7 @@ from router.store.unwritten import Unwritten
 _PLANNER_LOCK = 0x52656164
 """Key of PostgreSQL's advisory lock for planning."""
 
-_EFFECTS_A_COMMIT = 32
+_EFFECTS_A_COMMIT = 16
 """Few enough that nobody waits long for the lock."""
 
 

@@ -40,11 +40,6 @@ class Unwritten:
         self._connection, self._memo = connection, memo
         self._rows: dict[Place, dict[object, _Row]] = {}
 
-    @property
-    def is_held(self) -> bool:
-        """Whether rows wait at all."""
-        return self._memo.is_kept
-
     def execute(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
@@ -67,7 +62,7 @@ class Unwritten:
 
     def put(self, place: Place, key: object, statement: Executable, values: dict[str, Any]) -> None:
         """Have this row written; it takes the place of what waits under the key."""
-        if not self.is_held:
+        if not self._memo.is_kept:
             self._connection.execute(statement, values)
             return
         self._rows.setdefault(place, {})[key] = (statement, values)
@@ -103,5 +98,7 @@ class Unwritten:
         return self._connection.begin_nested()
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else of a connection."""
+        """Everything else of a connection, which may do anything: behind all that waits, and with nothing known."""
+        self.flush()
+        self._memo.forget()
         return getattr(self._connection, name)
