@@ -33,6 +33,8 @@ _WARNINGS = {
     "B007": "the archive found that the data set does not match its SOP class",
 }
 """C-STORE answers that say the document is kept, though not as it was sent (DICOM PS3.4 B.2.3)."""
+UNACKNOWLEDGED = "report_unacknowledged"
+"""Asked where a node is done with a return and a channel has not answered."""
 _CONTENT_ERROR = "AE"
 """HL7 v2.5.1 ch. 2.9.2: what was sent is wrong, so a person has to look; AR is not about the content."""
 
@@ -86,7 +88,7 @@ def take_return_completed(tx: Transaction, issued: IssuedOrder, now: datetime) -
     owed = [one.channel for one in deliveries if one.order_id == order_id and one.state in OWED - {DeliveryState.HELD}]
     if owed:
         reason = f"{issued.node} completed the return of a report without an acknowledgement of {', '.join(owed)}"
-        _ask(tx, "report_unacknowledged", reason, order_id, issued, report, now)
+        _ask(tx, UNACKNOWLEDGED, reason, order_id, issued, report, now)
     _go_on(tx, report, issued, True, now)
 
 
@@ -125,7 +127,7 @@ def _take_read_on(
             tx.deliveries.put(replace(delivery, state=DeliveryState.FILED, updated_at=now))
     change_read(tx, read, Event.FILE, Actor.ORIGIN, now, by=by, report_id=report.id)
     note = "acknowledged on every channel since"
-    resolve_open(tx, "report_unacknowledged", issued.order.order_id, "router", note, now)
+    resolve_open(tx, UNACKNOWLEDGED, issued.order.order_id, "router", note, now)
 
 
 def park_return(tx: Transaction, issued: IssuedOrder, parked: OrderParked, now: datetime) -> bool:

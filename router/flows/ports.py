@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -502,6 +503,19 @@ class RuleSets(Protocol):
         """What was done, oldest first, with one version or with all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What some facts speak of; each may be there or not."""
+
+    studies: tuple[str, ...] = ()
+    accessions: tuple[tuple[str, str], ...] = ()
+    """(accession number, issuer)"""
+    new_reports: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    """Of the human queue, by what makes them appear once."""
+
+
 class Transaction(Protocol):
     """One commit."""
 
@@ -551,6 +565,12 @@ class Transaction(Protocol):
 
     @property
     def jobs(self) -> Jobs: ...
+
+    def foresee(self, named: Named) -> None:
+        """Read together what will be asked of these, where nobody can change it meanwhile; otherwise nothing."""
+
+    def flush(self) -> None:
+        """Write now what waits to be written with others."""
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
         """Run `effect` so that its failure undoes only itself; a failure of the database itself is raised."""

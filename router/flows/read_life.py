@@ -31,9 +31,9 @@ def change_read(
         TransitionRefused: no such transition, or somebody else changed the read first.
     """
     row = transition(read.state, event, actor)
-    after = replace(read, state=row.target, **(changes or {}))
-    if row.target is not read.state:
-        after = replace(after, entered_at=now)
+    entered_at = read.entered_at if row.target is read.state else now
+    changed: dict[str, Any] = {"state": row.target, **(changes or {}), "entered_at": entered_at}
+    after = replace(read, **changed)
     if not tx.reads.replace(read, after):
         raise TransitionRefused(f"{event.value}: somebody else changed the read first")
     if read.state in LEASED and row.target not in LEASED:

@@ -32,6 +32,7 @@ from router.config import RouterSettings
 from router.flows.change_patient import take_patient_change
 from router.flows.delivery_answers import take_acknowledgement
 from router.flows.fact_batch import ReceivedBatch, ReceivedFact, about_fact, facts_of, kind_of, read_body
+from router.flows.facts_ahead import named_by
 from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.order_outcomes import own_order, take_completed, take_parked, take_parked_job
 from router.flows.ports import Store, Transaction
@@ -147,9 +148,11 @@ class _Taking:
     def _take_together(self, tx: Transaction, facts: Sequence[ReceivedFact], last: int) -> int:
         """Those without a gap; whatever fails, the second time tells a fact's failure from the database's."""
         try:
-            taken = [self._take(tx, fact) for fact in _following(facts, last)]
+            following = list(_following(facts, last))
+            tx.foresee(named_by([fact.said for fact in following]))
+            taken = [self._take(tx, fact) for fact in following]
             tx.facts.add(taken)
-            tx.ledger.flush()
+            tx.flush()
         except Exception as failure:
             raise _CannotBeTaken from failure
         return taken[-1].seq if taken else last

@@ -5,20 +5,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select
+from sqlalchemy import Row, bindparam, func, insert, or_, select
 
 from router.model.aid import AidBalance, AidBook, AidEntry, AidLimits, AidUse
 from router.store import tables as t
+from router.store.memo import Kind, Memo
 from router.store.readers import HANDED_BACK
-from router.store.statements import upsert
+from router.store.statements import upserting
+from router.store.unwritten import Place, Unwritten
 
 _KNOWN = select(t.aid_entry.c.read_id).where(t.aid_entry.c.read_id == bindparam("of_read"))
+_KNOWN_OF = select(t.aid_entry.c.read_id).where(t.aid_entry.c.read_id.in_(bindparam("of_reads", expanding=True)))
 _ADD = insert(t.aid_entry)
 
 
 class SqlAid:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Unwritten, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def limits(self) -> Sequence[AidLimits]:
         query = select(t.aid_limits).order_by(t.aid_limits.c.trust)
@@ -34,7 +37,7 @@ class SqlAid:
             "group_minutes_in": dict(limits.group_minutes_in),
             "acute_reserve": limits.acute_reserve,
         }
-        upsert(self._connection, t.aid_limits, ["trust"], values)
+        self._connection.execute(upserting(t.aid_limits, ("trust",), tuple(values)), values)
 
     def book(self, day_starts_at: datetime) -> AidBook:
         limits = {limits.trust: limits for limits in self.limits()}
@@ -54,11 +57,23 @@ class SqlAid:
         return [AidUse(row[0], row[1], row[2], float(row[3])) for row in self._connection.execute(query)]
 
     def add(self, entry: AidEntry) -> bool:
-        if self._connection.execute(_KNOWN, {"of_read": entry.read_id}).first() is not None:
+        if self._memo.of(Kind.AID_OF_READ, entry.read_id, lambda: self._is_known(entry.read_id)):
             return False  # asked first: SQLite's trigger refuses a second row before any ON CONFLICT is looked at
         values = {name: getattr(entry, name) for name in entry.__slots__}
-        self._connection.execute(_ADD, values)
+        self._memo.put(Kind.AID_OF_READ, entry.read_id, True)
+        self._connection.put(Place.AID, entry.read_id, _ADD, values)
         return True
+
+    def _is_known(self, read_id: str) -> bool:
+        return self._connection.execute(_KNOWN, {"of_read": read_id}).first() is not None
+
+    def foresee(self, read_ids: Sequence[str]) -> None:
+        """See together which of these are in the account."""
+        ids = self._memo.unknown(Kind.AID_OF_READ, read_ids)
+        if ids:
+            known = set(self._connection.execute(_KNOWN_OF, {"of_reads": ids}).scalars())
+            for read_id in ids:
+                self._memo.put(Kind.AID_OF_READ, read_id, read_id in known)
 
     def entries(self, trust: str, since: datetime, until: datetime, limit: int) -> Sequence[AidEntry]:
         e = t.aid_entry

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.flows.alert_ports import AlertCount
@@ -22,13 +22,18 @@ from router.model.alert import (
     Urgency,
 )
 from router.store import alert_tables as t
+from router.store.memo import Kind, Memo
 
 _COLUMNS = tuple(field.name for field in fields(Alert))
 
+_IN_ORDER = select(t.alert).order_by(t.alert.c.raised_at, t.alert.c.id)
+_OF_STUDY = _IN_ORDER.where(t.alert.c.study_instance_uid == bindparam("of_study"))
+_OF_STUDIES = _IN_ORDER.where(t.alert.c.study_instance_uid.in_(bindparam("of_studies", expanding=True)))
+
 
 class SqlAlerts:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def add(self, alert: Alert) -> bool:
         values = {**asdict(alert), "code_digest": _code_digest(alert.code, alert.scheme)}
@@ -46,9 +51,22 @@ class SqlAlerts:
         return None if row is None else _alert(row)
 
     def of_study(self, study_instance_uid: str) -> Sequence[Alert]:
-        a = t.alert
-        query = select(a).where(a.c.study_instance_uid == study_instance_uid).order_by(a.c.raised_at, a.c.id)
-        return [_alert(row) for row in self._connection.execute(query)]
+        return self._memo.of(Kind.ALERTS_OF_STUDY, study_instance_uid, lambda: self._of_study(study_instance_uid))
+
+    def _of_study(self, study_instance_uid: str) -> tuple[Alert, ...]:
+        rows = self._connection.execute(_OF_STUDY, {"of_study": study_instance_uid})
+        return tuple(_alert(row) for row in rows)
+
+    def foresee(self, study_instance_uids: Sequence[str]) -> None:
+        """Read those of these studies together."""
+        uids = self._memo.unknown(Kind.ALERTS_OF_STUDY, study_instance_uids)
+        if not uids:
+            return
+        of_study: dict[str, list[Alert]] = {uid: [] for uid in uids}
+        for row in self._connection.execute(_OF_STUDIES, {"of_studies": uids}):
+            of_study[row.study_instance_uid].append(_alert(row))
+        for uid, alerts in of_study.items():
+            self._memo.put(Kind.ALERTS_OF_STUDY, uid, tuple(alerts))
 
     def put(self, alert: Alert) -> None:
         values = {name: value for name, value in asdict(alert).items() if name != "id"}

@@ -5,16 +5,21 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, func, or_, select, update
+from sqlalchemy import Row, Select, bindparam, exists, func, or_, select, update
 
 from router.model.delivery import Delivery, DeliveryState, ListedDelivery
+from router.model.report import Report
+from router.model.study import Study
 from router.store import tables as t
-from router.store.memo import Kind, Memo
-from router.store.statements import upsert
+from router.store.memo import UNKNOWN, Kind, Memo
+from router.store.statements import upserting
+from router.store.unwritten import Place, Unwritten
+
+_KEYS = ("report_id", "channel")
 
 
 class SqlDeliveries:
-    def __init__(self, connection: Connection, memo: Memo) -> None:
+    def __init__(self, connection: Unwritten, memo: Memo) -> None:
         self._connection, self._memo = connection, memo
 
     def put(self, delivery: Delivery) -> None:
@@ -30,31 +35,58 @@ class SqlDeliveries:
             "words": delivery.words,
             "note": delivery.note,
         }
-        upsert(self._connection, t.delivery, ["report_id", "channel"], values)
+        key = (delivery.report_id, delivery.channel)
+        self._connection.put(Place.DELIVERY, key, upserting(t.delivery, _KEYS, tuple(values)), values)
         self._note(replace(delivery, queued_at=delivery.queued_at or delivery.updated_at))
 
     def _note(self, delivery: Delivery) -> None:
-        """Put it in the place of what is known of it; where nothing is, the study is asked for again."""
-        self._memo.forget(Kind.DELIVERIES_OF_REPORT)
-        mine = (delivery.report_id, delivery.channel)
-        is_known = False
-        for uid, listed in self._memo.known(Kind.DELIVERIES_OF_STUDY):
-            if any((one.delivery.report_id, one.delivery.channel) == mine for one in listed):
-                is_known = True
-                noted = (
-                    replace(one, delivery=delivery) if (one.delivery.report_id, one.delivery.channel) == mine else one
-                    for one in listed
-                )
-                self._memo.put(Kind.DELIVERIES_OF_STUDY, uid, tuple(sorted(noted, key=_place)))
-        if not is_known:
+        """Put it in the place of what is known of it; where that cannot be told, the study is asked for again."""
+        self._memo.forget_one(Kind.DELIVERIES_OF_REPORT, delivery.report_id)
+        report, study, listed = self._listed_with(delivery.report_id)
+        if report is None:
             self._memo.forget(Kind.DELIVERIES_OF_STUDY)
+        elif study is None or listed is None or report.version is None:
+            self._memo.forget_one(Kind.DELIVERIES_OF_STUDY, report.study_instance_uid)
+        else:
+            mine = ListedDelivery(
+                delivery,
+                study.origin,
+                study.study_instance_uid,
+                report.read_id,
+                report.version,
+                report.status,
+                report.addendum,
+            )
+            others = [one for one in listed if _key(one.delivery) != _key(delivery)]
+            noted = tuple(sorted([*others, mine], key=_place))
+            self._memo.put(Kind.DELIVERIES_OF_STUDY, study.study_instance_uid, noted)
+
+    def _listed_with(self, report_id: str) -> tuple[Report | None, Study | None, Sequence[ListedDelivery] | None]:
+        """The report, its study, and that study's deliveries, as far as they are known."""
+        report = self._memo.get(Kind.REPORT, report_id)
+        if report is UNKNOWN or report is None or report.study_instance_uid is None:
+            return None, None, None
+        study = self._memo.get(Kind.STUDY, report.study_instance_uid)
+        listed = self._memo.get(Kind.DELIVERIES_OF_STUDY, report.study_instance_uid)
+        return report, None if study is UNKNOWN else study, None if listed is UNKNOWN else listed
 
     def of_report(self, report_id: str) -> Sequence[Delivery]:
-        for _, listed in self._memo.known(Kind.DELIVERIES_OF_STUDY):
+        _, study, listed = self._listed_with(report_id)
+        if study is not None and listed is not None:
             mine = (one.delivery for one in listed if one.delivery.report_id == report_id)
-            if found := sorted(mine, key=lambda delivery: delivery.channel):
-                return found
+            return sorted(mine, key=lambda delivery: delivery.channel)
         return self._memo.of(Kind.DELIVERIES_OF_REPORT, report_id, lambda: self._of_report(report_id))
+
+    def foresee(self, study_instance_uids: Sequence[str]) -> None:
+        """Read those of these studies together."""
+        uids = self._memo.unknown(Kind.DELIVERIES_OF_STUDY, study_instance_uids)
+        if not uids:
+            return
+        of_study: dict[str, list[ListedDelivery]] = {uid: [] for uid in uids}
+        for row in self._connection.execute(_OF_STUDIES, {"of_studies": uids}):
+            of_study[row.study_instance_uid].append(_one_listed(row))
+        for uid, listed in of_study.items():
+            self._memo.put(Kind.DELIVERIES_OF_STUDY, uid, tuple(listed))
 
     def _of_report(self, report_id: str) -> tuple[Delivery, ...]:
         return tuple(_delivery(row) for row in self._connection.execute(_OF_REPORT, {"of_report": report_id}))
@@ -85,7 +117,7 @@ class SqlDeliveries:
         if not order_ids:
             return
         self._memo.forget(Kind.DELIVERIES_OF_REPORT, Kind.DELIVERIES_OF_STUDY)
-        self._connection.execute(_MARK_SENT, {"orders": list(order_ids), "updated_at": at})
+        self._connection.execute_noted(_MARK_SENT, {"orders": list(order_ids), "updated_at": at})
 
     def _listed(self, *conditions: Any, limit: int | None = None) -> Sequence[ListedDelivery]:
         return [_one_listed(row) for row in self._connection.execute(_listing(*conditions, limit=limit))]
@@ -106,11 +138,16 @@ def _listing(*conditions: Any, limit: int | None = None) -> Select[Any]:
 
 _OF_REPORT = select(t.delivery).where(t.delivery.c.report_id == bindparam("of_report")).order_by(t.delivery.c.channel)
 _OF_STUDY = _listing(t.report.c.study_instance_uid == bindparam("of_study"))
+_OF_STUDIES = _listing(t.report.c.study_instance_uid.in_(bindparam("of_studies", expanding=True)))
 _MARK_SENT = (
     update(t.delivery)
     .where(t.delivery.c.order_id.in_(bindparam("orders", expanding=True)), t.delivery.c.state == DeliveryState.QUEUED)
     .values(state=DeliveryState.SENT, updated_at=bindparam("updated_at", type_=t.delivery.c.updated_at.type))
 )
+
+
+def _key(delivery: Delivery) -> tuple[str, str]:
+    return delivery.report_id, delivery.channel
 
 
 def _place(one: ListedDelivery) -> tuple[bool, int, datetime, str, str]:

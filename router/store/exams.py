@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Row, delete, func, insert, select
 
-from dicom_nodes.foundation.inserts import inserted_unless_there
+from dicom_nodes.foundation.inserts import unless_there
 from router.model.exam import Coverage, Exam, GroupTime, ReadingTime, TimeSums
 from router.model.pathway import Pathway
 from router.model.reader import Level
 from router.model.session import SessionKind
 from router.store import tables as t
-from router.store.statements import upsert
+from router.store.memo import Kind, Memo
+from router.store.statements import upserting
+from router.store.unwritten import Unwritten
 
 _ANY = ""
 
@@ -21,8 +23,8 @@ _PATHWAYS = select(t.pathway).order_by(t.pathway.c.target_minutes, t.pathway.c.i
 
 
 class SqlExams:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Unwritten, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def of_trust(self, trust: str) -> Sequence[Exam]:
         query = select(t.exam_code).where(t.exam_code.c.trust == trust)
@@ -70,8 +72,10 @@ class SqlExams:
         return [(row[0], float(row[2])) for row in self._connection.execute(query.order_by(c.exam_group))]
 
     def pathways(self) -> Sequence[Pathway]:
-        rows = self._connection.execute(_PATHWAYS)
-        return [_pathway(row) for row in rows]
+        return self._memo.of(Kind.PATHWAYS, None, self._pathways)
+
+    def _pathways(self) -> tuple[Pathway, ...]:
+        return tuple(_pathway(row) for row in self._connection.execute(_PATHWAYS))
 
     def put_pathway(self, pathway: Pathway) -> None:
         values = {
@@ -82,12 +86,11 @@ class SqlExams:
             "may_wait": pathway.may_wait,
             "session_kinds": sorted(pathway.session_kinds),
         }
-        upsert(self._connection, t.pathway, ["id"], values)
+        self._connection.execute(upserting(t.pathway, ("id",), tuple(values)), values)
 
     def add_time(self, time: ReadingTime) -> bool:
-        return inserted_unless_there(
-            self._connection, t.reading_time, {name: getattr(time, name) for name in time.__slots__}
-        )
+        values = {name: getattr(time, name) for name in time.__slots__}
+        return self._connection.execute_noted(unless_there(t.reading_time, tuple(values)), values).rowcount == 1
 
     def time_sums(self, since: datetime) -> Sequence[TimeSums]:
         c = t.reading_time.c
@@ -112,7 +115,8 @@ class SqlExams:
         return [GroupTime(**row._mapping) for row in rows]
 
     def put_group_time(self, time: GroupTime) -> None:
-        upsert(self._connection, t.group_time, ["exam_group"], {name: getattr(time, name) for name in time.__slots__})
+        values = {name: getattr(time, name) for name in time.__slots__}
+        self._connection.execute(upserting(t.group_time, ("exam_group",), tuple(values)), values)
 
 
 def _knows(known: set[tuple[str, str | None]], code: str, scheme: str | None) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -11,13 +11,15 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, insert, or_, select, update
 
 from dicom_nodes.contract import DeliverStudy, FetchStudy, Order, OrderBody
-from dicom_nodes.foundation.inserts import inserted_unless_there
+from dicom_nodes.foundation.inserts import inserted_unless_there, unless_there
 from router.model.fact import KeptFact
 from router.model.read import LEASED
 from router.model.sent_order import SentOrder
 from router.store import tables as t
 from router.store.manifests import SqlManifests
-from router.store.statements import upsert
+from router.store.memo import UNKNOWN, Kind, Memo
+from router.store.statements import upserting
+from router.store.unwritten import Place, Unwritten
 
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
 _WITH_MANIFEST = ("fetch", "deliver")
@@ -30,6 +32,7 @@ _NEXT_SEQ = (
     .values(last_seq=t.order_head.c.last_seq + 1)
     .returning(t.order_head.c.last_seq)
 )
+_LAST = update(t.order_head).where(t.order_head.c.node == bindparam("of_node")).values(last_seq=bindparam("last_seq"))
 _ADD, _ISSUE = insert(t.fact), insert(t.node_order)
 
 
@@ -95,8 +98,8 @@ class SqlIssuedOrder:
 class SqlOrders:
     """Remembers in `issued_to` which nodes got an order in this transaction, so that their polls can be woken."""
 
-    def __init__(self, connection: Connection, manifests: SqlManifests) -> None:
-        self._connection = connection
+    def __init__(self, connection: Unwritten, manifests: SqlManifests, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
         self._manifests = manifests
         self.issued_to: set[str] = set()
 
@@ -109,7 +112,7 @@ class SqlOrders:
     def head(self, node: str, *, lock: bool = False) -> int:
         query = select(t.order_head.c.last_seq).where(t.order_head.c.node == node)
         if lock:
-            inserted_unless_there(self._connection, t.order_head, {"node": node, "last_seq": 0})
+            self._begin_log(node)
             query = query.with_for_update()
         return self._connection.execute(query).scalar_one_or_none() or 0
 
@@ -138,7 +141,7 @@ class SqlOrders:
             "report_id": report_id,
             "epoch": epoch,
         }
-        self._connection.execute(_ISSUE, values)
+        self._connection.put(Place.ORDER, order.order_id, _ISSUE, values)
         self.issued_to.add(node)
         return order
 
@@ -178,8 +181,21 @@ class SqlOrders:
         return SentOrder(row.seq, row.order_id, body["kind"], f'{head[:-1]},"body":{text}}}')
 
     def get(self, order_id: str) -> SqlIssuedOrder | None:
+        return self._memo.of(Kind.ORDER, order_id, lambda: self._one(order_id))
+
+    def _one(self, order_id: str) -> SqlIssuedOrder | None:
         row = self._connection.execute(_ONE, {"this_order": order_id}).one_or_none()
         return None if row is None else self._issued(row)
+
+    def foresee(self, order_ids: Sequence[str]) -> list[SqlIssuedOrder]:
+        """Read these together; those that are there."""
+        ids = self._memo.unknown(Kind.ORDER, order_ids)
+        if ids:
+            found = {row.order_id: self._issued(row) for row in self._connection.execute(_THESE, {"these": ids}).all()}
+            for order_id in ids:
+                self._memo.put(Kind.ORDER, order_id, found.get(order_id))
+        known = (self._memo.get(Kind.ORDER, order_id) for order_id in order_ids)
+        return [order for order in known if order is not None and order is not UNKNOWN]
 
     def of_read(self, read_id: str) -> Sequence[SqlIssuedOrder]:
         query = _with_outcome().where(t.node_order.c.read_id == read_id)
@@ -188,7 +204,10 @@ class SqlOrders:
 
     def conclude(self, order_id: str, outcome: str, at: datetime, reason: str | None = None) -> None:
         values = {"order_id": order_id, "outcome": outcome, "at": at, "reason": reason}
-        upsert(self._connection, t.order_outcome, ["order_id"], values)
+        self._connection.put(Place.OUTCOME, order_id, upserting(t.order_outcome, ("order_id",), tuple(values)), values)
+        known = self._memo.get(Kind.ORDER, order_id)
+        if known is not UNKNOWN and known is not None:
+            self._memo.put(Kind.ORDER, order_id, replace(known, outcome=outcome))
 
     def _issued(self, row: Row[Any]) -> SqlIssuedOrder:
         body: Any = row.body
@@ -204,11 +223,21 @@ class SqlOrders:
 
     def _next_seq(self, node: str) -> int:
         """The head's row lock is held until commit, so seqs become visible without gaps and in order."""
-        seq = self._connection.execute(_NEXT_SEQ, {"of_node": node}).scalar_one_or_none()
+        last = self._memo.get(Kind.LAST_ORDER_OF_NODE, node)
+        if last is not UNKNOWN:
+            self._memo.put(Kind.LAST_ORDER_OF_NODE, node, last + 1)
+            self._connection.put(Place.ORDER_HEAD, node, _LAST, {"of_node": node, "last_seq": last + 1})
+            return int(last) + 1
+        seq = self._connection.execute_noted(_NEXT_SEQ, {"of_node": node}).scalar_one_or_none()
         if seq is None:
-            inserted_unless_there(self._connection, t.order_head, {"node": node, "last_seq": 0})
-            seq = self._connection.execute(_NEXT_SEQ, {"of_node": node}).scalar_one()
+            self._begin_log(node)
+            seq = self._connection.execute_noted(_NEXT_SEQ, {"of_node": node}).scalar_one()
+        self._memo.put(Kind.LAST_ORDER_OF_NODE, node, int(seq))
         return int(seq)
+
+    def _begin_log(self, node: str) -> None:
+        row = {"node": node, "last_seq": 0}
+        self._connection.execute_noted(unless_there(t.order_head, tuple(row)), row)
 
 
 def _with_outcome() -> Select[Any]:
@@ -217,3 +246,4 @@ def _with_outcome() -> Select[Any]:
 
 
 _ONE = _with_outcome().where(t.node_order.c.order_id == bindparam("this_order"))
+_THESE = _with_outcome().where(t.node_order.c.order_id.in_(bindparam("these", expanding=True)))

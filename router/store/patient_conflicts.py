@@ -5,12 +5,13 @@ from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, ForeignKey, Row, String, Table, Text, select, update
+from sqlalchemy import JSON, Column, Connection, ForeignKey, Row, String, Table, Text, bindparam, select, update
 
 from dicom_nodes.foundation.database import UtcDateTime
 from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.model.patient_conflict import PatientConflict
 from router.model.study_identity import PatientKey
+from router.store.memo import Kind, Memo
 from router.store.tables import metadata
 
 _IDENTITIES = ("study_patient", "present", "prior")
@@ -36,10 +37,16 @@ patient_conflict = Table(
     Column("decided_at", UtcDateTime),
 )
 
+_C = patient_conflict.c
+_UNDECIDED = select(_C.id).where(_C.study_instance_uid == bindparam("of_study"), _C.decided.is_(None)).limit(1)
+_UNDECIDED_OF = select(_C.study_instance_uid).where(
+    _C.study_instance_uid.in_(bindparam("of_studies", expanding=True)), _C.decided.is_(None)
+)
+
 
 class SqlPatientConflicts:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def add(self, conflict: PatientConflict) -> None:
         inserted_unless_there(self._connection, patient_conflict, _values(conflict))
@@ -55,9 +62,18 @@ class SqlPatientConflicts:
         return [_conflict(row) for row in self._connection.execute(query)]
 
     def is_undecided(self, study_instance_uid: str) -> bool:
-        t = patient_conflict.c
-        query = select(t.id).where(t.study_instance_uid == study_instance_uid, t.decided.is_(None)).limit(1)
-        return self._connection.execute(query).first() is not None
+        def found() -> bool:
+            return self._connection.execute(_UNDECIDED, {"of_study": study_instance_uid}).first() is not None
+
+        return self._memo.of(Kind.PATIENT_IN_DOUBT_OF_STUDY, study_instance_uid, found)
+
+    def foresee(self, study_instance_uids: Sequence[str]) -> None:
+        """See of these studies together who waits for two persons."""
+        uids = self._memo.unknown(Kind.PATIENT_IN_DOUBT_OF_STUDY, study_instance_uids)
+        if uids:
+            doubted = set(self._connection.execute(_UNDECIDED_OF, {"of_studies": uids}).scalars())
+            for uid in uids:
+                self._memo.put(Kind.PATIENT_IN_DOUBT_OF_STUDY, uid, uid in doubted)
 
     def of_origin(self, origin: str) -> Sequence[PatientConflict]:
         t = patient_conflict.c

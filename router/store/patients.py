@@ -73,7 +73,7 @@ class SqlImagingOrders:
             "nhs_number": patient.nhs_number,
             "birth_date": patient.birth_date,
         }
-        self._memo.forget(Kind.STUDY)  # which shows the order that it has joined
+        self._memo.forget(Kind.STUDY, Kind.STUDIES_OF_ACCESSION)  # which shows the order that it has joined
         upsert(self._connection, t.imaging_order, ["accession_issuer", "accession_number"], values)
 
 

@@ -21,6 +21,7 @@ from router.model.reader import (
 from router.model.session import Leave, RecentRead, Session, SessionKind, SessionLoad
 from router.rules.reading_rhythm import minutes_for_breaks
 from router.store import tables as t
+from router.store.memo import Kind, Memo
 from router.store.rota import leave_of
 from router.store.statements import upsert
 
@@ -41,8 +42,8 @@ _SESSION = select(t.session).where(t.session.c.id == bindparam("this_session"))
 
 
 class SqlReaders:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def all(self) -> Sequence[Reader]:
         credentials: dict[str, list[Credential]] = defaultdict(list)
@@ -55,7 +56,7 @@ class SqlReaders:
         return self._one(_BY_ID_LOCKED if lock else _BY_ID, reader_id)
 
     def by_registration(self, registration: str) -> Reader | None:
-        return self._one(_BY_REGISTRATION, registration)
+        return self._memo.of(Kind.READER, registration, lambda: self._one(_BY_REGISTRATION, registration))
 
     def _one(self, query: Select[Any], who: str) -> Reader | None:
         row = self._connection.execute(query, {"who": who}).one_or_none()
@@ -126,6 +127,9 @@ class SqlReaders:
         return [_session(row) for row in self._connection.execute(query)]
 
     def session(self, session_id: str) -> Session | None:
+        return self._memo.of(Kind.SESSION, session_id, lambda: self._session(session_id))
+
+    def _session(self, session_id: str) -> Session | None:
         row = self._connection.execute(_SESSION, {"this_session": session_id}).one_or_none()
         return None if row is None else _session(row)
 

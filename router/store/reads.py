@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     ColumnElement,
-    Connection,
     Exists,
     Row,
+    Select,
     Update,
     and_,
     bindparam,
@@ -29,6 +29,8 @@ from router.model.read import Assignment, Lease, Read, ReadState, Visibility
 from router.model.reader import Level
 from router.store import tables as t
 from router.store.directives import directives_from_json, directives_to_json
+from router.store.memo import UNKNOWN, Kind, Memo
+from router.store.unwritten import Place, Unwritten
 
 _TO_PLAN: list[ColumnElement[Any]] = [column for column in t.read.c if column.name != "waiting"]
 _TO_PLAN.append(literal_column("NULL", JSON).label("waiting"))
@@ -41,8 +43,16 @@ _OF_STUDY = select(t.read).where(t.read.c.study_instance_uid == bindparam("of_st
 _FIRST, _SECOND = _OF_STUDY.where(t.read.c.second_of.is_(None)), _OF_STUDY.where(t.read.c.second_of.is_not(None))
 _FIRST_LOCKED, _SECOND_LOCKED = _FIRST.with_for_update(), _SECOND.with_for_update()
 _ADD, _OPEN = insert(t.read), insert(t.assignment)
-_CLOSE = update(t.assignment).where(
-    t.assignment.c.read_id == bindparam("of_read"), t.assignment.c.epoch == bindparam("of_epoch")
+_ENDED = {name: bindparam(name, type_=t.assignment.c[name].type) for name in ("ended_at", "outcome", "reason")}
+_CLOSE = (
+    update(t.assignment)
+    .where(t.assignment.c.read_id == bindparam("of_read"), t.assignment.c.epoch == bindparam("of_epoch"))
+    .values(_ENDED)
+)
+_OF_STUDIES = (
+    select(t.read)
+    .where(t.read.c.study_instance_uid.in_(bindparam("of_studies", expanding=True)))
+    .order_by(t.read.c.ordinal)
 )
 _REPLACE = (
     update(t.read)
@@ -72,20 +82,49 @@ def _replacing(names: tuple[str, ...]) -> Update:
 
 
 class SqlReads:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Unwritten, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def get(self, read_id: str, *, lock: bool = False) -> Read | None:
-        row = self._connection.execute(_LOCKED if lock else _ONE, {"read_id": read_id}).one_or_none()
+        return self._memo.of(Kind.READ, read_id, lambda: self._one(_LOCKED if lock else _ONE, read_id))
+
+    def _one(self, query: Select[Any], read_id: str) -> Read | None:
+        row = self._connection.execute(query, {"read_id": read_id}).one_or_none()
         return None if row is None else _read(row)
 
     def of_study(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
         query = _FIRST_LOCKED if lock else _FIRST
-        return [_read(row) for row in self._connection.execute(query, {"of_study": study_instance_uid})]
+        return self._of_study(Kind.FIRST_READS_OF_STUDY, study_instance_uid, query)
 
     def second_reads(self, study_instance_uid: str, *, lock: bool = False) -> Sequence[Read]:
         query = _SECOND_LOCKED if lock else _SECOND
-        return [_read(row) for row in self._connection.execute(query, {"of_study": study_instance_uid})]
+        return self._of_study(Kind.SECOND_READS_OF_STUDY, study_instance_uid, query)
+
+    def _of_study(self, kind: Kind, study_instance_uid: str, query: Select[Any]) -> Sequence[Read]:
+        ids = self._memo.get(kind, study_instance_uid)
+        known = [self._memo.get(Kind.READ, read_id) for read_id in ids] if ids is not UNKNOWN else [UNKNOWN]
+        if UNKNOWN not in known:
+            return known
+        reads = [_read(row) for row in self._connection.execute(query, {"of_study": study_instance_uid})]
+        self._note(kind, study_instance_uid, reads)
+        return reads
+
+    def _note(self, kind: Kind, study_instance_uid: str, reads: Sequence[Read]) -> None:
+        self._memo.put(kind, study_instance_uid, tuple(read.id for read in reads))
+        for read in reads:
+            self._memo.put(Kind.READ, read.id, read)
+
+    def foresee(self, study_instance_uids: Sequence[str]) -> None:
+        """Read those of these studies together."""
+        uids = self._memo.unknown(Kind.FIRST_READS_OF_STUDY, study_instance_uids)
+        if not uids:
+            return
+        of_study: dict[str, list[Read]] = {uid: [] for uid in uids}
+        for row in self._connection.execute(_OF_STUDIES, {"of_studies": uids}):
+            of_study[row.study_instance_uid].append(_read(row))
+        for uid, reads in of_study.items():
+            self._note(Kind.FIRST_READS_OF_STUDY, uid, [read for read in reads if read.second_of is None])
+            self._note(Kind.SECOND_READS_OF_STUDY, uid, [read for read in reads if read.second_of is not None])
 
     def next_ordinal(self, study_instance_uid: str) -> int:
         last = select(func.max(t.read.c.ordinal)).where(t.read.c.study_instance_uid == study_instance_uid)
@@ -106,7 +145,16 @@ class SqlReads:
         seen = {"was": before.id, "was_state": before.state, "was_epoch": before.epoch, "was_token": token}
         earlier, later = _values(before), _values(after)
         changed = {name: value for name, value in later.items() if value != earlier[name] or name in _ALWAYS}
-        return self._connection.execute(_replacing(tuple(changed)), changed | seen).rowcount == 1
+        if self._memo.get(Kind.READ, before.id) is not before:
+            self._memo.forget_one(Kind.READ, before.id)
+            return self._connection.execute_noted(_replacing(tuple(changed)), changed | seen).rowcount == 1
+        waiting = self._connection.waiting(Place.READ, before.id)
+        if waiting is not None:  # two changes of the same read are one, of what it was before both
+            seen = {name: waiting[name] for name in seen}
+            changed = {name: value for name, value in waiting.items() if name not in seen} | changed
+        self._connection.put(Place.READ, before.id, _replacing(tuple(changed)), changed | seen)
+        self._memo.put(Kind.READ, before.id, after)
+        return True
 
     def explain_waiting(self, explanations: Sequence[tuple[str, dict[str, Any]]]) -> None:
         rows = [{"of_read": read_id, "said": explanation} for read_id, explanation in explanations]
@@ -190,7 +238,8 @@ class SqlReads:
 
     def close_assignment(self, read_id: str, epoch: int, at: datetime, outcome: str, reason: str | None) -> None:
         values = {"ended_at": at, "outcome": outcome, "reason": reason}
-        self._connection.execute(_CLOSE, {"of_read": read_id, "of_epoch": epoch, **values})
+        these = {"of_read": read_id, "of_epoch": epoch}
+        self._connection.put(Place.ASSIGNMENT, (read_id, epoch), _CLOSE, these | values)
 
     def assignments(self, read_id: str) -> Sequence[Assignment]:
         rows = self._connection.execute(_ASSIGNMENTS, {"read_id": read_id})

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from dicom_nodes.foundation.inserts import inserted_unless_there
 from router.model.record import Entry, QueueItem
 from router.store import tables as t
+from router.store.memo import UNKNOWN, Kind, Memo
+from router.store.unwritten import Unwritten
 
 _APPEND = insert(t.ledger)
 _QUEUED = t.human_queue.c
@@ -23,12 +25,16 @@ _OPEN = (
     )
     .limit(1)
 )
+_BY_KEYS = select(t.human_queue).where(_QUEUED.dedupe_key.in_(bindparam("of_keys", expanding=True)))
+_OPEN_OF = select(_QUEUED.study_instance_uid, _QUEUED.kind, _QUEUED.node).where(
+    _QUEUED.study_instance_uid.in_(bindparam("of_studies", expanding=True)), _QUEUED.resolved_at.is_(None)
+)
 
 
 class SqlLedger:
     """Entries are written together, before anything of the ledger is read and at the transaction's end (`flush`)."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Unwritten) -> None:
         self._connection = connection
         self._unwritten: list[dict[str, Any]] = []
 
@@ -50,7 +56,7 @@ class SqlLedger:
         """Write what was appended."""
         if self._unwritten:
             entries, self._unwritten = self._unwritten, []
-            self._connection.execute(_APPEND, entries)
+            self._connection.execute_beside(_APPEND, entries)
 
     def drop_unwritten(self) -> None:
         """What the entries tell of is rolled back."""
@@ -59,12 +65,12 @@ class SqlLedger:
     def of_study(self, study_instance_uid: str) -> Sequence[Entry]:
         self.flush()
         query = select(t.ledger).where(t.ledger.c.study_instance_uid == study_instance_uid).order_by(t.ledger.c.id)
-        return [Entry(**row._mapping) for row in self._connection.execute(query)]
+        return [Entry(**row._mapping) for row in self._connection.execute_beside(query)]
 
 
 class SqlHumanQueue:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, memo: Memo) -> None:
+        self._connection, self._memo = connection, memo
 
     def open(self, item: QueueItem) -> bool:
         values = {
@@ -89,8 +95,29 @@ class SqlHumanQueue:
         return None if row is None else QueueItem(**row._mapping)
 
     def by_key(self, dedupe_key: str) -> QueueItem | None:
+        return self._memo.of(Kind.ITEM_OF_KEY, dedupe_key, lambda: self._by_key(dedupe_key))
+
+    def _by_key(self, dedupe_key: str) -> QueueItem | None:
         row = self._connection.execute(_BY_KEY, {"of_key": dedupe_key}).one_or_none()
         return None if row is None else QueueItem(**row._mapping)
+
+    def foresee(self, dedupe_keys: Sequence[str], study_instance_uids: Sequence[str]) -> None:
+        """Read the items of these keys, and the open ones of these studies, together."""
+        keys = self._memo.unknown(Kind.ITEM_OF_KEY, dedupe_keys)
+        if keys:
+            found = {
+                row.dedupe_key: QueueItem(**row._mapping)
+                for row in self._connection.execute(_BY_KEYS, {"of_keys": keys})
+            }
+            for key in keys:
+                self._memo.put(Kind.ITEM_OF_KEY, key, found.get(key))
+        uids = self._memo.unknown(Kind.OPEN_ITEMS_OF_STUDY, study_instance_uids)
+        if uids:
+            items: dict[str, set[tuple[str, str | None]]] = {uid: set() for uid in uids}
+            for uid, kind, node in self._connection.execute(_OPEN_OF, {"of_studies": uids}):
+                items[uid].add((kind, node))
+            for uid, open_items in items.items():
+                self._memo.put(Kind.OPEN_ITEMS_OF_STUDY, uid, open_items)
 
     def listing(self, *, kind: str | None, resolved: bool) -> Sequence[QueueItem]:
         q = t.human_queue
@@ -101,6 +128,9 @@ class SqlHumanQueue:
         return [QueueItem(**row._mapping) for row in self._connection.execute(query)]
 
     def is_open(self, kind: str, study_instance_uid: str, node: str) -> bool:
+        known = self._memo.get(Kind.OPEN_ITEMS_OF_STUDY, study_instance_uid)
+        if known is not UNKNOWN:
+            return (kind, node) in known
         these = {"of_kind": kind, "of_study": study_instance_uid, "of_node": node}
         return self._connection.execute(_OPEN, these).first() is not None
 

@@ -12,7 +12,7 @@ from dicom_nodes.foundation.nhs_number import is_nhs_number
 from router.model.study import PatientKey, Study, StudyRevision
 from router.store import tables as t
 from router.store.manifests import SqlManifests
-from router.store.memo import Kind, Memo
+from router.store.memo import UNKNOWN, Kind, Memo
 from router.store.patients import SqlImagingOrders
 
 _ONE = select(t.study).where(t.study.c.study_instance_uid == bindparam("uid"))
@@ -23,6 +23,12 @@ _BY_ACCESSION = (
     .order_by(t.study.c.origin, t.study.c.study_instance_uid)
 )
 _BY_QUALIFIED_ACCESSION = _BY_ACCESSION.where(t.study.c.accession_issuer == bindparam("issuer"))
+_OF_UIDS = select(t.study).where(t.study.c.study_instance_uid.in_(bindparam("uids", expanding=True)))
+_BY_ACCESSIONS = (
+    select(t.study)
+    .where(t.study.c.accession_number.in_(bindparam("numbers", expanding=True)))
+    .order_by(t.study.c.origin, t.study.c.study_instance_uid)
+)
 _ADD, _ADD_REVISION = insert(t.study), insert(t.study_revision)
 
 
@@ -41,10 +47,35 @@ class SqlStudies:
 
     def by_accession(self, accession_number: str, issuer: str | None = None) -> Sequence[Study]:
         query, named = _BY_ACCESSION, {"number": accession_number}
-        if issuer is not None:
-            query, named = _BY_QUALIFIED_ACCESSION, named | {"issuer": issuer}
+        if issuer is None:
+            return self._all(query, named)
+        query, named = _BY_QUALIFIED_ACCESSION, named | {"issuer": issuer}
+        return self._memo.of(Kind.STUDIES_OF_ACCESSION, (accession_number, issuer), lambda: self._all(query, named))
+
+    def _all(self, query: Select[Any], named: dict[str, Any]) -> tuple[Study, ...]:
         rows = self._connection.execute(query, named).all()
-        return [self._study(row) for row in rows]
+        return tuple(self._known(row) or self._study(row) for row in rows)
+
+    def _known(self, row: Row[Any]) -> Study | None:
+        found = self._memo.get(Kind.STUDY, row.study_instance_uid)
+        return None if found is UNKNOWN else found
+
+    def foresee(self, study_instance_uids: Sequence[str], accessions: Sequence[tuple[str, str]]) -> None:
+        """Read these, and those of these (number, issuer), together."""
+        uids = self._memo.unknown(Kind.STUDY, study_instance_uids)
+        if uids:
+            found = {study.study_instance_uid: study for study in self._all(_OF_UIDS, {"uids": uids})}
+            for uid in uids:
+                self._memo.put(Kind.STUDY, uid, found.get(uid))
+        pairs = [pair for pair in accessions if self._memo.get(Kind.STUDIES_OF_ACCESSION, pair) is UNKNOWN]
+        if pairs:
+            theirs: dict[tuple[str | None, str | None], list[Study]] = {pair: [] for pair in pairs}
+            for study in self._all(_BY_ACCESSIONS, {"numbers": [number for number, _ in pairs]}):
+                pair = (study.accession_number, study.accession_issuer)
+                if pair in theirs:  # others have one of the numbers by another issuer
+                    theirs[pair].append(study)
+            for known, studies in theirs.items():
+                self._memo.put(Kind.STUDIES_OF_ACCESSION, known, tuple(studies))
 
     def of_patient(self, origin: str, issuer: str, patient_id: str) -> Sequence[Study]:
         s = t.study.c
@@ -88,12 +119,12 @@ class SqlStudies:
         return [self._study(row) for row in self._connection.execute(query).all()]
 
     def add(self, study: Study) -> None:
-        self._memo.forget(Kind.STUDY)
+        self._memo.forget(Kind.STUDY, Kind.STUDIES_OF_ACCESSION)
         values = {"study_instance_uid": study.study_instance_uid, "origin": study.origin, **_identity(study)}
         self._connection.execute(_ADD, values | _revisable(study))
 
     def revise(self, study: Study) -> None:
-        self._memo.forget(Kind.STUDY)
+        self._memo.forget(Kind.STUDY, Kind.STUDIES_OF_ACCESSION)
         this = t.study.c.study_instance_uid == study.study_instance_uid
         values = {**_identity(study), **_revisable(study)}
         self._connection.execute(update(t.study).where(this).values(**values))

@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from sqlalchemy import Connection, text
 
 from dicom_nodes.foundation.clock import Clock, utc_now
 from dicom_nodes.foundation.database import Database
 from dicom_nodes.foundation.jobs import JobQueue
+from router.flows.ports import Named
 from router.rules.alert_codes import AlertCodes
 from router.store import alert_tables
 from router.store.aid import SqlAid
@@ -31,6 +33,7 @@ from router.store.reports import SqlReports
 from router.store.rota import SqlRota
 from router.store.rule_sets import SqlRuleSets
 from router.store.studies import SqlStudies
+from router.store.unwritten import Unwritten
 
 _PLANNER_LOCK = 0x52656164
 """Key of PostgreSQL's advisory lock for planning."""
@@ -50,47 +53,73 @@ class SqlTransaction:
         is_alone: bool = False,
     ) -> None:
         """`is_alone`: nobody else can write before this transaction ends."""
-        self.connection = connection
         memo = self._memo = Memo(is_kept=is_alone)
+        unwritten = self._unwritten = Unwritten(connection, memo)
+        connection = self.connection = cast(Connection, unwritten)
         manifests = SqlManifests(connection, kept_manifests)
         self.network = SqlNetwork(connection, memo)
-        self.readers = SqlReaders(connection)
+        self.readers = SqlReaders(connection, memo)
         self.rota = SqlRota(connection)
-        self.aid = SqlAid(connection)
-        self.exams = SqlExams(connection)
+        self.aid = SqlAid(unwritten, memo)
+        self.exams = SqlExams(unwritten, memo)
         self.studies = SqlStudies(connection, manifests, memo)
-        self.reads = SqlReads(connection)
-        self.reports = SqlReports(connection, memo)
+        self.reads = SqlReads(unwritten, memo)
+        self.reports = SqlReports(unwritten, memo)
         self.originals = SqlOriginals(connection)
         self.hand_matches = SqlHandMatches(connection)
-        self.deliveries = SqlDeliveries(connection, memo)
+        self.deliveries = SqlDeliveries(unwritten, memo)
         self.patients = SqlPatients(connection)
-        self.patient_conflicts = SqlPatientConflicts(connection)
+        self.patient_conflicts = SqlPatientConflicts(connection, memo)
         self.imaging_orders = SqlImagingOrders(connection, memo)
         self.facts = SqlFacts(connection)
-        self.orders = SqlOrders(connection, manifests)
-        self.ledger = SqlLedger(connection)
-        self.queue = SqlHumanQueue(connection)
+        self.orders = SqlOrders(unwritten, manifests, memo)
+        self.ledger = SqlLedger(unwritten)
+        self.queue = SqlHumanQueue(connection, memo)
         self.rule_sets = SqlRuleSets(connection)
-        self.alerts = SqlAlerts(connection)
+        self.alerts = SqlAlerts(connection, memo)
         self.alert_codes = alert_codes
         self.jobs = SqlJobs(connection, jobs)
 
     def attempt(self, effect: Callable[[], None]) -> Exception | None:
-        self.ledger.flush()
+        self.flush()
         savepoint = self.connection.begin_nested()
         try:
             effect()
-            self.ledger.flush()
+            self.flush()
         except Exception as failure:  # the boundary at which a fact's failure is recorded
             if is_of_the_database(failure):
                 raise
             self.ledger.drop_unwritten()
+            self._unwritten.drop()
             self._memo.forget()
             savepoint.rollback()
             return failure
         savepoint.commit()
         return None
+
+    def foresee(self, named: Named) -> None:
+        if not self._memo.is_kept:
+            return
+        orders = self.orders.foresee(named.orders)
+        self.reports.foresee((), [*named.new_reports, *filter(None, (order.report_id for order in orders))])
+        answered = filter(None, (self.reports.get(order.report_id) for order in orders if order.report_id))
+        uids = [*named.studies, *(report.study_instance_uid for report in answered if report.study_instance_uid)]
+        if not uids:
+            return
+        self.studies.foresee(uids, named.accessions)
+        self.reads.foresee(uids)
+        self.reports.foresee(uids, ())
+        self.deliveries.foresee(uids)
+        self.queue.foresee(named.items, uids if named.studies else ())
+        if named.studies:
+            self.patient_conflicts.foresee(uids)
+            self.aid.foresee([read.id for uid in uids for read in self.reads.of_study(uid)])
+        if named.orders:
+            self.alerts.foresee(uids)
+
+    def flush(self) -> None:
+        self._unwritten.flush()
+        self.ledger.flush()
 
 
 class SqlStore:
@@ -123,7 +152,7 @@ class SqlStore:
             is_alone = self.database.has_one_writer
             transaction = SqlTransaction(connection, self._jobs, self._alert_codes, self._manifests, is_alone=is_alone)
             yield transaction
-            transaction.ledger.flush()
+            transaction.flush()
         if transaction.orders.issued_to:
             self._on_orders(transaction.orders.issued_to)
 

@@ -79,9 +79,9 @@ def build_api(services: Services, lifespan: Callable[[FastAPI], AbstractAsyncCon
     )
     app.state.services = services
     install_error_handlers(app)
-    parts = (
-        reads, filing, second_reads, alerts, alert_page, metrics, inspection, held_reports, deliveries, fhir,
-        failed_facts, patient_conflicts, readers, rota, aid, exams, network, rule_sets, node_exchange,
+    parts = (  # nodes first: they ask most, and each part before theirs would be looked through
+        node_exchange, reads, filing, second_reads, alerts, alert_page, metrics, inspection, held_reports, deliveries,
+        fhir, failed_facts, patient_conflicts, readers, rota, aid, exams, network, rule_sets,
     )  # fmt: skip
     for part in parts:
         for route in part.router.routes:

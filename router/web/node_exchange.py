@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from dicom_nodes.contract import FactReceipt, OrderBatch
 from dicom_nodes.foundation.event_log import event_log
 from router.flows.fact_batch import ReceivedBatch
+from router.flows.facts_ahead import concerns_planning
 from router.flows.order_log import OrdersToSend, orders_for
 from router.flows.take_facts import take_facts
 from router.flows.tell_ris import with_links
@@ -39,7 +40,7 @@ def post_facts(batch: ReceivedBatch, services: WithServices, caller: NodeCaller)
         event_log().error("fact.failed", node=caller.subject, exc_info=error)
 
     receipt = take_facts(services.store, caller.subject, batch, services.settings, services.now(), failed)
-    if batch.facts:
+    if concerns_planning(batch.facts):
         services.wake_planner()
     return receipt
 

@@ -1,6 +1,6 @@
 """A transaction reads once what only it can change, and forgets what it has changed."""
 
-from router.store.memo import Kind, Memo
+from router.store.memo import UNKNOWN, Kind, Memo
 
 
 class Table:
@@ -36,4 +36,4 @@ def test_where_others_may_write_everything_is_asked_anew() -> None:
     memo, table = Memo(is_kept=False), Table()
     memo.put(Kind.STUDY, "1", "old")
     assert [memo.of(Kind.STUDY, "1", table.read) for _ in range(2)] == ["answer 1", "answer 2"]
-    assert list(memo.known(Kind.STUDY)) == []
+    assert memo.get(Kind.STUDY, "1") is UNKNOWN
