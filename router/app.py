@@ -335,7 +335,10 @@ def _server(settings: RouterSettings, clock: Clock) -> _Server:
 def _bind(settings: RouterSettings) -> socket.socket:
     host, port = split_host_port(settings.router.listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    bound = socket.create_server((host, port), family=family, backlog=2048)
+    # Accepted connections inherit it. Without, an answer's body waits 40 ms for the caller to acknowledge its head.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound
 
 
 def _address(bound: socket.socket) -> str:
