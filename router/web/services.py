@@ -32,8 +32,8 @@ class Services:
         return self.clock()
 
 
-def services_of(request: Request) -> Services:
-    """The services of the running application."""
+async def services_of(request: Request) -> Services:
+    """The services of the running application: without a thread, which every request would have to wait for."""
     services = request.app.state.services
     assert isinstance(services, Services)
     return services
