@@ -81,4 +81,4 @@ async def get_orders(
 
 def _orders(services: Services, node: str, log_id: str | None, after: int, is_heard: bool) -> OrdersToSend:
     batch = orders_for(services.store, node, log_id, after, ORDERS_A_BATCH, services.now(), is_heard=is_heard)
-    return with_links(services.store, batch, services.settings.alerts, services.now())
+    return with_links(services.store, node, batch, services.settings.alerts, services.now())
