@@ -46,8 +46,10 @@ from router.web.order_bell import OrderBell
 from router.web.services import Services
 from router.web.views import traces
 
-_LEAST_PAUSE_S = 0.1
+_LEAST_PAUSE_S = 0.2
 """Between two rounds, so that events that come together are planned together."""
+_PAUSE_FOR_EACH_S = 3.0
+"""Seconds between two rounds for each that the last one took of the processor."""
 _PAUSE_BESIDE_ANOTHER_S = 0.5
 _SAY_TIMES_EVERY_S = 60.0
 _TURN_S = 0.001
@@ -59,7 +61,7 @@ class Planner:
     """Plans soon after being woken, and at every interval also looks for what is overdue.
 
     A round at an event works out only what changed since the round before, and rounds take turns with the rest of the
-    router: however many events come, at least as much time passes between two rounds as they took of the processor.
+    router: however many events come, at most a quarter of one processor goes to rounds.
     """
 
     def __init__(self, store: SqlStore, settings: RouterSettings, clock: Clock) -> None:
@@ -154,7 +156,7 @@ class Planner:
                 self._memory = PlannerMemory()
             if self._times.due(_SAY_TIMES_EVERY_S):
                 event_log().info("planner.worked", **self._times.said())
-            self._stopping.wait(max(pause_s, self._times.last_s))
+            self._stopping.wait(max(pause_s, _PAUSE_FOR_EACH_S * self._times.last_s))
         event_log().info("planner.worked", **self._times.said())
 
 

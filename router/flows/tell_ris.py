@@ -58,9 +58,7 @@ def with_links(store: Store, node: str, batch: OrdersToSend, settings: AlertsFil
     return replace(batch, orders=tuple(orders))
 
 
-def _add_linked(
-    orders: list[SentOrder], tx: Transaction, sent: SentOrder, settings: AlertsFile, now: datetime
-) -> None:
+def _add_linked(orders: list[SentOrder], tx: Transaction, sent: SentOrder, settings: AlertsFile, now: datetime) -> None:
     orders.append(_linked(tx, sent, settings, now))
 
 

@@ -27,6 +27,8 @@ class Services:
     started_at: datetime
     pulls: PullMemory = field(default_factory=PullMemory)
     shown: ShownLists = field(default_factory=ShownLists)
+    heard: dict[str, datetime] = field(default_factory=dict)
+    """When a node's poll was last written down, by ODS code."""
 
     def now(self) -> datetime:
         return self.clock()
