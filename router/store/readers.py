@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, exists, func, insert, or_, select, update
 
+from dicom_nodes.foundation.database import UtcDateTime
 from router.model.read import ReadState
 from router.model.reader import (
     Credential,
@@ -38,7 +39,7 @@ _BY_ID_LOCKED = _BY_ID.with_for_update()
 _BY_REGISTRATION = select(t.reader).where(t.reader.c.registration == bindparam("who"))
 _CREDENTIALS = select(t.credential).where(t.credential.c.reader_id == bindparam("who")).order_by(t.credential.c.id)
 _SESSION = select(t.session).where(t.session.c.id == bindparam("this_session"))
-_MOMENT = bindparam("moment", type_=t.UtcDateTime())
+_MOMENT = bindparam("moment", type_=UtcDateTime())
 _OF_READER = t.session.c.reader_id == bindparam("who")
 _OPEN = and_(t.session.c.starts_at <= _MOMENT, t.session.c.ends_at > _MOMENT)
 _IN_ORDER = select(t.session).order_by(t.session.c.starts_at, t.session.c.id)

@@ -210,7 +210,9 @@ class SqlReads:
     def versions(self, states: Collection[ReadState]) -> Sequence[tuple[str, int]]:
         found = self._connection.execute(_VERSIONS, {"states": list(states)})
         assert found.cursor is not None
-        rows: list[tuple[str, int]] = found.cursor.fetchall()  # as the driver has them: ten thousand, in every round
+        rows: Sequence[tuple[str, int]] = (
+            found.cursor.fetchall()
+        )  # as the driver has them: ten thousand, in every round
         found.close()
         return rows
 
