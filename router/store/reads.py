@@ -210,9 +210,7 @@ class SqlReads:
     def versions(self, states: Collection[ReadState]) -> Sequence[tuple[str, int]]:
         found = self._connection.execute(_VERSIONS, {"states": list(states)})
         assert found.cursor is not None
-        rows: Sequence[tuple[str, int]] = (
-            found.cursor.fetchall()
-        )  # as the driver has them: ten thousand, in every round
+        rows: Sequence[tuple[str, int]] = found.cursor.fetchall()  # as the driver has them: thousands a round
         found.close()
         return rows
 
