@@ -28,9 +28,14 @@ class Terms:
         return self.match + self.scarcity + self.session + self.comfort + self.planned
 
 
-def pair_index(problem: PlanningProblem, tuning: Tuning, rows: IntArray, groups: Groups) -> FloatArray:
-    """The index of each pair but for the read's urgency, -inf where the reader is not eligible, (rows, groups)."""
-    total = pair_terms(problem, tuning, rows, groups).total()
+def pair_index(
+    problem: PlanningProblem, tuning: Tuning, rows: IntArray, groups: Groups, terms: Terms | None = None
+) -> FloatArray:
+    """The index of each pair but for the read's urgency, -inf where the reader is not eligible, (rows, groups).
+
+    `terms` are these pairs' own, where somebody has them already.
+    """
+    total = (terms or pair_terms(problem, tuning, rows, groups)).total()
     barred = problem.barred
     if len(barred.read):
         row_of = np.full(len(problem.readers.number), -1)

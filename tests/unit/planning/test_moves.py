@@ -1,4 +1,4 @@
-"""Moves that cannot be worth their while are dropped early: the answer is that of weighing every read with everybody."""
+"""Moves that cannot be worth their while are dropped early, and the answer is that of weighing every pair."""
 
 from dataclasses import replace
 
