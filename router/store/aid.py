@@ -14,6 +14,7 @@ from router.store.statements import upsert
 
 _KNOWN = select(t.aid_entry.c.read_id).where(t.aid_entry.c.read_id == bindparam("of_read"))
 _ADD = insert(t.aid_entry)
+_LIMITS = select(t.aid_limits).order_by(t.aid_limits.c.trust)
 
 
 class SqlAid:
@@ -21,8 +22,7 @@ class SqlAid:
         self._connection = connection
 
     def limits(self) -> Sequence[AidLimits]:
-        query = select(t.aid_limits).order_by(t.aid_limits.c.trust)
-        return [_limits(row) for row in self._connection.execute(query)]
+        return [_limits(row) for row in self._connection.execute(_LIMITS)]
 
     def put_limits(self, limits: AidLimits) -> None:
         values = {
