@@ -27,7 +27,7 @@ from router.flows.assign_reads import assign_ready_reads
 from router.flows.kept_snapshot import PlannerMemory
 from router.flows.learn_times import learn_reading_times
 from router.flows.look_ahead import look_ahead
-from router.flows.round_times import RoundTimes
+from router.flows.round_times import RoundTimes, pause_after
 from router.flows.watch_deliveries import watch_deliveries
 from router.notify.channels import Channels
 from router.rules.alert_codes import AlertCodes
@@ -46,7 +46,7 @@ from router.web.order_bell import OrderBell
 from router.web.services import Services
 from router.web.views import traces
 
-_LEAST_PAUSE_S = 0.1
+_LEAST_PAUSE_S = 0.2
 """Between two rounds, so that events that come together are planned together."""
 _PAUSE_BESIDE_ANOTHER_S = 0.5
 _SAY_TIMES_EVERY_S = 60.0
@@ -59,7 +59,7 @@ class Planner:
     """Plans soon after being woken, and at every interval also looks for what is overdue.
 
     A round at an event works out only what changed since the round before, and rounds take turns with the rest of the
-    router: however many events come, at least as much time passes between two rounds as they took of the processor.
+    router: however many events come, about a quarter of one processor goes to rounds at most.
     """
 
     def __init__(self, store: SqlStore, settings: RouterSettings, clock: Clock) -> None:
@@ -154,7 +154,7 @@ class Planner:
                 self._memory = PlannerMemory()
             if self._times.due(_SAY_TIMES_EVERY_S):
                 event_log().info("planner.worked", **self._times.said())
-            self._stopping.wait(max(pause_s, self._times.last_s))
+            self._stopping.wait(pause_after(self._times.last_s, pause_s))
         event_log().info("planner.worked", **self._times.said())
 
 
@@ -335,7 +335,10 @@ def _server(settings: RouterSettings, clock: Clock) -> _Server:
 def _bind(settings: RouterSettings) -> socket.socket:
     host, port = split_host_port(settings.router.listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    bound = socket.create_server((host, port), family=family, backlog=2048)
+    # Accepted connections inherit it. Without, an answer's body waits 40 ms for the caller to acknowledge its head.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound
 
 
 def _address(bound: socket.socket) -> str:

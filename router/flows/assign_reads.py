@@ -82,7 +82,7 @@ def assign_ready_reads(
     if ahead is not None and now < ahead.until:
         snapshot = replace(snapshot, ahead=ahead)
     kept = None if memory is None else memory.kept
-    decisions = plan(snapshot, kept=kept, explained=() if explain_anew else told)
+    decisions = plan(snapshot, kept=kept, explained=() if explain_anew else told.read_ids)
     given = [decision for decision in decisions if isinstance(decision, Assign)]
     waits = [decision for decision in decisions if isinstance(decision, Wait)]
     assigned = sum(

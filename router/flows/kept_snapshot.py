@@ -20,19 +20,12 @@ from router.rules.planning import InHand, Kept, ListLengths, PlannableRead, Snap
 PLANNED_STATES = (ReadState.READY, ReadState.ASSIGNED, ReadState.READING)
 
 
-@dataclass(frozen=True, slots=True)
-class _KeptRead:
-    """What the planner makes of a read; None of one that nobody can plan yet."""
-
-    version: int
-    planned: PlannableRead | InHand | None
-
-
 class KeptSnapshot:
     """Belongs to one planner, which takes one snapshot after the other."""
 
     def __init__(self) -> None:
-        self._reads: dict[str, _KeptRead] = {}
+        self._versions: dict[str, int] = {}
+        self._reads: dict[str, PlannableRead | InHand | None] = {}
         self._readers: dict[str, tuple[int, Reader]] = {}
         self._duties: dict[str, ReaderOnDuty] = {}
         self._pathways: Mapping[str, Pathway] = {}
@@ -43,33 +36,37 @@ class KeptSnapshot:
         """As the database has it now. What is equal to what was there before is the same object."""
         pathways = {pathway.id: pathway for pathway in tx.exams.pathways()}
         if pathways != self._pathways:
-            self._pathways, self._reads = pathways, {}
-        planned = [kept.planned for kept in self._current_reads(tx)]
+            self._pathways, self._reads, self._versions = pathways, {}, {}
+        planned = list(self._current_reads(tx))
         return Snapshot(
             now=now,
-            reads=tuple(read for read in planned if type(read) is PlannableRead),
+            reads=tuple([read for read in planned if type(read) is PlannableRead]),
             readers=tuple(self._current_duties(tx, now)),
             aid=tx.aid.book(day_start(now)),
-            in_hand=tuple(read for read in planned if type(read) is InHand),
+            in_hand=tuple([read for read in planned if type(read) is InHand]),
             lists=lists,
         )
 
     def forget(self, read_ids: Iterable[str]) -> None:
         """Read these again at the next snapshot, whatever their version."""
         for id_ in read_ids:
+            self._versions.pop(id_, None)
             self._reads.pop(id_, None)
 
-    def _current_reads(self, tx: Transaction) -> Iterable[_KeptRead]:
-        versions, known = tx.reads.versions(PLANNED_STATES), self._reads
-        stale = [id_ for id_, version in versions if (kept := known.get(id_)) is None or kept.version != version]
+    def _current_reads(self, tx: Transaction) -> Iterable[PlannableRead | InHand | None]:
+        """What is made of each read; None of one that nobody can plan yet."""
+        now, known = dict(tx.reads.versions(PLANNED_STATES)), self._reads
+        version_of = self._versions.get
+        stale = [id_ for id_, version in now.items() if version_of(id_) != version]
         self.changed = tuple(stale)
+        for id_ in self._versions.keys() - now.keys():
+            known.pop(id_, None)
         for id_ in stale:
             known.pop(id_, None)
         for read, version, past in tx.reads.to_plan(stale):
             if read.state in PLANNED_STATES:  # it may have changed since its version was asked for
-                known[read.id] = _KeptRead(version, planned_as(read, past, self._pathways))
-        if known.keys() - {id_ for id_, _ in versions}:
-            self._reads = known = {id_: known[id_] for id_, _ in versions if id_ in known}
+                known[read.id], now[read.id] = planned_as(read, past, self._pathways), version
+        self._versions = {id_: now[id_] for id_ in known} if len(known) != len(now) else now
         return known.values()
 
     def _current_duties(self, tx: Transaction, now: datetime) -> Iterable[ReaderOnDuty]:

@@ -1,17 +1,19 @@
 """A reader asks for the next read: what the plan has for this reader now, claimed at once."""
 
 import threading
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from router.flows.hold_lease import claim_planned
 from router.flows.kept_snapshot import PlannerMemory
-from router.flows.ports import Store
-from router.model.errors import NotAllowed, TransitionRefused
+from router.flows.ports import Store, Transaction
+from router.model.errors import AskAgain, NotAllowed, TransitionRefused
 from router.model.read import Read
 from router.rules.planning import Assign, ListLengths, plan
 
-_TRIES = 3
-"""Somebody else may be first, and then there is a next one."""
+_TRIES = 4
+"""Somebody else may be first, and then there is a next one; after so many, look and claim are one transaction."""
 _KEPT_FOR = timedelta(minutes=5)
 """Then all is read anew, so that a mistake in keeping could last no longer."""
 
@@ -24,13 +26,17 @@ class PullMemory:
         self._memory = PlannerMemory()
         self._anew_at: datetime | None = None
 
-    def planned(self, store: Store, reader_id: str, now: datetime, lists: ListLengths) -> Assign | None:
-        """What the plan has for this reader now."""
+    def planned(
+        self, tx: Transaction, reader_id: str, now: datetime, lists: ListLengths, without: Collection[str] = ()
+    ) -> Assign | None:
+        """What the plan has for this reader now, `without` the reads of these ids."""
         with self._lock:
             if self._anew_at is None or not self._anew_at - _KEPT_FOR <= now < self._anew_at:
                 self._memory, self._anew_at = PlannerMemory(), now + _KEPT_FOR
-            with store.read() as tx:
-                snapshot = self._memory.snapshot.take(tx, now, lists)
+            snapshot = self._memory.snapshot.take(tx, now, lists)
+            if without:
+                left = tuple(read for read in snapshot.reads if read.need.read_id not in without)
+                snapshot = replace(snapshot, reads=left)
             decisions = plan(snapshot, pulling=reader_id, kept=self._memory.kept)
         return next((decision for decision in decisions if isinstance(decision, Assign)), None)
 
@@ -43,14 +49,44 @@ class PullMemory:
 def claim_next(
     store: Store, reader_id: str, now: datetime, heartbeat_timeout_s: float, lists: ListLengths, memory: PullMemory
 ) -> Read | None:
-    """The read, claimed; None when there is nothing for this reader now."""
+    """The read, claimed; None when there is nothing for this reader now.
+
+    Raises:
+        AskAgain: others were first each time, so that it was not found out whether there is anything.
+    """
+    not_allowed: set[str] = set()
     for _ in range(_TRIES):
-        decision = memory.planned(store, reader_id, now, lists)
+        with store.read() as tx:
+            decision = memory.planned(tx, reader_id, now, lists, not_allowed)
         if decision is None:
             return None
         try:
             with store.write() as tx:
                 return claim_planned(tx, decision, now, heartbeat_timeout_s)
+        except NotAllowed:  # it would be planned again, and keep the reader from all the others
+            not_allowed.add(decision.read_id)
+            memory.forget(decision.read_id)
+        except TransitionRefused:  # somebody was first: a fresh look shows it no more
+            memory.forget(decision.read_id)
+    return _claimed_at_once(store, reader_id, now, heartbeat_timeout_s, lists, memory, not_allowed)
+
+
+def _claimed_at_once(
+    store: Store,
+    reader_id: str,
+    now: datetime,
+    heartbeat_timeout_s: float,
+    lists: ListLengths,
+    memory: PullMemory,
+    not_allowed: Collection[str],
+) -> Read | None:
+    """Look and claim in one transaction: where one writes at a time, nobody can come in between."""
+    with store.write() as tx:
+        decision = memory.planned(tx, reader_id, now, lists, not_allowed)
+        if decision is None:
+            return None
+        try:
+            return claim_planned(tx, decision, now, heartbeat_timeout_s)
         except (NotAllowed, TransitionRefused):
             memory.forget(decision.read_id)
-    return None
+            raise AskAgain("others were first each time; reads may still wait for you: ask again") from None

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Store, Transaction
-from router.model.sent_order import SentOrder
+from router.model.sent_order import BrokenOrder, SentOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +35,43 @@ def orders_for(
     with store.read() as tx:
         present = tx.orders.log_id(node)
         is_ahead = known_log_id in {None, present} and after > tx.orders.head(node)
+        start = after if known_log_id in {None, present} else 0
+        found = [] if is_ahead else _after(tx, node, start, limit)
     if is_ahead:
         with store.write() as tx:
             present = _renamed(tx, node, present, after, now)
-    with store.read() as tx:
-        start = after if known_log_id in {None, present} and not is_ahead else 0
-        orders = tuple(tx.orders.after(node, start, limit))
+            found = _after(tx, node, 0, limit)
+    orders = tuple(order for order in found if isinstance(order, SentOrder))
+    broken = [order for order in found if isinstance(order, BrokenOrder)]
     returns = [order.order_id for order in orders if order.kind == "return"]
-    if returns or is_heard:
+    if returns or broken or is_heard:
         with store.write() as tx:
             if is_heard:
                 tx.network.record_traffic(node, now, None)
             tx.deliveries.mark_sent(returns, now)
+            for order in broken:
+                show_broken(tx, node, order.order_id, order.reason, now)
     return OrdersToSend(present, orders)
+
+
+def _after(tx: Transaction, node: str, seq: int, limit: int) -> list[SentOrder | BrokenOrder]:
+    """Further than `limit` where nothing of that can be handed over: what is whole behind it must not wait for ever."""
+    found = list(tx.orders.after(node, seq, limit))
+    while len(found) % limit == 0 and found and not any(isinstance(order, SentOrder) for order in found):
+        more = tx.orders.after(node, found[-1].seq, limit)
+        if not more:
+            break
+        found += more
+    return found
+
+
+def show_broken(tx: Transaction, node: str, order_id: str, reason: str, now: datetime) -> None:
+    """It stays open, and the node gets its other orders; nobody but a person can say what is to be done instead."""
+    text = (
+        f"order {order_id} for node {node} cannot be handed over ({reason}); the node gets its other orders. "
+        "Have what it was for done again, or by other means"
+    )
+    ask_a_person(tx, "broken_order", text, order_id, now, About(order_id=order_id, node=node))
 
 
 def _renamed(tx: Transaction, node: str, before: str, after: int, now: datetime) -> str:

@@ -21,7 +21,7 @@ from router.model.record import Entry, QueueItem
 from router.model.report import Disposition, HandMatch, Original, Report
 from router.model.rota import Pattern
 from router.model.routing_rule import RuleSet, RuleSetEntry
-from router.model.sent_order import SentOrder
+from router.model.sent_order import BrokenOrder, SentOrder
 from router.model.session import Leave, Session
 from router.model.study import PatientKey, Study, StudyRevision
 from router.model.trust import Node, Trust
@@ -435,7 +435,7 @@ class Orders(Protocol):
         epoch: int | None = None,
     ) -> Order: ...
 
-    def after(self, node: str, seq: int, limit: int) -> Sequence[SentOrder]:
+    def after(self, node: str, seq: int, limit: int) -> Sequence[SentOrder | BrokenOrder]:
         """Orders that still have to be carried out: not completed ones, nor images of a former holder or revision."""
 
     def get(self, order_id: str) -> IssuedOrder | None: ...

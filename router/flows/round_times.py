@@ -1,4 +1,4 @@
-"""How long a planner's rounds take, by kind, until it is said in the log."""
+"""How long a planner's rounds take, by kind, until it is said in the log, and how long it pauses after one."""
 
 import time
 from collections import defaultdict
@@ -7,7 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+_PAUSE_FOR_EACH_S = 3.0
+_LONGEST_PAUSE_S = 1.0
+"""However long a round took, an emergency waits no longer for the next to begin."""
+
 RoundKind = Literal["at_event", "anew"]
+
+
+def pause_after(took_s: float, least_s: float) -> float:
+    """Seconds until the next round may begin after one that took so many of the processor."""
+    return max(least_s, min(_PAUSE_FOR_EACH_S * took_s, _LONGEST_PAUSE_S))
 
 
 @dataclass(frozen=True, slots=True)

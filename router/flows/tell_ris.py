@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from dicom_nodes.contract import AlertCode, Order, TellRis
 from router.alert_settings import AlertsFile
@@ -10,7 +11,7 @@ from router.flows.alert_life import log_alert
 from router.flows.alert_record import record_failed, record_sent
 from router.flows.answer_alert import make_link
 from router.flows.images import identity_of
-from router.flows.order_log import OrdersToSend
+from router.flows.order_log import OrdersToSend, show_broken
 from router.flows.ports import IssuedOrder, Store, Transaction
 from router.model.alert import Alert, Notification, Urgency
 from router.model.sent_order import SentOrder
@@ -48,13 +49,24 @@ def _newest_read(tx: Transaction, study: Study) -> str | None:
     return reads[-1].id if reads else None
 
 
-def with_links(store: Store, batch: OrdersToSend, settings: AlertsFile, now: datetime) -> OrdersToSend:
-    """The batch as it is handed to the node: an alert gets its one-time link now, so that the log keeps no secret."""
+def with_links(store: Store, node: str, batch: OrdersToSend, settings: AlertsFile, now: datetime) -> OrdersToSend:
+    """The batch as it is handed to the node: an alert gets its one-time link now, so that the log keeps no secret.
+
+    An order that gets none is shown to a person, and the node gets the others.
+    """
     if not any(order.kind == "tell_ris" for order in batch.orders):
         return batch
+    orders: list[SentOrder] = []
     with store.write() as tx:
-        orders = tuple(_linked(tx, sent, settings, now) for sent in batch.orders)
-    return replace(batch, orders=orders)
+        for sent in batch.orders:
+            failure = tx.attempt(partial(_add_linked, orders, tx, sent, settings, now))
+            if failure is not None:
+                show_broken(tx, node, sent.order_id, type(failure).__name__, now)
+    return replace(batch, orders=tuple(orders))
+
+
+def _add_linked(orders: list[SentOrder], tx: Transaction, sent: SentOrder, settings: AlertsFile, now: datetime) -> None:
+    orders.append(_linked(tx, sent, settings, now))
 
 
 def _linked(tx: Transaction, sent: SentOrder, settings: AlertsFile, now: datetime) -> SentOrder:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from router.flows.ports import Store
@@ -22,8 +22,10 @@ class WaitsTold:
     def __init__(self) -> None:
         self._gists: dict[str, _Gist] = {}
 
-    def __contains__(self, read_id: object) -> bool:
-        return read_id in self._gists
+    @property
+    def read_ids(self) -> Container[str]:
+        """Reads that have been told."""
+        return self._gists.keys()
 
     def tell(self, store: Store, waits: Sequence[Wait], waiting: int) -> None:
         """Write down why reads wait, where that says something new; `waiting` is how many wait in all."""

@@ -5,6 +5,7 @@
     ├── NotAllowed          403: the caller may not do that, or no longer
     ├── Conflict            409
     │   ├── TransitionRefused   the read is not in a state that allows it
+    │   ├── AskAgain            others were first each time: there may still be something
     │   ├── StaleLease          the fencing token is not the live one
     │   ├── ReportHeld          the report was kept, but waits for a person
     │   ├── FactGap             facts are missing before the first one sent
@@ -40,6 +41,10 @@ class Conflict(RouterError):
 
 class TransitionRefused(Conflict):
     code = "transition_refused"
+
+
+class AskAgain(Conflict):
+    code = "ask_again"
 
 
 class StaleLease(Conflict):

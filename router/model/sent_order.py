@@ -11,3 +11,12 @@ class SentOrder:
     order_id: str
     kind: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenOrder:
+    """One that cannot be handed over as it is stored; `reason` names what is wrong without what it holds."""
+
+    seq: int
+    order_id: str
+    reason: str

@@ -17,6 +17,7 @@ from router.store.unwritten import Place, Unwritten
 _KNOWN = select(t.aid_entry.c.read_id).where(t.aid_entry.c.read_id == bindparam("of_read"))
 _KNOWN_OF = select(t.aid_entry.c.read_id).where(t.aid_entry.c.read_id.in_(bindparam("of_reads", expanding=True)))
 _ADD = insert(t.aid_entry)
+_LIMITS = select(t.aid_limits).order_by(t.aid_limits.c.trust)
 
 
 class SqlAid:
@@ -24,8 +25,7 @@ class SqlAid:
         self._connection, self._memo = connection, memo
 
     def limits(self) -> Sequence[AidLimits]:
-        query = select(t.aid_limits).order_by(t.aid_limits.c.trust)
-        return [_limits(row) for row in self._connection.execute(query)]
+        return [_limits(row) for row in self._connection.execute(_LIMITS)]
 
     def put_limits(self, limits: AidLimits) -> None:
         values = {

@@ -8,13 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, func, insert, or_, select, update
 
 from dicom_nodes.contract import DeliverStudy, FetchStudy, Order, OrderBody
 from dicom_nodes.foundation.inserts import inserted_unless_there, unless_there
+from router.model.errors import RouterError
 from router.model.fact import KeptFact
 from router.model.read import LEASED
-from router.model.sent_order import SentOrder
+from router.model.sent_order import BrokenOrder, SentOrder
 from router.store import tables as t
 from router.store.manifests import SqlManifests
 from router.store.memo import UNKNOWN, Kind, Memo
@@ -33,6 +34,10 @@ _NEXT_SEQ = (
     .returning(t.order_head.c.last_seq)
 )
 _LAST = update(t.order_head).where(t.order_head.c.node == bindparam("of_node")).values(last_seq=bindparam("last_seq"))
+_HEAD = select(t.order_head.c.last_seq).where(t.order_head.c.node == bindparam("of_node"))
+_HEAD_LOCKED = _HEAD.with_for_update()
+_OWN_LOG = select(t.order_head.c.log_id).where(t.order_head.c.node == bindparam("of_node"))
+_LOG_OF_ALL = select(t.order_log.c.log_id).where(t.order_log.c.id == 1)
 _ADD, _ISSUE = insert(t.fact), insert(t.node_order)
 
 
@@ -104,17 +109,15 @@ class SqlOrders:
         self.issued_to: set[str] = set()
 
     def log_id(self, node: str | None = None) -> str:
-        own = select(t.order_head.c.log_id).where(t.order_head.c.node == node)
-        name = self._connection.execute(own).scalar_one_or_none() if node is not None else None
-        of_all = select(t.order_log.c.log_id).where(t.order_log.c.id == 1)
-        return str(name or self._connection.execute(of_all).scalar_one())
+        own = {"of_node": node}
+        name = self._connection.execute(_OWN_LOG, own).scalar_one_or_none() if node is not None else None
+        return str(name or self._connection.execute(_LOG_OF_ALL).scalar_one())
 
     def head(self, node: str, *, lock: bool = False) -> int:
-        query = select(t.order_head.c.last_seq).where(t.order_head.c.node == node)
         if lock:
             self._begin_log(node)
-            query = query.with_for_update()
-        return self._connection.execute(query).scalar_one_or_none() or 0
+        query = _HEAD_LOCKED if lock else _HEAD
+        return self._connection.execute(query, {"of_node": node}).scalar_one_or_none() or 0
 
     def rename_log(self, node: str) -> None:
         head = t.order_head
@@ -153,30 +156,25 @@ class SqlOrders:
                 return body.model_dump(mode="json", exclude={"manifest"})
         return body.model_dump(mode="json")
 
-    def after(self, node: str, seq: int, limit: int) -> Sequence[SentOrder]:
-        o, done, read = t.node_order, t.order_outcome, t.read
-        joined = o.outerjoin(done, done.c.order_id == o.c.order_id).outerjoin(read, read.c.id == o.c.read_id)
-        is_open = or_(done.c.outcome.is_(None), done.c.outcome.not_in(("COMPLETED", "RECALLED")))
-        still_wanted = and_(
-            read.c.state.in_(LEASED),
-            or_(o.c.epoch.is_(None), o.c.epoch == read.c.epoch),
-            or_(
-                o.c.body["revision"].as_integer() == read.c.revision,
-                o.c.body[("study", "study_instance_uid")].as_string() != read.c.study_instance_uid,  # a prior
-            ),
-        )
-        is_due = or_(o.c.body["kind"].as_string().not_in(("fetch", "deliver")), still_wanted)
-        columns = (o.c.seq, o.c.order_id, o.c.issued_at, cast(o.c.body, Text).label("body"))
-        query = select(*columns).select_from(joined).where(o.c.node == node, o.c.seq > seq, is_open, is_due)
-        query = query.order_by(o.c.seq).limit(limit)
-        return [self._sent(row) for row in self._connection.execute(query).all()]
+    def after(self, node: str, seq: int, limit: int) -> Sequence[SentOrder | BrokenOrder]:
+        asked = {"of_node": node, "after_seq": seq, "at_most": limit}
+        return [self._sent_or_broken(row) for row in self._connection.execute(_AFTER, asked).all()]
+
+    def _sent_or_broken(self, row: Row[Any]) -> SentOrder | BrokenOrder:
+        """What one order lacks stops no other one; what the database cannot do now is not the order's fault."""
+        try:
+            return self._sent(row)
+        except (RouterError, ValueError, LookupError, TypeError) as error:
+            return BrokenOrder(row.seq, row.order_id, type(error).__name__)
 
     def _sent(self, row: Row[Any]) -> SentOrder:
         body = json.loads(row.body)
         text = row.body
         if body["kind"] in _WITH_MANIFEST and "manifest" not in body:
-            manifest = self._manifests.text(body["study"]["study_instance_uid"], body["revision"])
-            text = f'{text.rstrip()[:-1]},"manifest":{manifest}}}'
+            uid, revision = body["study"]["study_instance_uid"], body["revision"]
+            text = f'{text.rstrip()[:-1]},"manifest":{self._manifests.text(uid, revision)}}}'
+            body = body | {"manifest": {"entries": ()}}  # the revision's own was understood when it came
+        _BODY.validate_python(body, strict=False)  # a node understands a batch as a whole or not at all
         head = json.dumps({"seq": row.seq, "order_id": row.order_id, "issued_at": row.issued_at.isoformat()})
         return SentOrder(row.seq, row.order_id, body["kind"], f'{head[:-1]},"body":{text}}}')
 
@@ -245,5 +243,27 @@ def _with_outcome() -> Select[Any]:
     return select(t.node_order, t.order_outcome.c.outcome).select_from(joined)
 
 
+def _waiting_orders() -> Select[Any]:
+    """A node's orders that still have to be carried out; put together once, because a poll asks it again and again."""
+    o, done, read = t.node_order, t.order_outcome, t.read
+    joined = o.outerjoin(done, done.c.order_id == o.c.order_id).outerjoin(read, read.c.id == o.c.read_id)
+    is_open = or_(done.c.outcome.is_(None), done.c.outcome.not_in(("COMPLETED", "RECALLED")))
+    still_wanted = and_(
+        read.c.state.in_(LEASED),
+        or_(o.c.epoch.is_(None), o.c.epoch == read.c.epoch),
+        or_(
+            o.c.body["revision"].as_integer() == read.c.revision,
+            o.c.body[("study", "study_instance_uid")].as_string() != read.c.study_instance_uid,  # a prior
+        ),
+    )
+    kind = func.coalesce(o.c.body["kind"].as_string(), "")  # one without a kind is broken, which must be seen
+    is_due = or_(kind.not_in(("fetch", "deliver")), still_wanted)
+    columns = (o.c.seq, o.c.order_id, o.c.issued_at, cast(o.c.body, Text).label("body"))
+    theirs = (o.c.node == bindparam("of_node"), o.c.seq > bindparam("after_seq"))
+    query = select(*columns).select_from(joined).where(*theirs, is_open, is_due)
+    return query.order_by(o.c.seq).limit(bindparam("at_most"))
+
+
+_AFTER = _waiting_orders()
 _ONE = _with_outcome().where(t.node_order.c.order_id == bindparam("this_order"))
 _THESE = _with_outcome().where(t.node_order.c.order_id.in_(bindparam("these", expanding=True)))

@@ -16,6 +16,7 @@ from router.store.memo import Kind, Memo
 from router.store.statements import upsert
 
 _TRUST = select(t.trust).where(t.trust.c.ods_code == bindparam("of_trust"))
+_NODE = select(t.node).where(t.node.c.ods_code == bindparam("of_node"))
 _HEARD = update(t.node).where(t.node.c.ods_code == bindparam("of_node"))
 
 
@@ -37,7 +38,7 @@ class SqlNetwork:
         return [_node(row) for row in self._connection.execute(select(t.node).order_by(t.node.c.ods_code))]
 
     def node(self, ods_code: str) -> Node | None:
-        row = self._connection.execute(select(t.node).where(t.node.c.ods_code == ods_code)).one_or_none()
+        row = self._connection.execute(_NODE, {"of_node": ods_code}).one_or_none()
         return None if row is None else _node(row)
 
     def put_trust(self, trust: Trust) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, exists, func, insert, or_, select, update
 
+from dicom_nodes.foundation.database import UtcDateTime
 from router.model.read import ReadState
 from router.model.reader import (
     Credential,
@@ -39,6 +40,23 @@ _BY_ID_LOCKED = _BY_ID.with_for_update()
 _BY_REGISTRATION = select(t.reader).where(t.reader.c.registration == bindparam("who"))
 _CREDENTIALS = select(t.credential).where(t.credential.c.reader_id == bindparam("who")).order_by(t.credential.c.id)
 _SESSION = select(t.session).where(t.session.c.id == bindparam("this_session"))
+_MOMENT = bindparam("moment", type_=UtcDateTime())
+_OF_READER = t.session.c.reader_id == bindparam("who")
+_OPEN = and_(t.session.c.starts_at <= _MOMENT, t.session.c.ends_at > _MOMENT)
+_IN_ORDER = select(t.session).order_by(t.session.c.starts_at, t.session.c.id)
+_SESSIONS = {
+    (False, False): _IN_ORDER,
+    (True, False): _IN_ORDER.where(_OF_READER),
+    (False, True): _IN_ORDER.where(_OPEN),
+    (True, True): _IN_ORDER.where(_OF_READER, _OPEN),
+}
+_AWAY = leave_of().where(t.leave.c.starts_at <= _MOMENT, t.leave.c.ends_at > _MOMENT)
+_LOADS = (
+    select(t.assignment.c.session_id, func.count(), func.sum(t.assignment.c.expected_minutes))
+    .where(t.assignment.c.session_id.in_(bindparam("sessions", expanding=True)))
+    .where(or_(t.assignment.c.outcome.is_(None), t.assignment.c.outcome.not_in(HANDED_BACK)))
+    .group_by(t.assignment.c.session_id)
+)
 
 
 class SqlReaders:
@@ -119,12 +137,9 @@ class SqlReaders:
         self._changed(t.reader.c.id == reader_id)
 
     def sessions(self, reader_id: str | None = None, open_at: datetime | None = None) -> Sequence[Session]:
-        query = select(t.session).order_by(t.session.c.starts_at, t.session.c.id)
-        if reader_id is not None:
-            query = query.where(t.session.c.reader_id == reader_id)
-        if open_at is not None:
-            query = query.where(t.session.c.starts_at <= open_at, t.session.c.ends_at > open_at)
-        return [_session(row) for row in self._connection.execute(query)]
+        query = _SESSIONS[reader_id is not None, open_at is not None]
+        found = self._connection.execute(query, {"who": reader_id, "moment": open_at})
+        return [_session(row) for row in found]
 
     def session(self, session_id: str) -> Session | None:
         return self._memo.of(Kind.SESSION, session_id, lambda: self._session(session_id))
@@ -183,7 +198,7 @@ class SqlReaders:
             breaks = minutes_for_breaks(people[session.reader_id], session)
             of_reader[session.reader_id].append(SessionLoad(session, reads, minutes, breaks))
         away: dict[str, list[Leave]] = defaultdict(list)
-        for leave in self._connection.execute(leave_of(covering=now)):
+        for leave in self._connection.execute(_AWAY, {"moment": now}):
             away[leave.reader_id].append(Leave(**leave._mapping))
         queues = self._queues([reader.id for reader in readers if reader.outsourcer is not None])
         in_rhythm = [
@@ -231,13 +246,8 @@ class SqlReaders:
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
     def _loads(self, session_ids: Sequence[str]) -> dict[str, tuple[int, float]]:
-        kept = or_(t.assignment.c.outcome.is_(None), t.assignment.c.outcome.not_in(HANDED_BACK))
-        query = (
-            select(t.assignment.c.session_id, func.count(), func.sum(t.assignment.c.expected_minutes))
-            .where(t.assignment.c.session_id.in_(list(session_ids)), kept)
-            .group_by(t.assignment.c.session_id)
-        )
-        return {row[0]: (row[1], float(row[2])) for row in self._connection.execute(query)}
+        rows = self._connection.execute(_LOADS, {"sessions": list(session_ids)})
+        return {session_id: (reads, float(minutes)) for session_id, reads, minutes in rows}
 
 
 def _credential(row: Row[Any]) -> Credential:

@@ -42,6 +42,7 @@ _ASSIGNMENTS = select(t.assignment).where(t.assignment.c.read_id == bindparam("r
 _OF_STUDY = select(t.read).where(t.read.c.study_instance_uid == bindparam("of_study")).order_by(t.read.c.ordinal)
 _FIRST, _SECOND = _OF_STUDY.where(t.read.c.second_of.is_(None)), _OF_STUDY.where(t.read.c.second_of.is_not(None))
 _FIRST_LOCKED, _SECOND_LOCKED = _FIRST.with_for_update(), _SECOND.with_for_update()
+_VERSIONS = select(t.read.c.id, t.read.c.version).where(t.read.c.state.in_(bindparam("states", expanding=True)))
 _ADD, _OPEN = insert(t.read), insert(t.assignment)
 _ENDED = {name: bindparam(name, type_=t.assignment.c[name].type) for name in ("ended_at", "outcome", "reason")}
 _CLOSE = (
@@ -256,8 +257,11 @@ class SqlReads:
         return [_read(row) for row in self._connection.execute(query)], step
 
     def versions(self, states: Collection[ReadState]) -> Sequence[tuple[str, int]]:
-        query = select(t.read.c.id, t.read.c.version).where(t.read.c.state.in_(list(states)))
-        return self._connection.execute(query).tuples().all()
+        found = self._connection.execute(_VERSIONS, {"states": list(states)})
+        assert found.cursor is not None
+        rows: Sequence[tuple[str, int]] = found.cursor.fetchall()  # as the driver has them: thousands a round
+        found.close()
+        return rows
 
     def to_plan(self, read_ids: Sequence[str]) -> Sequence[tuple[Read, int, Sequence[tuple[str, str]]]]:
         found: list[tuple[Read, int, Sequence[tuple[str, str]]]] = []

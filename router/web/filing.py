@@ -47,7 +47,7 @@ class KeepsRefusals(APIRoute):
                 caller: Caller | None = getattr(request.state, "caller", None)
                 if caller is not None:
                     original, read_id = await request.body(), str(request.path_params["read_id"])
-                    await run_in_threadpool(_keep_refused, services_of(request), caller, read_id, original)
+                    await run_in_threadpool(_keep_refused, await services_of(request), caller, read_id, original)
                 raise
 
         return handle_and_keep

@@ -1,6 +1,7 @@
 """Facts up, orders down: the two calls of a node. The token says which trust's node it is."""
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -22,6 +23,7 @@ router = APIRouter(prefix="/node/v1", tags=["node exchange"])
 ORDERS_A_BATCH = 50
 GATHER_S = 0.05
 """Orders come in bursts: a poll that was waiting takes along what is committed right behind the first."""
+_NOTED_EVERY = timedelta(seconds=1)
 LOOK_AGAIN_S = 1.0
 """Another replica may have written the order, so a waiting poll also looks by itself."""
 
@@ -80,6 +82,15 @@ async def get_orders(
             services.bell.leave(caller.subject, heard)
 
 
-def _orders(services: Services, node: str, log_id: str | None, after: int, is_heard: bool) -> OrdersToSend:
-    batch = orders_for(services.store, node, log_id, after, ORDERS_A_BATCH, services.now(), is_heard=is_heard)
-    return with_links(services.store, batch, services.settings.alerts, services.now())
+def _orders(services: Services, node: str, log_id: str | None, after: int, is_first: bool) -> OrdersToSend:
+    now = services.now()
+    is_heard = is_first and _is_to_be_noted(services.heard.get(node), now)
+    batch = orders_for(services.store, node, log_id, after, ORDERS_A_BATCH, now, is_heard=is_heard)
+    if is_heard:
+        services.heard[node] = now
+    return with_links(services.store, node, batch, services.settings.alerts, now)
+
+
+def _is_to_be_noted(noted: datetime | None, now: datetime) -> bool:
+    """Silence is counted in many seconds; a busy node polls many times in one, and each note is a commit."""
+    return noted is None or not noted <= now < noted + _NOTED_EVERY

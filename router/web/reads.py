@@ -146,7 +146,10 @@ def post_claim(read_id: str, services: WithServices, caller: ReaderCaller) -> Cl
 
 @router.post("/next", tags=["reading"], summary="Start the next read", responses=responses(404, 409))
 def post_next(services: WithServices, caller: ReaderCaller) -> ClaimView:
-    """Claim what the plan has for you now, of reads that are on nobody's list. 404: there is nothing for you."""
+    """Claim what the plan has for you now, of reads that are on nobody's list.
+
+    404: there is nothing for you. 409 `ask_again`: others were first each time, and reads may still wait for you.
+    """
     settings = services.settings.router
     lists = ListLengths(settings.list_length)
     timeout_s = settings.heartbeat_timeout_s

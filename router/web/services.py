@@ -27,13 +27,15 @@ class Services:
     started_at: datetime
     pulls: PullMemory = field(default_factory=PullMemory)
     shown: ShownLists = field(default_factory=ShownLists)
+    heard: dict[str, datetime] = field(default_factory=dict)
+    """When a node's poll was last written down, by ODS code."""
 
     def now(self) -> datetime:
         return self.clock()
 
 
-def services_of(request: Request) -> Services:
-    """The services of the running application."""
+async def services_of(request: Request) -> Services:
+    """The services of the running application: without a thread, which every request would have to wait for."""
     services = request.app.state.services
     assert isinstance(services, Services)
     return services

@@ -66,10 +66,11 @@ def next_choices(
         return Choices(none, none, np.zeros(0), none)
     pressing = urgency(problem, tuning)
     groups = groups_of(problem, pressing)
-    static = pair_index(problem, tuning, rows, groups)
+    terms = pair_terms(problem, tuning, rows, groups)
+    static = pair_index(problem, tuning, rows, groups, terms)
     static = with_moves(problem, tuning, rows, groups, static, pressing)
     if trace is not None:
-        trace.rows, trace.terms = rows, pair_terms(problem, tuning, rows, groups)
+        trace.rows, trace.terms = rows, terms
     return _Choosing(problem, rows, groups, pressing, static).run(trace)
 
 

@@ -98,9 +98,8 @@ def _classes(words: Vocabulary) -> ClassArrays:
 
 def _waiting(rows: Sequence[KeptRow], columns: Columns, words: Vocabulary, kept: Kept) -> WaitingArrays:
     holder = np.full(len(rows), NO_READER)
-    for row, read in enumerate(row.read for row in rows):
-        if read.holder is not None:
-            holder[row] = words.readers.get(read.holder, NO_READER)
+    for row, name in [(at, kept.read.holder) for at, kept in enumerate(rows) if kept.read.holder is not None]:
+        holder[row] = words.readers.get(name, NO_READER)
     return WaitingArrays(
         number=np.arange(len(rows)),
         exam_class=_renumbered(columns.exam_class, kept.classes, words.classes),

@@ -4,7 +4,7 @@ import numpy as np
 
 from router.rules.planning.arrays import NO_READER, BoolArray, FloatArray, IntArray, PlanningProblem
 from router.rules.planning.heads import Groups
-from router.rules.planning.pairs import pair_index
+from router.rules.planning.pairs import index_at
 from router.rules.planning.tiers import TIER
 from router.rules.planning.tuning import Tuning
 
@@ -20,36 +20,56 @@ def with_moves(
     static: FloatArray,
     pressing: FloatArray,
 ) -> FloatArray:
-    """`static` (rows, groups) with every move that is not worth its while taken out."""
+    """`static` (rows, groups) with every move that is not worth its while taken out.
+
+    Only who has nothing on the list is weighed, and only reads that beat what such a reader has to do otherwise: most
+    reads fall out by that alone, before anything is asked about whoever has them.
+    """
     first = groups.order[groups.start]
     listed = np.flatnonzero(groups.single & (problem.waiting.holder[first] != NO_READER))
     if not len(listed):
         return static
+    moved = static.copy()
+    moved[:, listed] = -np.inf
+    idle = np.flatnonzero(problem.duty.listed[rows] == 0)
+    if not len(idle):
+        return moved
+    here = static[np.ix_(idle, listed)]
     reads = first[listed]
+    able = np.isfinite(here)
+    able &= _beats_the_unlisted(problem, tuning, groups, static[idle], pressing, here + pressing[reads], reads)
+    some = np.flatnonzero(able.any(axis=0))
+    if len(some):
+        listed, reads, here, able = listed[some], reads[some], here[:, some], able[:, some]
+        able &= _is_gain(problem, tuning, groups, rows[idle], listed, reads, here)
+        moved[np.ix_(idle, listed)] = np.where(able, here, -np.inf)
+    return moved
+
+
+def _is_gain(
+    problem: PlanningProblem,
+    tuning: Tuning,
+    groups: Groups,
+    readers: IntArray,
+    listed: IntArray,
+    reads: IntArray,
+    here: FloatArray,
+) -> BoolArray:
+    """By how much it grows, or that an acute read would begin earlier, (readers, listed)."""
     holder = problem.waiting.holder[reads]
-    here = static[:, listed]
     there = _at_holder(problem, tuning, groups, listed, holder)
     gain = here - there - _delay_cost(problem, tuning, reads, holder)
     worth_it = gain >= np.log(tuning.move_gain)
     waits = problem.duty.free_in_min[holder] > problem.waiting.expected_minutes[reads]
     worth_it |= (problem.waiting.acute[reads] & waits)[None, :]
-    worth_it &= _idle(problem, rows)[:, None] & (rows[:, None] != holder[None, :])
-    worth_it &= _beats_the_unlisted(problem, tuning, groups, static, pressing, here + pressing[reads], reads)
-    moved = static.copy()
-    moved[:, listed] = np.where(worth_it, here, -np.inf)
-    return moved
-
-
-def _idle(problem: PlanningProblem, rows: IntArray) -> BoolArray:
-    return np.asarray(problem.duty.listed[rows] == 0)
+    return np.asarray(worth_it & (readers[:, None] != holder[None, :]))
 
 
 def _at_holder(
     problem: PlanningProblem, tuning: Tuning, groups: Groups, listed: IntArray, holder: IntArray
 ) -> FloatArray:
     """The index of each read where it is; lowest with a holder who may no longer read it or is not on duty."""
-    holders, position = np.unique(holder, return_inverse=True)
-    values = pair_index(problem, tuning, holders, groups)[position, listed]
+    values = index_at(problem, tuning, holder, listed, groups)
     return np.where(problem.duty.on_duty[holder] & np.isfinite(values), values, _GONE)
 
 

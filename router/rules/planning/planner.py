@@ -4,6 +4,8 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+
 from router.model.aid import AidBook
 from router.model.reader import ReaderOnDuty
 from router.rules.eligibility import NO_AID_LIMITS, Need, best_session, exclusions
@@ -82,10 +84,12 @@ def _waits(
 ) -> list[Wait]:
     alike: dict[int, Explanation] = {}
     waits = []
-    for row, kept in enumerate(arrays.rows):
+    free = arrays.problem.waiting.holder == NO_READER
+    for row in np.flatnonzero(free).tolist():
+        kept = arrays.rows[row]
         read = kept.read
         known = read.need.read_id in explained and not read.need.acute
-        if read.holder is not None or row in given or known:
+        if known or row in given or read.holder is not None:  # held by whom the planner does not know
             continue
         why = alike.get(id(kept.anybody))  # one object for all that are alike
         if why is None:

@@ -93,13 +93,17 @@ def class_scope(on_duty: Sequence[ReaderOnDuty], words: Vocabulary, now: datetim
     modalities, of_modality = _distinct([key.modalities for key in classes])
     exams, of_exam = _distinct([(key.exam_code, key.exam_group) for key in classes])
     kinds, of_kind = _distinct([key.session_kinds for key in classes])
+    alike: dict[Hashable, BoolArray] = {}
     for row, duty in enumerate(on_duty):
         reader = duty.reader
-        open_kinds = {load.session.kind for load in open_loads(duty, now)}
-        shown = np.array([asked <= reader.modalities for asked in modalities])
-        may = np.array([_may_read(reader, exam) for exam in exams])
-        there = np.array([not asked or bool(asked & open_kinds) for asked in kinds])
-        allowed[row] = shown[of_modality] & may[of_exam] & there[of_kind]
+        open_kinds = frozenset(load.session.kind for load in open_loads(duty, now))
+        key = (reader.modalities, reader.exam_scope, reader.profession, open_kinds)
+        if key not in alike:
+            shown = np.array([asked <= reader.modalities for asked in modalities])
+            may = np.array([_may_read(reader, exam) for exam in exams])
+            there = np.array([not asked or bool(asked & open_kinds) for asked in kinds])
+            alike[key] = shown[of_modality] & may[of_exam] & there[of_kind]
+        allowed[row] = alike[key]
     return allowed
 
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import httpx2
 import pytest
 
 from dicom_nodes.contract import FactBatch
-from router.app import RunningRouter, issue_token
+from router.app import RunningRouter, _bind, issue_token
 from router.config import RouterSettings, load_router_settings
 from tests.integration.router.region import HEALTH, received, settled, write_region
 
@@ -68,6 +69,14 @@ def test_a_signal_ends_open_polls_and_the_process_cleanly(tmp_path: Path, how: s
         assert running.wait(timeout=15) == 0
         waiting.join(timeout=5)
         assert answers == [200]
+
+
+def test_an_answer_does_not_wait_for_its_first_part_to_be_acknowledged(tmp_path: Path) -> None:
+    settings = write_region(tmp_path, f"sqlite:///{tmp_path}/router.sqlite")
+    with _bind(settings) as bound, socket.create_connection(bound.getsockname()):
+        accepted, _ = bound.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_killed_router_has_everything_it_acknowledged(tmp_path: Path) -> None:

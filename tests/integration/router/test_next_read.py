@@ -1,0 +1,113 @@
+"""A reader who asks for the next read gets one while one waits, however often others are first."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from router.flows.hold_lease import claim, decline
+from router.flows.next_read import PullMemory, claim_next
+from router.flows.ports import Transaction
+from router.model.errors import AskAgain
+from router.model.read import Read, ReadState
+from router.rules.planning import Assign, ListLengths
+from router.store.transaction import SqlStore
+from tests.integration.router.region import Region, settled
+
+READS = 8
+
+
+class Beaten(PullMemory):
+    """Somebody claims what was planned before the one who asked can, so many times."""
+
+    def __init__(self, times: int, be_first: Callable[[str], None]) -> None:
+        super().__init__()
+        self.times, self._be_first, self.looks = times, be_first, 0
+
+    def planned(
+        self, tx: Transaction, reader_id: str, now: datetime, lists: ListLengths, without: Collection[str] = ()
+    ) -> Assign | None:
+        decision = super().planned(tx, reader_id, now, lists, without)
+        self.looks += 1
+        if decision is not None and self.looks <= self.times:
+            self._be_first(decision.read_id)
+        return decision
+
+
+def waiting_for_who_pull(region: Region) -> None:
+    for number in (1, 2):
+        region.change_reader(f"reader-{number}", delivery="pull")
+    for number in range(READS):
+        region.rxn.say(settled(f"1.2.{number}"))
+    region.plan()
+    assert len(region.get("/reads", state="READY")) == READS
+
+
+def asked(region: Region, times_beaten: int) -> tuple[Read | None, Beaten]:
+    store: SqlStore = region.client.app.state.services.store  # type: ignore[attr-defined]
+    now = region.clock()
+
+    def be_first(read_id: str) -> None:
+        with store.write() as tx:
+            claim(tx, read_id, "reader-2", now, 600.0)
+
+    memory = Beaten(times_beaten, be_first)
+    return claim_next(store, "reader-1", now, 600.0, ListLengths(), memory), memory
+
+
+@pytest.mark.parametrize("times", [0, 1, 3, 4])
+def test_who_asks_gets_a_read_though_another_reader_was_first_so_often(region: Region, times: int) -> None:
+    waiting_for_who_pull(region)
+    read, memory = asked(region, times)
+    assert read is not None
+    assert (read.state, read.lease and read.lease.reader_id) == (ReadState.READING, "reader-1")
+    assert memory.looks == times + 1
+    assert len(region.get("/reads", state="READY")) == READS - times - 1
+
+
+def test_who_was_beaten_to_the_last_read_is_told_that_nothing_waits(region: Region) -> None:
+    for number in (1, 2):
+        region.change_reader(f"reader-{number}", delivery="pull")
+    region.rxn.say(settled())
+    assert asked(region, 1)[0] is None
+    answer = region.client.post("/reads/next", headers=region.reader())
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+
+
+def test_a_read_that_this_reader_may_not_claim_keeps_no_other_one_from_it(sqlite_region: Region) -> None:
+    region = sqlite_region
+    waiting_for_who_pull(region)
+    store: SqlStore = region.client.app.state.services.store  # type: ignore[attr-defined]
+    first: list[str] = []
+
+    class Outdated(PullMemory):
+        """It was planned before this reader declined it."""
+
+        def planned(
+            self, tx: Transaction, reader_id: str, now: datetime, lists: ListLengths, without: Collection[str] = ()
+        ) -> Assign | None:
+            decision = super().planned(tx, reader_id, now, lists, without)
+            if not first and decision is not None:
+                first.append(decision.read_id)
+                with store.write() as other:
+                    lease = claim(other, decision.read_id, "reader-1", now, 600.0)
+                    assert isinstance(lease, Read)
+                    assert lease.lease is not None
+                    decline(other, decision.read_id, "reader-1", lease.lease.transaction_uid, "own family", now)
+                return replace(decision, epoch=decision.epoch + 1)
+            return decision
+
+    read = claim_next(store, "reader-1", region.clock(), 600.0, ListLengths(), Outdated())
+    assert read is not None
+    assert read.id not in first
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite lets nobody be first the last time
+def test_who_is_beaten_each_time_is_told_to_ask_again_and_not_that_nothing_waits(region: Region) -> None:
+    waiting_for_who_pull(region)
+    with pytest.raises(AskAgain) as told:
+        asked(region, READS)
+    assert (told.value.status, told.value.code) == (409, "ask_again")
+    assert region.get("/reads", state="READY")
+    assert region.client.post("/reads/next", headers=region.reader()).status_code == 200
