@@ -180,6 +180,17 @@ class ReportRefused(Message):
     """None: of whom it is could not be read as a whole."""
 
 
+class MessageRefused(Message):
+    """An order or a change of a patient could not be taken; kept and told as a refused report is, without a patient."""
+
+    kind: Literal["message.refused"] = "message.refused"
+    refusal_id: str
+    channel: Literal["hl7_order", "hl7_adt"]
+    answer: str
+    reason: str
+    original_digest: str
+
+
 class OrderCompleted(Message):
     """An order was carried out in full; `instance_count`/`manifest_digest` prove a fetch or a delivery."""
 
@@ -304,6 +315,7 @@ FactBody = Annotated[
     | InstanceQuarantined
     | ReportReceived
     | ReportRefused
+    | MessageRefused
     | OrderCompleted
     | OrderParked
     | ReportAcknowledged
