@@ -90,7 +90,8 @@ def read_orders(
     _check_header(message)
     pid = message.named("PID")
     if len(pid) != 1:
-        raise Hl7Fault(Place("PID"), f"expected one PID segment, found {len(pid)}", ErrorCode.SEGMENT_SEQUENCE)
+        where = pid[1].place() if pid else Place("PID")
+        raise Hl7Fault(where, f"expected one PID segment, found {len(pid)}", ErrorCode.SEGMENT_SEQUENCE)
     groups = list(_groups(message))
     if not groups:
         raise Hl7Fault(Place("ORC"), "the message has no ORC segment", ErrorCode.SEGMENT_SEQUENCE)
