@@ -26,6 +26,7 @@ from dicom_nodes.flows.commit_storage import CommitStorage
 from dicom_nodes.flows.deliver_study import DeliverStudy
 from dicom_nodes.flows.fetch_study import FetchStudy
 from dicom_nodes.flows.ingest import Ingest, Issuers
+from dicom_nodes.flows.keep_refused import KeepRefused
 from dicom_nodes.flows.make_room import MakeRoom
 from dicom_nodes.flows.ports import Checkpoint, no_checkpoint
 from dicom_nodes.flows.query import QueryFlow
@@ -173,8 +174,11 @@ class NodeApp:
         if settings.hl7:
             issuers = OrderIssuers(trust.patient_id_issuer, trust.accession_issuer)
             codes = OrderCodes(settings.hl7.suspected_cancer_codes, settings.hl7.pathway_codes)
-            orders_in = OrderIntake(workflow.worklist.take, issuers, settings.hl7.stations, codes=codes)
-            patients_in = AdtIntake(self.store.patient_changes.take, trust.patient_id_issuer)
+            keep_refused = KeepRefused(self.store.refused_messages)
+            orders_in = OrderIntake(
+                workflow.worklist.take, issuers, settings.hl7.stations, codes=codes, keep=keep_refused
+            )
+            patients_in = AdtIntake(self.store.patient_changes.take, trust.patient_id_issuer, keep=keep_refused)
             intake = Hl7Intake(OruIntake(take_report), orders_in, patients=patients_in)
             self._hl7 = MllpListener(settings.hl7, intake)
         self._health_page = HealthPage(node.health_listen, self.health) if node.health_listen else None

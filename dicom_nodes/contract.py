@@ -182,6 +182,17 @@ class ReportRefused(Message):
     """It corrects or adds to an earlier report, or does not say whether it does."""
 
 
+class MessageRefused(Message):
+    """An order or a change of a patient could not be taken; kept and told as a refused report is, without a patient."""
+
+    kind: Literal["message.refused"] = "message.refused"
+    refusal_id: str
+    channel: Literal["hl7_order", "hl7_adt"]
+    answer: str
+    reason: str
+    original_digest: str
+
+
 class OrderCompleted(Message):
     """An order was carried out in full; `instance_count`/`manifest_digest` prove a fetch or a delivery."""
 
@@ -306,6 +317,7 @@ FactBody = Annotated[
     | InstanceQuarantined
     | ReportReceived
     | ReportRefused
+    | MessageRefused
     | OrderCompleted
     | OrderParked
     | ReportAcknowledged

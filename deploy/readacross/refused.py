@@ -1,4 +1,4 @@
-"""`readacross refused`: what came to a node as a report and could not be read; originals may name patients, and stay.
+"""`readacross refused`: what came to a node and could not be taken; originals may name patients, and stay.
 
 Reads the node's own database, beside a running node or without one.
 """
@@ -21,13 +21,13 @@ def refused(
         typer.Option(metavar="ID FILE", help="Write this original out, byte for byte, into a new file."),
     ] = None,
 ) -> None:
-    """Show the reports that a node could not read, or write one out."""
+    """Show the reports, orders and ADT messages that a node could not take, or write one out."""
     with node_store_of(trust_file) as store:
         if save is not None:
             refusal_id, file = save
             original = store.orders.refused_original(refusal_id)
             if original is None:
-                typer.echo(f"no refused report {refusal_id!r}", err=True)
+                typer.echo(f"nothing refused has the id {refusal_id!r}", err=True)
                 raise typer.Exit(1)
             try:
                 with file.open("xb") as out:
@@ -40,9 +40,9 @@ def refused(
         reports = store.orders.refused_reports()
     console = Console()
     if not reports:
-        console.print("No report was refused.")
+        console.print("Nothing was refused.")
         return
-    table = Table("id", "since (UTC)", "channel", "answered", "bytes", "what and where", title="refused reports")
+    table = Table("id", "since (UTC)", "channel", "answered", "bytes", "what and where", title="refused messages")
     for one in reports:
         at = f"{one.received_at:%Y-%m-%d %H:%M}"
         table.add_row(one.refusal_id, at, one.channel, one.answer, str(one.size_bytes), escape(one.reason))

@@ -5,6 +5,7 @@ not for us, or we cannot now and the same message may be taken later (`OruIntake
 """
 
 import hashlib
+import re
 from datetime import datetime
 
 from dicom_nodes.foundation.clock import Clock
@@ -15,6 +16,7 @@ from dicom_nodes.hl7.timestamps import write_moment
 from dicom_nodes.model.report import AckCode, Acknowledgement
 
 _LONGEST_WORDS = 400
+_ERR_OF_BEFORE = re.compile(r"2\.[1-4](\.\d)?")
 
 
 def build_ack(raw: bytes, code: AckCode, clock: Clock, fault: Hl7Fault | None = None) -> bytes:
@@ -23,7 +25,7 @@ def build_ack(raw: bytes, code: AckCode, clock: Clock, fault: Hl7Fault | None = 
     now = clock()
     lines = [_msh(header, raw, now), _msa(header, code, fault)]
     if fault is not None:
-        lines.append(_err(fault))
+        lines.append(_err(fault, _text(header, 12)))
     return "".join(line + "\r" for line in lines).encode("ascii", "replace")
 
 
@@ -94,8 +96,12 @@ def _msa(header: Segment | None, code: AckCode, fault: Hl7Fault | None) -> str:
     return msa if fault is None else f"{msa}|{escape(str(fault))}"
 
 
-def _err(fault: Hl7Fault) -> str:
+def _err(fault: Hl7Fault, version: str) -> str:
+    """ERR as the message's own version has it: until 2.4 one field, ELD, whose words stand in MSA-3 (ch. 2.15.5.1)."""
     place = fault.place
+    if _ERR_OF_BEFORE.fullmatch(version):
+        where = f"{place.segment}^{place.repetition}^{place.field or ''}"
+        return f"ERR|{where}^{fault.code:d}&{fault.code.words}&HL70357"
     location = f"{place.segment}^{place.repetition}" + (f"^{place.field}" if place.field else "")
     reason = f"{fault.code:d}^{fault.code.words}^HL70357"
     return f"ERR||{location}|{reason}|E||||{escape(fault.words)}"

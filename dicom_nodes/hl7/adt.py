@@ -1,7 +1,7 @@
 """Read ADT messages that change who a patient is (HL7 v2.5.1 ch. 3.3): data, a merge or an unlinking.
 
-A merge names the surviving number in PID-3 and the one that ends in MRG-1 of the same issuer. Other events change
-nobody's identity, and are refused so that a feed that was set up too wide is noticed.
+A merge names the surviving number in PID-3 and the one that ends in MRG-1 of the same issuer. Other events are
+refused: those that change nobody's identity so that a feed that was set up too wide is noticed, the rest as a loss.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,17 @@ from collections.abc import Iterator, Sequence
 from dicom_nodes.hl7.faults import ErrorCode, Hl7Fault, Place
 from dicom_nodes.hl7.header import check_header, refused
 from dicom_nodes.hl7.identifiers import read_patient
-from dicom_nodes.hl7.message import Message, Segment
+from dicom_nodes.hl7.message import Message, Segment, read_header
 from dicom_nodes.hl7.timestamps import read_date
 from dicom_nodes.model.patient_change import PatientChange, PatientIdentifiers
 
 _UPDATES = {"A08", "A31"}
 _MERGES = {"A40", "A18"}
 _UNLINK = "A37"
+_CHANGING_NOBODY = {
+    f"A{number:02}" for number in (*range(1, 18), *range(19, 24), *range(25, 30), 32, 33, 38, *range(52, 63))
+}
+"""Admissions, transfers, visits, allergies and the like (HL7 v2.5.1 table 0003): no number ends and none moves."""
 _HOSPITAL = {"MR", "PI", ""}
 
 
@@ -33,6 +37,11 @@ def read_changes(raw: bytes, default_issuer: str) -> tuple[PatientChange, ...]:
     if not pairs:
         raise Hl7Fault(Place("PID"), "the message has no PID segment", ErrorCode.SEGMENT_SEQUENCE)
     return tuple(_change(message, event, pid, mrg, default_issuer, raw) for pid, mrg in pairs)
+
+
+def changes_nobody(raw: bytes, fault: Hl7Fault) -> bool:
+    """Whether a message that was refused for its event would have changed nobody: nothing is lost with it."""
+    return fault.code is ErrorCode.UNSUPPORTED_EVENT and read_header(raw).value(9, 2) in _CHANGING_NOBODY
 
 
 def _checked_event(message: Message) -> str:

@@ -14,6 +14,7 @@ from dicom_nodes.hl7.header import check_header, refused
 from dicom_nodes.hl7.identifiers import read_patient
 from dicom_nodes.hl7.message import Field, Message, Segment
 from dicom_nodes.hl7.order_details import NO_CODES, OrderCodes, read_details
+from dicom_nodes.hl7.order_modality import modality_of
 from dicom_nodes.hl7.timestamps import HOME, read_date, read_moment
 from dicom_nodes.model.attributes import Attributes, text_of
 from dicom_nodes.model.procedure import (
@@ -89,7 +90,8 @@ def read_orders(
     _check_header(message)
     pid = message.named("PID")
     if len(pid) != 1:
-        raise Hl7Fault(Place("PID"), f"expected one PID segment, found {len(pid)}", ErrorCode.SEGMENT_SEQUENCE)
+        where = pid[1].place() if pid else Place("PID")
+        raise Hl7Fault(where, f"expected one PID segment, found {len(pid)}", ErrorCode.SEGMENT_SEQUENCE)
     groups = list(_groups(message))
     if not groups:
         raise Hl7Fault(Place("ORC"), "the message has no ORC segment", ErrorCode.SEGMENT_SEQUENCE)
@@ -231,9 +233,9 @@ def _step(
     procedure_id = _identifier(where, 2 if ipc else 19, where.value(2 if ipc else 19) or order.number)
     step_id = _identifier(where, 4 if ipc else 20, where.value(4 if ipc else 20) or procedure_id)
     accession = _identifier(where, 1 if ipc else 18, where.value(1 if ipc else 18) or order.number)
-    modality = ipc.value(5) if ipc else obr.value(24)
+    modality = ipc.value(5) if ipc else modality_of(obr, stations)
     if not modality:
-        raise where.fault(5 if ipc else 24, "modality is missing", ErrorCode.REQUIRED_FIELD_MISSING)
+        raise where.fault(5, "modality is missing", ErrorCode.REQUIRED_FIELD_MISSING)
     start_date, start_time = _start(group, obr)
     study_instance_uid = _study_instance_uid(group, ipc, order)
     code = {"CodeValue": obr.value(4), "CodingSchemeDesignator": obr.value(4, 3) or "L", "CodeMeaning": obr.value(4, 2)}

@@ -66,18 +66,17 @@ def read_reports(raw: bytes, processing_id: str = "P") -> tuple[IncomingReport, 
     if not message.named("OBR"):
         raise Hl7Fault(Place("OBR"), "the message has no OBR segment", ErrorCode.SEGMENT_SEQUENCE)
     parts = _parts(message)
-    place = None if len(parts) > 1 else Place("OBX", 5)
-    return tuple(_report(message, pid, part, number, place) for number, part in enumerate(parts, 1))
+    return tuple(_report(message, pid, part, number) for number, part in enumerate(parts, 1))
 
 
-def _report(message: Message, pid: Segment, part: _Part, number: int, place: Place | None) -> IncomingReport:
-    """`place` is where text is missed; None: at the part's own OBR."""
+def _report(message: Message, pid: Segment, part: _Part, number: int) -> IncomingReport:
     patient = read_patient(pid, part.accession.issuer)
     uid = study_instance_uid(part.observations)
     _require_identity(pid, patient, part.accession, uid)
     texts = [one for one in part.observations if one.value(2) in TEXT_TYPES and not names_the_study(one)]
     cancelled = all(order.value(25) == "X" for order in part.obr)
-    words = read_words(part.results, place or part.obr[0].place(), may_be_empty=cancelled)
+    missed = texts[0].place(5) if texts else part.obr[0].place()
+    words = read_words(part.results, missed, may_be_empty=cancelled)
     authors = read_authors(part.orc, part.obr, texts)
     signer = signer_of(authors)
     return IncomingReport(
@@ -186,5 +185,5 @@ def _only(message: Message, name: str) -> Segment:
     found = message.named(name)
     if len(found) != 1:
         words = f"expected one {name} segment, found {len(found)}; one message is of one patient"
-        raise Hl7Fault(Place(name), words, ErrorCode.SEGMENT_SEQUENCE)
+        raise Hl7Fault(found[1].place() if found else Place(name), words, ErrorCode.SEGMENT_SEQUENCE)
     return found[0]

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from dicom_nodes.foundation.line_ends import one_line_end
 from dicom_nodes.model.loss import Loss, LossKind
 from dicom_nodes.rules.character_kinds import kinds_of
 
@@ -26,7 +27,7 @@ def losses_of_text(came: str, arrived: str, substitutions: Mapping[str, str] | N
     """Compare the text that came in with the text that a receiver decodes from the very bytes that leave."""
     replaced = substitutions or {}
     losses = list(_of_substitutions(came, replaced))
-    expected, read = _one_line_end(with_stand_ins(came, replaced)), _one_line_end(arrived)
+    expected, read = one_line_end(with_stand_ins(came, replaced)), one_line_end(arrived)
     if expected != read:
         losses.append(_difference(expected.split() == read.split()))
     return tuple(losses)
@@ -113,10 +114,6 @@ def _difference(only_layout: bool) -> Loss:
     if only_layout:
         return Loss(LossKind.LAYOUT, "line ends or blanks are not where they were; the words are the same", False)
     return Loss(LossKind.TEXT, "the text would not read back as it is", changes_meaning=True)
-
-
-def _one_line_end(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def visible(text: str) -> str:

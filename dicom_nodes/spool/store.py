@@ -20,6 +20,7 @@ from dicom_nodes.spool.orders import SqlOrders
 from dicom_nodes.spool.outbox import SqlOutbox
 from dicom_nodes.spool.patient_changes import SqlPatientChanges
 from dicom_nodes.spool.procedure_steps import SqlProcedureSteps
+from dicom_nodes.spool.refused_messages import SqlRefusedMessages
 from dicom_nodes.spool.scheduled_steps import SqlWorklist
 from dicom_nodes.spool.scrubbing import SqlScrubbing
 from dicom_nodes.spool.studies import FollowUps, SqlStudies
@@ -41,6 +42,7 @@ class NodeStore:
     procedure_steps: SqlProcedureSteps
     worklist: SqlWorklist
     patient_changes: SqlPatientChanges
+    refused_messages: SqlRefusedMessages
     eviction: SqlEviction
     scrubbing: SqlScrubbing
 
@@ -85,6 +87,7 @@ def open_store(
         procedure_steps=SqlProcedureSteps(database, jobs, outbox, clock),
         worklist=SqlWorklist(database, clock, outbox, worklist_keep),
         patient_changes=SqlPatientChanges(database, outbox),
+        refused_messages=SqlRefusedMessages(database, outbox, clock),
         eviction=SqlEviction(database, clock),
         scrubbing=SqlScrubbing(database, clock),
     )

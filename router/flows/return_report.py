@@ -10,6 +10,7 @@ from datetime import datetime
 from dicom_nodes import contract
 from dicom_nodes.contract import ExamCode, RecallReport, ReturnReport
 from dicom_nodes.foundation.addendum import whole_text
+from dicom_nodes.foundation.line_ends import one_line_end
 from router.flows.doubted_studies import refuse_undecided
 from router.flows.images import identity_of, patient_identity
 from router.flows.ports import Transaction
@@ -94,6 +95,7 @@ def _issue(tx: Transaction, report: Report, deliveries: Sequence[ListedDelivery]
 
 
 def _body(report: Report, read: Read, study: Study, before: Sequence[Report], verified_at: datetime) -> ReturnReport:
+    """With one line end: many a RIS shows the CR of another system's CR LF as it is escaped (ADR 137)."""
     code = study.exam_code
     return ReturnReport(
         read_id=read.id,
@@ -101,12 +103,12 @@ def _body(report: Report, read: Read, study: Study, before: Sequence[Report], ve
         version=report.version or 1,
         study=identity_of(study),
         status=report.status,  # type: ignore[arg-type]
-        text=report.text,
+        text=one_line_end(report.text),
         author=contract.ReportAuthor(registration=report.registration, name=report.author_name),
         authored_at=report.authored_at,
         verified_at=verified_at,
         exam_code=None if code is None else ExamCode(value=code[0], scheme=code[1], meaning=code[2]),
-        sections=tuple(contract.ReportSection(title=one.title, text=one.text) for one in report.sections),
+        sections=tuple(contract.ReportSection(title=one.title, text=one_line_end(one.text)) for one in report.sections),
         authors=tuple(
             contract.ReportAuthor(registration=one.registration, name=one.name, role=one.role) for one in report.authors
         ),
@@ -124,7 +126,7 @@ def _standing_text(before: Sequence[Report]) -> str | None:
             text = other.text
         elif text is not None and other.addendum:
             text = whole_text(text, other.text, other.author_name, other.registration, other.authored_at)
-    return text
+    return None if text is None else one_line_end(text)
 
 
 def _earlier(tx: Transaction, report: Report, study_instance_uid: str) -> list[Report]:

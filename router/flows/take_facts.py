@@ -17,6 +17,7 @@ from dicom_nodes.contract import (
     ImagingOrdered,
     InstanceQuarantined,
     JobParked,
+    MessageRefused,
     OrderCompleted,
     OrderParked,
     PatientChanged,
@@ -40,6 +41,7 @@ from router.flows.raise_alert import ask_about_unread, raise_for_report
 from router.flows.route_study import take_archived_study, take_settled_study
 from router.flows.take_imaging_order import take_imaging_order
 from router.flows.take_refused import take_refused
+from router.flows.take_refused_message import take_refused_message
 from router.flows.take_report import report_of, take_report
 from router.model.errors import Conflict, FactGap, NotFound, OutboxForked
 from router.model.fact import KeptFact
@@ -241,6 +243,8 @@ def apply_fact(
             take_report(tx, report_of(node, body, occurred_at, now), now)
         case ReportRefused():
             take_refused(tx, node, body, now)
+        case MessageRefused():
+            take_refused_message(tx, node, body, now)
         case OrderCompleted():
             take_completed(tx, node, body, key, occurred_at, now, settings.router.claim_timeout_s)
         case OrderParked():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import delete
 
+from dicom_nodes.flows.keep_refused import KeepRefused
 from dicom_nodes.flows.worklist import ServeWorklist
 from dicom_nodes.hl7.ack import read_ack
 from dicom_nodes.hl7.imaging_order import OrderIssuers
@@ -28,7 +29,12 @@ class Ris:
     def __init__(self, url: str) -> None:
         self.now = NOW
         self.store = open_store(url, lambda: self.now, "PACS")
-        self._intake = OrderIntake(ServeWorklist(self.store.worklist).take, OrderIssuers("RXN", "RXN"), {"CT": "CT1"})
+        self._intake = OrderIntake(
+            ServeWorklist(self.store.worklist).take,
+            OrderIssuers("RXN", "RXN"),
+            {"CT": "CT1"},
+            keep=KeepRefused(self.store.refused_messages),
+        )
 
     def send(self, *segments: str) -> str:
         ack = read_ack(self._intake("\r".join([MSH, *segments]).encode() + b"\r"))

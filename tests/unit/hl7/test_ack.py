@@ -45,6 +45,15 @@ def test_refusing_says_what_and_where() -> None:
     assert read_ack(raw).words.startswith("OBX[2]-5: text holds a | and more")
 
 
+@pytest.mark.parametrize("version", ["2.3", "2.3.1", "2.4"])
+def test_a_sender_of_before_2_5_gets_the_one_field_that_its_err_has(version: str) -> None:
+    raw = build_ack(oru_with("|P|2.5.1", f"|P|{version}"), AckCode.AE, now, FAULT)
+    (err,) = Message(raw).named("ERR")
+    assert err.raw == b"ERR|OBX^2^5^102&Data type error&HL70357"
+    assert "OBX[2]-5: text holds a | and more" in read_ack(raw).words
+    assert hl7apy.parser.parse_message(raw.decode(), validation_level=2).err.err_1.value
+
+
 @pytest.mark.parametrize("fault", [None, FAULT])
 def test_hl7apy_finds_the_answer_valid(fault: Hl7Fault | None) -> None:
     raw = build_ack(oru(), AckCode.AE if fault else AckCode.AA, now, fault)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_nodes.contract import PatientChanged, PatientIdentity
+from dicom_nodes.flows.keep_refused import KeepRefused
 from dicom_nodes.hl7.ack import read_ack
 from dicom_nodes.hl7.adt import read_changes
 from dicom_nodes.hl7.adt_intake import AdtIntake
@@ -98,7 +99,8 @@ class NoReports:
 
 
 def test_a_merge_is_told_to_the_router_before_it_is_acknowledged(store: NodeStore) -> None:
-    intake = Hl7Intake(NoReports(), NoReports(), patients=AdtIntake(store.patient_changes.take, "RXN"))
+    patients = AdtIntake(store.patient_changes.take, "RXN", keep=KeepRefused(store.refused_messages))
+    intake = Hl7Intake(NoReports(), NoReports(), patients=patients)
     assert read_ack(intake(adt("A40", PID, MRG))).code == "AA"
     _, facts = store.outbox.pending(10)
     assert [body for _, _, body in facts] == [
@@ -116,7 +118,7 @@ def test_a_change_that_cannot_be_kept_is_refused_for_now() -> None:
     def fails(changes: object) -> None:
         raise OSError("disk full")
 
-    ack = read_ack(AdtIntake(fails, "RXN")(adt("A08", PID)))
+    ack = read_ack(AdtIntake(fails, "RXN", keep=fails)(adt("A08", PID)))
     assert (ack.code, "try again" in ack.words) == ("AR", True)
 
 

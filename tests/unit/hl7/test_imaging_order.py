@@ -141,3 +141,53 @@ TWO_ORDERS = b"\r".join(
     )
 )
 ZDS = b"ZDS|1.2.3.4.5^X^Application^DICOM\r"
+
+
+def orm(code: str, modality: str = "") -> bytes:
+    lines = (
+        r"MSH|^~\&|RIS|RXN|READACROSS|RXN|20261127||ORM^O01|M1|P|2.4",
+        MESSAGE[1].replace("'", ""),
+        "ORC|NW||F1||||^^^202611271200",
+        f"OBR|1||F1|{code}{'|' * 17}ROOM1|||{modality}",
+    )
+    return "\r".join(lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "stations", "modality"),
+    [
+        ("CSKUH^CT Head^NICIP", {}, "CT"),
+        ("H7^Kopf^L^MSKUH^MR Head^NICIP", {}, "MR"),
+        ("UABDO^Abdomen^NICIP", {}, "US"),
+        ("NBONE^Bones^NICIP", {"NM": "NM1"}, "NM"),
+        ("XCHES^Chest^NICIP", {"CT": "CT1", "DX": "XR1", "CR": "XR2"}, "DX"),
+    ],
+)
+def test_a_nicip_code_names_the_modality_that_an_orm_leaves_out(
+    code: str, stations: dict[str, str], modality: str
+) -> None:
+    (order,) = read_orders(orm(code), ISSUERS, stations)
+    (step,) = items_of(order.steps[0].attributes, "ScheduledProcedureStepSequence")
+    assert text_of(step, "Modality") == modality
+
+
+def test_the_modality_that_an_orm_names_counts_before_its_nicip_code() -> None:
+    (order,) = read_orders(orm("CSKUH^CT Head^NICIP", "MR"), ISSUERS, {})
+    (step,) = items_of(order.steps[0].attributes, "ScheduledProcedureStepSequence")
+    assert text_of(step, "Modality") == "MR"
+
+
+@pytest.mark.parametrize(
+    ("code", "stations"),
+    [
+        ("CSKUH^CT Head^L", {}),
+        ("CSKUH", {}),
+        ("ZSKUH^Head^NICIP", {}),
+        ("C1^Head^NICIP", {}),
+        ("XCHES^Chest^NICIP", {"CT": "CT1"}),
+        ("NPETB^PET^NICIP", {"NM": "NM1", "PT": "PT1"}),
+    ],
+)
+def test_a_modality_that_no_code_tells_for_certain_is_refused(code: str, stations: dict[str, str]) -> None:
+    with pytest.raises(Hl7Fault, match="OBR-24: modality is missing"):
+        read_orders(orm(code), ISSUERS, stations)

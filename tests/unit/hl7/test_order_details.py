@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicom_nodes.contract import ImagingOrdered, PatientIdentity, Referrer
+from dicom_nodes.flows.keep_refused import KeepRefused
 from dicom_nodes.flows.worklist import ServeWorklist
 from dicom_nodes.hl7.ack import read_ack
 from dicom_nodes.hl7.imaging_order import OrderIssuers
@@ -44,7 +45,8 @@ def store(tmp_path: Path) -> NodeStore:
 def send(store: NodeStore, control: str = "NW", priority: str = "S", obr: str = OBR) -> list[ImagingOrdered]:
     """Send the order, which must be taken; what the router is told by it."""
     before = store.outbox.last_number()
-    intake = OrderIntake(ServeWorklist(store.worklist).take, OrderIssuers("RXN", "RXN"), {}, lambda: NOW, CODES)
+    issuers, keep = OrderIssuers("RXN", "RXN"), KeepRefused(store.refused_messages)
+    intake = OrderIntake(ServeWorklist(store.worklist).take, issuers, {}, lambda: NOW, CODES, keep=keep)
     timing = f"TQ1|1||||||202611281015||{priority}"
     orc = segment("ORC", f1=control, f2="P1^RIS", f3="A1^^^RXN", f12="C7654321^Fell^Ruth", f14="0113 496 0000")
     segments = [MSH, PID, orc, timing, obr, *([IPC] if control in {"NW", "XO"} else [])]
