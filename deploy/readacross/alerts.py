@@ -98,7 +98,7 @@ def _table(found: list[AlertView]) -> Table:
         phone = " [bold red]telephone[/]" if one.on_phone_list else ""
         by = f"{one.deadline_at:%Y-%m-%d %H:%M}" if one.deadline_at else ""
         finding = escape(f"{one.category or 'being looked up'} ({one.code})")
-        waits = "" if one.held_because is None else " [bold red]not matched[/]"
+        waits = "" if one.held_because is None else f" [bold red]{'held' if one.read_id else 'not matched'}[/]"
         answered = escape(one.acknowledged_by or "nobody")
         accession = escape(one.accession_number or "")
         table.add_row(
@@ -115,7 +115,8 @@ def _about(view: AlertDetailView) -> str:
     if view.contact is not None:
         lines.append(f"The order names: {escape(view.contact)}")
     if view.held_because is not None:
-        lines.append(f"[bold red]The report is not matched:[/] {escape(view.held_because)}")
+        what = "held, of a certain study" if view.read_id else "not matched"
+        lines.append(f"[bold red]The report is {what}:[/] {escape(view.held_because)}")
     if view.acknowledged_by is not None:
         lines.append(f"Acknowledged by {escape(view.acknowledged_by)}: {escape(view.acknowledged_note or '')}")
     if view.closed_by is not None:
