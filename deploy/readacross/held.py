@@ -37,7 +37,7 @@ def listing(router: RouterUrl, token_file: TokenFile) -> None:
 
 @held.command()
 def show(report: ReportId, router: RouterUrl, token_file: TokenFile) -> None:
-    """Show what a report says beside each read it may be of."""
+    """Show what a report says beside each read it may be of. Names of patients are not at the router."""
     with RouterClient.from_file(router, token_file) as client:
         sides = client.sides(_held(client, report))
     console = screen()
@@ -128,4 +128,6 @@ def _side(console: Console, number: int, side: SideView) -> Table:
     for one in side.compared:
         verdict = Text(one.verdict, style=_COLOURS[one.verdict])
         made.add_row(one.what, escape(one.report or ""), escape(one.read or ""), verdict)
+    examined = "" if side.study_time is None else f"{side.study_time:%Y-%m-%d %H:%M} UTC"
+    made.add_row("examined", "", examined, Text("not said", style=_COLOURS["not said"]))
     return made
