@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from router.flows.answer_alert import acknowledge_by_link, find_link
+from router.flows.answer_alert import acknowledge_by_link, expired_link, find_link
 from router.flows.report_whereabouts import whereabouts
 from router.model.alert import Alert
 from router.model.errors import Conflict, NotFound
@@ -57,8 +57,8 @@ def get_page(secret: str, services: WithServices) -> HTMLResponse:
         with services.store.read() as tx:
             link, alert = find_link(tx, secret, services.now())
             at = whereabouts(tx, alert)
-    except NotFound as refusal:
-        return _page(_told(str(refusal)), 404)
+    except NotFound:
+        return _not_valid(services, secret)
     return _page(_alert(alert, at, link.recipient, ""))
 
 
@@ -83,8 +83,8 @@ def _acknowledge(services: Services, secret: str, name: str, confirmed: bool) ->
             return _page(_alert(alert, at, link.recipient, problem), 422)
         with services.store.write() as tx:
             alert = acknowledge_by_link(tx, secret, name, services.settings.alerts, now)
-    except NotFound as refusal:
-        return _page(_told(str(refusal)), 404)
+    except NotFound:
+        return _not_valid(services, secret)
     except Conflict as refusal:
         return _page(_told(str(refusal)), 409)
     return _page(_alert(alert, at, link.recipient, ""))
@@ -128,9 +128,28 @@ def _answer(alert: Alert, at: Whereabouts, problem: str) -> str:
     )
 
 
-def _told(words: str) -> str:
+def _not_valid(services: Services, secret: str) -> HTMLResponse:
+    """Whether the alert is answered, for whoever has its link from before; and whom to ring."""
+    with services.store.read() as tx:
+        alert = expired_link(tx, secret)
+        where = where_it_is(whereabouts(tx, alert)) if alert is not None else ""
+    words = "this link is not valid, or has expired"
+    if alert is None:
+        return _page(_told(words, "Ring the reporting centre and say the alert's number, which your message has."), 404)
+    number = f"Alert {alert.id[:8]} for {alert.trust or 'no known trust'}"
+    if alert.is_unanswered:
+        said = f"{number} is NOT answered yet. {where} To take it on, ring the reporting centre and say its number."
+    else:
+        said = (
+            f"{number} was acknowledged by {alert.acknowledged_by}, {moment(alert.acknowledged_at or alert.raised_at)}."
+        )
+    return _page(_told("this link has expired", said), 404)
+
+
+def _told(words: str, more: str = "") -> str:
     said = words[:1].upper() + words[1:]
-    return f"<h1>Nothing was acknowledged by this link</h1><p class='bad' role='alert'>{escape(said)}.</p>"
+    problem = f"<p class='bad' role='alert'>{escape(said)}.</p>"
+    return f"<h1>Nothing was acknowledged by this link</h1>{problem}<p>{escape(more)}</p>"
 
 
 def _page(content: str, status: int = 200) -> HTMLResponse:
