@@ -452,6 +452,8 @@ class TellRis(Message):
     deadline_at: AwareDatetime
     link: str | None = None
     """Where to acknowledge; made when the order is handed over, so that the router's log keeps no secret."""
+    report_place: str | None = None
+    """Where the report was when the order was handed over, in words for a person, and whom to ring about it."""
     present_patient: PatientIdentity | None = None
     """As of `ReturnReport`: who the patient is now by this trust's ADT."""
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from readacross.router_client import OPEN_ALERTS, RouterClient
+from readacross.screen import screen, shown_ids, table
 from readacross.trace import RouterUrl, TokenFile
 from router.web.alert_messages import AlertDetailView, AlertView
 
@@ -16,7 +17,7 @@ alerts = typer.Typer(
     help="Critical alerts, until a named person answers. Without a subcommand: as `list`.", invoke_without_command=True
 )
 
-AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="Id, or of an open one how it begins.")]
+AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="Id, or how it begins.")]
 Person = Annotated[str, typer.Option(help="Who has taken it on: a name and where to find them.")]
 Reason = Annotated[str, typer.Option(help="What was done, or how the person was told; the ledger keeps it.")]
 
@@ -49,8 +50,8 @@ def listing(
     """Show open alerts with their ages, oldest first."""
     with RouterClient.from_file(router, token_file) as client:
         found = client.alerts(() if every else OPEN_ALERTS, trust)
-    console = Console()
-    console.print(_table(found) if found else "No alert is open.")
+    console = screen()
+    console.print(_table(console, found) if found else "No alert is open.")
 
 
 @alerts.command()
@@ -58,11 +59,11 @@ def show(alert: AlertId, router: RouterUrl, token_file: TokenFile) -> None:
     """Show one alert's ladder with its times, and who was told."""
     with RouterClient.from_file(router, token_file) as client:
         view = client.alert(client.whole_alert_id(alert))
-    console = Console()
+    console = screen()
     console.print(_about(view))
-    console.print(_ladder(view))
+    console.print(_ladder(console, view))
     if view.notifications:
-        console.print(_told(view))
+        console.print(_told(console, view))
 
 
 @alerts.command()
@@ -89,22 +90,23 @@ def age(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
 
 
-def _table(found: list[AlertView]) -> Table:
-    table = Table("alert", "age", "trust", "state", "finding", "accession", "answer by (UTC)", "who answered")
-    table.title = "alerts"
+def _table(console: Console, found: list[AlertView]) -> Table:
+    ids = shown_ids(console, [one.id for one in found])
+    headings = ("alert", "age", "trust", "state", "finding", "accession", "answer by (UTC)", "who answered")
+    made = table(console, *headings, title="alerts", ids=list(ids.values()))
     for one in found:
         state = f"{one.state}({one.level})" if one.state == "ESCALATED" else one.state
         late = "[bold red]late[/] " if one.past_deadline else ""
         phone = " [bold red]telephone[/]" if one.on_phone_list else ""
         by = f"{one.deadline_at:%Y-%m-%d %H:%M}" if one.deadline_at else ""
         finding = escape(f"{one.category or 'being looked up'} ({one.code})")
-        waits = "" if one.held_because is None else " [bold red]not matched[/]"
+        waits = "" if one.held_because is None else f" [bold red]{'held' if one.read_id else 'not matched'}[/]"
         answered = escape(one.acknowledged_by or "nobody")
         accession = escape(one.accession_number or "")
-        table.add_row(
-            one.id[:8], age(one.age_s), one.trust, state + phone, finding + waits, accession, late + by, answered
+        made.add_row(
+            ids[one.id], age(one.age_s), one.trust, state + phone, finding + waits, accession, late + by, answered
         )
-    return table
+    return made
 
 
 def _about(view: AlertDetailView) -> str:
@@ -115,7 +117,8 @@ def _about(view: AlertDetailView) -> str:
     if view.contact is not None:
         lines.append(f"The order names: {escape(view.contact)}")
     if view.held_because is not None:
-        lines.append(f"[bold red]The report is not matched:[/] {escape(view.held_because)}")
+        what = "held, of a certain study" if view.read_id else "not matched"
+        lines.append(f"[bold red]The report is {what}:[/] {escape(view.held_because)}")
     if view.acknowledged_by is not None:
         lines.append(f"Acknowledged by {escape(view.acknowledged_by)}: {escape(view.acknowledged_note or '')}")
     if view.closed_by is not None:
@@ -123,18 +126,19 @@ def _about(view: AlertDetailView) -> str:
     return "\n".join(lines)
 
 
-def _ladder(view: AlertDetailView) -> Table:
-    table = Table("step", "who", "due (UTC)", "begun (UTC)", "recipients", title="ladder")
+def _ladder(console: Console, view: AlertDetailView) -> Table:
+    made = table(console, "step", "who", "due (UTC)", "begun (UTC)", "recipients", title="ladder")
     for step in view.steps:
         begun = f"{step.begun_at:%Y-%m-%d %H:%M}" if step.begun_at else ""
         who = escape(", ".join(step.recipients))
-        table.add_row(str(step.level), step.who, f"{step.due_at:%Y-%m-%d %H:%M}", begun, who)
-    return table
+        made.add_row(str(step.level), step.who, f"{step.due_at:%Y-%m-%d %H:%M}", begun, who)
+    return made
 
 
-def _told(view: AlertDetailView) -> Table:
-    table = Table("step", "recipient", "channel", "state", "at (UTC)", "why", title="told (which answers nothing)")
+def _told(console: Console, view: AlertDetailView) -> Table:
+    headings = ("step", "recipient", "channel", "state", "at (UTC)", "why")
+    made = table(console, *headings, title="told (which answers nothing)")
     for told in view.notifications:
         at = f"{told.updated_at:%Y-%m-%d %H:%M}"
-        table.add_row(str(told.level), escape(told.recipient), told.channel, told.state, at, escape(told.reason or ""))
-    return table
+        made.add_row(str(told.level), escape(told.recipient), told.channel, told.state, at, escape(told.reason or ""))
+    return made

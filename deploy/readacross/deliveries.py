@@ -8,12 +8,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from readacross.router_client import RouterClient
+from readacross.screen import screen, shown_ids, table
 from readacross.trace import RouterUrl, TokenFile
+from readacross.whole_id import whole_id
 from router.web.messages import ListedDeliveryView
 
 deliveries = typer.Typer(help="Reports on their way to the trusts that made the images.", no_args_is_help=True)
 
-ReportId = Annotated[str, typer.Argument(metavar="REPORT", help="Id of the report, as `list` shows it.")]
+ReportId = Annotated[str, typer.Argument(metavar="REPORT", help="Its id as `list` shows it, or how that begins.")]
 Channel = Annotated[str, typer.Argument(help="ris, archive, pdf or fhir.")]
 Reason = Annotated[str, typer.Option(help="Why; the ledger keeps it.")]
 
@@ -32,15 +34,15 @@ def listing(
     states = [] if everything else state or _OWED
     with RouterClient.from_file(router, token_file) as client:
         found = client.deliveries(states, trust)
-    console = Console()
-    console.print(_table(found) if found else "Nothing is on its way.")
+    console = screen()
+    console.print(_table(console, found) if found else "Nothing is on its way.")
 
 
 @deliveries.command()
 def resend(report: ReportId, channel: Channel, router: RouterUrl, token_file: TokenFile, reason: Reason) -> None:
     """Have one channel of a report sent again."""
     with RouterClient.from_file(router, token_file) as client:
-        delivery = client.settle_delivery(report, channel, "resend", reason)
+        delivery = client.settle_delivery(_report(client, report), channel, "resend", reason)
     typer.echo(f"{delivery.channel} of {delivery.trust}: {delivery.state}")
 
 
@@ -48,17 +50,30 @@ def resend(report: ReportId, channel: Channel, router: RouterUrl, token_file: To
 def cancel(report: ReportId, channel: Channel, router: RouterUrl, token_file: TokenFile, reason: Reason) -> None:
     """Call one channel of a report off; the read stays open until its origin has answered."""
     with RouterClient.from_file(router, token_file) as client:
-        delivery = client.settle_delivery(report, channel, "cancel", reason)
+        delivery = client.settle_delivery(_report(client, report), channel, "cancel", reason)
     typer.echo(f"{delivery.channel} of {delivery.trust}: {delivery.state}")
 
 
-def _table(found: list[ListedDeliveryView]) -> Table:
-    table = Table("report", "version", "trust", "channel", "state", "age", "answer", title="reports on their way home")
+def _report(client: RouterClient, start: str) -> str:
+    """What is owed is looked through first: who types the beginning of an id has mostly seen it in `list`."""
+    for states in (_OWED, []):
+        listed = client.deliveries(states, None)
+        whole = whole_id(start, {one.report_id for one in listed}, "reports")
+        if whole != start or any(one.report_id == start for one in listed):
+            return whole
+    return start
+
+
+def _table(console: Console, found: list[ListedDeliveryView]) -> Table:
+    ids = shown_ids(console, {one.report_id for one in found})
+    headings = ("report", "version", "trust", "channel", "state", "age", "answer")
+    made = table(console, *headings, title="reports on their way home", ids=list(ids.values()))
     for one in found:
         version = f"{one.version} {one.status}{' addendum' if one.addendum else ''}"
         answer = ": ".join(part for part in (one.code, one.words or one.note) if part)
-        table.add_row(one.report_id, version, one.trust, one.channel, one.state, _age(one.age_s), escape(answer))
-    return table
+        shown = escape(ids[one.report_id])
+        made.add_row(shown, version, one.trust, one.channel, one.state, _age(one.age_s), escape(answer))
+    return made
 
 
 def _age(seconds: float) -> str:

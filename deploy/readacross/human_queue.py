@@ -8,12 +8,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from readacross.router_client import RouterClient
+from readacross.screen import screen, shown_ids, table
 from readacross.trace import RouterUrl, TokenFile
+from readacross.whole_id import whole_id
 from router.web.messages import QueueItemView
 
 queue = typer.Typer(help="What waits for a person at the router.", no_args_is_help=True)
 
-Item = Annotated[str, typer.Argument(metavar="ITEM", help="Id of the item, as `list` shows it.")]
+Item = Annotated[str, typer.Argument(metavar="ITEM", help="Its id as `list` shows it, or how that begins.")]
 Note = Annotated[str, typer.Option(help="What was done about it; the ledger keeps it.")]
 
 
@@ -26,18 +28,18 @@ def listing(
     """Show what waits, oldest first."""
     with RouterClient.from_file(router, token_file) as client:
         items = client.human_queue(resolved=resolved)
-    console = Console()
+    console = screen()
     if not items:
         console.print("Nothing waits for a person." if not resolved else "Nothing was resolved yet.")
         return
-    console.print(_table(items))
+    console.print(_table(console, items))
 
 
 @queue.command()
 def resolve(item: Item, router: RouterUrl, token_file: TokenFile, note: Note) -> None:
     """Close an item."""
     with RouterClient.from_file(router, token_file) as client:
-        client.settle_item(item, "resolve", note)
+        client.settle_item(_whole(client, item), "resolve", note)
     typer.echo("resolved")
 
 
@@ -45,14 +47,20 @@ def resolve(item: Item, router: RouterUrl, token_file: TokenFile, note: Note) ->
 def resend(item: Item, router: RouterUrl, token_file: TokenFile, note: Note = "sent again") -> None:
     """Have parked work tried again, and close the item."""
     with RouterClient.from_file(router, token_file) as client:
-        client.settle_item(item, "resend", note)
+        client.settle_item(_whole(client, item), "resend", note)
     typer.echo("the node is asked to try again")
 
 
-def _table(items: list[QueueItemView]) -> Table:
-    table = Table("item", "since (UTC)", "kind", "node", "resend", "why", title="waits for a person")
+def _whole(client: RouterClient, start: str) -> str:
+    return whole_id(start, [one.id for one in client.human_queue()], "items")
+
+
+def _table(console: Console, items: list[QueueItemView]) -> Table:
+    ids = shown_ids(console, [item.id for item in items])
+    headings = ("item", "since (UTC)", "kind", "node", "resend", "why")
+    made = table(console, *headings, title="waits for a person", ids=list(ids.values()))
     for item in items:
         again = "yes" if item.can_resend else ""
         since = f"{item.opened_at:%Y-%m-%d %H:%M}"
-        table.add_row(item.id, since, item.kind, item.node or "", again, escape(item.reason))
-    return table
+        made.add_row(ids[item.id], since, item.kind, item.node or "", again, escape(item.reason))
+    return made

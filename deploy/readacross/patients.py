@@ -11,12 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from readacross.router_client import RouterClient
+from readacross.screen import screen, table
 from readacross.trace import RouterUrl, TokenFile
+from readacross.whole_id import whole_id
 from router.web.patient_conflicts import IdentityView, PatientConflictView
 
 patients = typer.Typer(help="Changes of patients that contradict.", no_args_is_help=True)
 
-ConflictId = Annotated[str, typer.Argument(metavar="CHANGE", help="Id of the change, as `list` shows it.")]
+ConflictId = Annotated[str, typer.Argument(metavar="CHANGE", help="Its id, as `list` shows it, or how that begins.")]
 Reason = Annotated[str, typer.Option(help="Why; the ledger keeps it.")]
 
 
@@ -25,9 +27,9 @@ def listing(router: RouterUrl, token_file: TokenFile) -> None:
     """Show each change that waits: who the study is known to be of beside what the trust's ADT says."""
     with RouterClient.from_file(router, token_file) as client:
         found = client.patient_conflicts()
-    console = Console()
+    console = screen()
     for one in found:
-        console.print(_table(one))
+        console.print(_table(console, one))
     if not found:
         console.print("No change of a patient waits for a person.")
 
@@ -55,10 +57,11 @@ def reject(change: ConflictId, router: RouterUrl, token_file: TokenFile, reason:
 
 def _settle(change: str, how: str, router: RouterUrl, token_file: TokenFile, reason: str) -> None:
     with RouterClient.from_file(router, token_file) as client:
-        client.settle_patient(change, how, reason)
+        whole = whole_id(change, [one.id for one in client.patient_conflicts()], "changes")
+        client.settle_patient(whole, how, reason)
 
 
-def _table(one: PatientConflictView) -> Table:
+def _table(console: Console, one: PatientConflictView) -> Table:
     title = (
         f"{one.id}: {one.how} at {one.origin}, {one.told_at:%Y-%m-%d %H:%M} UTC\n{one.study_instance_uid}: {one.reason}"
     )
@@ -67,7 +70,8 @@ def _table(one: PatientConflictView) -> Table:
     sides = [("the study", one.study_patient), ("the message", one.present)]
     if one.prior is not None:
         sides.append(("other person" if one.how == "unlinked" else "ended number", one.prior))
-    table = Table("", *(heading for heading, _ in sides), title=escape(title), title_justify="left")
+    made = table(console, "", *(heading for heading, _ in sides), title=escape(title))
+    made.title_justify = "left"
     for row in IdentityView.model_fields:
-        table.add_row(row.replace("_", " "), *(escape(str(getattr(side, row) or "")) for _, side in sides))
-    return table
+        made.add_row(row.replace("_", " "), *(escape(str(getattr(side, row) or "")) for _, side in sides))
+    return made

@@ -9,6 +9,7 @@ import httpx2
 from pydantic import BaseModel, TypeAdapter
 
 from readacross.refusals import RouterSaidNo
+from readacross.whole_id import whole_id
 from router.web.alert_messages import AlertDetailView, AlertView
 from router.web.exams import CodesImportBody, CodesImportView, CoverageView
 from router.web.messages import (
@@ -146,13 +147,11 @@ class RouterClient:
         return AlertDetailView.model_validate(self._call("GET", f"/alerts/{quote(alert_id, safe='')}"))
 
     def whole_alert_id(self, start: str) -> str:
-        """The id of the open alert that begins so. Raises RouterSaidNo where none does, or several do."""
+        """The id of the alert that begins so, open ones first. Raises RouterSaidNo where several do."""
         if len(start) == _ID_LENGTH:
             return start
-        found = [one.id for one in self.alerts(OPEN_ALERTS) if one.id.startswith(start)]
-        if len(found) != 1:
-            raise RouterSaidNo(f"{len(found) or 'no'} open alerts have an id that begins with {start!r}")
-        return found[0]
+        of_open = whole_id(start, [one.id for one in self.alerts(OPEN_ALERTS)], "open alerts")
+        return of_open if of_open != start else whole_id(start, [one.id for one in self.alerts(())], "alerts")
 
     def answer_alert(self, alert_id: str, action: str, person: str, reason: str) -> AlertDetailView:
         """`action` is `acknowledge` or `close`."""

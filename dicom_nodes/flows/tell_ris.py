@@ -73,6 +73,7 @@ def _notice(order: contract.TellRis, record: StudyRecord) -> AlertNotice:
         raised_at=order.raised_at,
         deadline_at=order.deadline_at,
         link=order.link,
+        report_place=order.report_place,
         study_instance_uid=held.study_instance_uid,
         accession_number=held.accession_number,
         accession_issuer=held.accession_issuer or known.accession_issuer,

@@ -36,6 +36,7 @@ def build_alert_oru(notice: AlertNotice, ris: Ris, ods_code: str) -> bytes:
     Raises:
         PeerRefused: the RIS's character set cannot carry it; nothing was sent.
     """
+    words = escape(_words(notice, codec_of(ris.charset)), line_breaks=True)
     segments = [
         msh(alert_control_id(notice), notice.raised_at, ris, ods_code),
         pid(notice),
@@ -44,7 +45,7 @@ def build_alert_oru(notice: AlertNotice, ris: Ris, ods_code: str) -> bytes:
         line("OBX", {1: "1", 2: "CE", 3: "CODE^Alert code^99READACROSS", 5: _code(notice), 8: "AA", 11: "F"}),
         line("OBX", {1: "2", 2: "ST", 3: "URGENCY^Urgency^99READACROSS", 5: escape(notice.urgency), 11: "F"}),
         line("OBX", {1: "3", 2: "TS", 3: "DEADLINE^Answer by^99READACROSS", 5: _by(notice), 11: "F"}),
-        line("OBX", {1: "4", 2: "FT", 3: ALERT_SERVICE, 5: escape(_words(notice), line_breaks=True), 11: "F"}),
+        line("OBX", {1: "4", 2: "FT", 3: ALERT_SERVICE, 5: words, 11: "F"}),
     ]
     text = "".join(segment + "\r" for segment in segments)
     if missing := kinds_not_in(text, ris.charset):
@@ -52,10 +53,13 @@ def build_alert_oru(notice: AlertNotice, ris: Ris, ods_code: str) -> bytes:
     return text.encode(codec_of(ris.charset))
 
 
-def _words(notice: AlertNotice) -> str:
+def _words(notice: AlertNotice, codec: str) -> str:
+    """A letter of a reader's name that the RIS has not must keep no alert back."""
     answer = f"Acknowledge at {notice.link}" if notice.link else "Acknowledge by telephone to the reporting centre"
+    place = notice.report_place or "It may not have reached this system: if it is not here, ring the reporting centre."
+    place = place.encode(codec, "replace").decode(codec)
     return (
-        f"A report of this study needs action: {notice.category}. Read the report, then answer. {answer}\n"
+        f"A report of this study needs action: {notice.category}. {place}\n{answer}\n"
         "Until a named person has acknowledged, others are told."
     )
 

@@ -18,6 +18,7 @@ class AlertNotice:
     raised_at: datetime
     deadline_at: datetime
     link: str | None
+    report_place: str | None
     study_instance_uid: str
     accession_number: str | None
     accession_issuer: str | None

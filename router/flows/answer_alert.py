@@ -77,6 +77,12 @@ def find_link(tx: Transaction, secret: str, now: datetime) -> tuple[Link, Alert]
     return link, alert
 
 
+def expired_link(tx: Transaction, secret: str) -> Alert | None:
+    """The alert of a link that was valid once, for whoever opens it too late; it answers nothing any more."""
+    link = tx.alerts.link(_digest(secret))
+    return None if link is None else tx.alerts.get(link.alert_id)
+
+
 def acknowledge_by_link(tx: Transaction, secret: str, person: str, settings: AlertsFile, now: datetime) -> Alert:
     """As `acknowledge`, by whoever received the link.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dicom_nodes.contract import OrderParked, ReportAcknowledged
+from router.flows.delivery_items import close_answered
 from router.flows.human_queue import About, ask_a_person, resolve_open
 from router.flows.overtaken_reads import close_all_overtaken, close_overtaken, newest_taken
 from router.flows.ports import IssuedOrder, Transaction
@@ -105,6 +106,7 @@ def _go_on(tx: Transaction, report: Report, issued: IssuedOrder, completed: bool
     if read is not None and newest is not None and newest.version == report.version:
         _take_read_on(tx, read, report, issued, completed, now)
     close_all_overtaken(tx, listed, now)
+    close_answered(tx, uid, "router", "the origin has answered since", now)
 
 
 def _take_read_on(

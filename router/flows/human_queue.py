@@ -39,6 +39,16 @@ def ask_again(
     ask_a_person(tx, kind, reason + again, _numbered(key, number), now, about)
 
 
+def is_asked(tx: Transaction, kind: str, key: str) -> bool:
+    """Whether an item that `ask_again` opened under this key waits for a person."""
+    number = 1
+    while (item := tx.queue.by_key(dedupe_key(kind, _numbered(key, number)))) is not None:
+        if item.resolved_at is None:
+            return True
+        number += 1
+    return False
+
+
 def _numbered(key: str, number: int) -> str:
     return key if number == 1 else f"{key}#{number}"
 

@@ -14,6 +14,7 @@ from dicom_nodes.contract import (
     TellRis,
 )
 from router.flows.delivery_answers import park_return, take_return_completed
+from router.flows.delivery_items import telephone_about
 from router.flows.hold_lease import withdraw
 from router.flows.human_queue import About, ask_a_person
 from router.flows.images import deliver_images, place_of
@@ -92,7 +93,10 @@ def take_parked(tx: Transaction, node: str, parked: OrderParked, key: str, now: 
         _log(tx, "order.parked", issued, now, detail)
     if not asks:
         return
-    reason = f"{issued.order.body.kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
+    if isinstance(body, ReturnReport):
+        telephone_about(tx, issued, body, parked, key, now)
+        return
+    reason = f"{body.kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
     _ask(tx, "order", reason, key, issued, now)
 
 

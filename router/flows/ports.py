@@ -467,6 +467,9 @@ class HumanQueue(Protocol):
 
     def listing(self, *, kind: str | None, resolved: bool) -> Sequence[QueueItem]: ...
 
+    def open_about(self, report_ids: Collection[str]) -> Sequence[QueueItem]:
+        """What waits for a person about any of these reports, oldest first."""
+
     def is_open(self, kind: str, study_instance_uid: str, node: str) -> bool:
         """Whether an item of this kind, about this study and node, waits for a person."""
 

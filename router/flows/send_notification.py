@@ -17,9 +17,11 @@ from router.flows.alert_ports import AlertChannel, Checkpoint
 from router.flows.alert_record import record_failed, record_sent
 from router.flows.answer_alert import make_link
 from router.flows.ports import Store
+from router.flows.report_whereabouts import whereabouts
 from router.flows.tell_ris import order_ris
 from router.model.alert import Alert, AlertMessage, Notification, NotificationState, Urgency
 from router.model.errors import ChannelFailed
+from router.model.report_place import Whereabouts
 
 _LONGEST_RETRY_S = 60.0
 
@@ -74,7 +76,7 @@ class SendNotification:
                 order_ris(tx, alert, told, now)
                 tx.jobs.complete(job)
                 return None
-            return _message(told, alert, make_link(tx, told, self.settings, now))
+            return _message(told, alert, make_link(tx, told, self.settings, now), whereabouts(tx, alert))
 
     def _send(self, message: AlertMessage) -> str:
         channel = self.channels.get(message.recipient.channel)
@@ -109,7 +111,7 @@ def _is_wanted(told: Notification, alert: Alert) -> bool:
     return told.state is NotificationState.QUEUED and alert.is_unanswered and told.round == alert.round
 
 
-def _message(told: Notification, alert: Alert, link: str) -> AlertMessage:
+def _message(told: Notification, alert: Alert, link: str, at: Whereabouts) -> AlertMessage:
     return AlertMessage(
         notification_id=told.id,
         alert_id=alert.id,
@@ -124,6 +126,7 @@ def _message(told: Notification, alert: Alert, link: str) -> AlertMessage:
         raised_at=alert.raised_at,
         deadline_at=alert.deadline_at or alert.raised_at,
         link=link,
+        whereabouts=at,
         accession_issuer=alert.accession_issuer,
         held_because=alert.held_because,
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dicom_nodes.contract import ResendJob
+from router.flows.delivery_items import close_answered
 from router.flows.doubted_studies import refuse_in_conflict
 from router.flows.overtaken_reads import close_all_overtaken
 from router.flows.ports import Transaction
@@ -65,6 +66,7 @@ def cancel_delivery(
     stop(tx, [one], DeliveryState.CANCELLED, f"{by}: {reason}", by, now)
     send_ready(tx, one.study_instance_uid, now)
     close_all_overtaken(tx, tx.deliveries.of_study(one.study_instance_uid), now)
+    close_answered(tx, one.study_instance_uid, by, f"called off: {reason}", now)
     return _find(tx, report_id, channel)[0]
 
 

@@ -13,9 +13,11 @@ from router.flows.answer_alert import make_link
 from router.flows.images import identity_of
 from router.flows.order_log import OrdersToSend, show_broken
 from router.flows.ports import IssuedOrder, Store, Transaction
+from router.flows.report_whereabouts import whereabouts
 from router.model.alert import Alert, Notification, Urgency
 from router.model.sent_order import SentOrder
 from router.model.study import Study
+from router.rules.report_place_words import where_it_is
 
 
 def order_ris(tx: Transaction, alert: Alert, told: Notification, now: datetime) -> None:
@@ -77,7 +79,10 @@ def _linked(tx: Transaction, sent: SentOrder, settings: AlertsFile, now: datetim
     told = tx.alerts.notification(order.body.notification_id)
     if told is None:
         return sent
-    linked = as_of_now(tx, order.body).model_copy(update={"link": make_link(tx, told, settings, now)})
+    alert = tx.alerts.get(told.alert_id)
+    place = None if alert is None else where_it_is(whereabouts(tx, alert))
+    handed = {"link": make_link(tx, told, settings, now), "report_place": place}
+    linked = as_of_now(tx, order.body).model_copy(update=handed)
     return replace(sent, text=order.model_copy(update={"body": linked}).model_dump_json())
 
 

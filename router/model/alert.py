@@ -7,6 +7,8 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
+from router.model.report_place import Whereabouts
+
 
 class AlertState(enum.StrEnum):
     """RAISED: nobody was told yet. NOTIFIED, ESCALATED: told, nobody answered; `Alert.level` is the step of the ladder.
@@ -168,5 +170,6 @@ class AlertMessage:
     raised_at: datetime
     deadline_at: datetime
     link: str
+    whereabouts: Whereabouts
     accession_issuer: str | None = None
     held_because: str | None = None

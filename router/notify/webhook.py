@@ -16,6 +16,7 @@ from dicom_nodes.foundation.clock import Clock
 from router.alert_settings import WebhookChannel
 from router.model.alert import AlertMessage
 from router.notify.web_calls import post, reach
+from router.rules.report_place_words import where_it_is
 
 
 class SignedWebhook:
@@ -71,5 +72,6 @@ def _body(message: AlertMessage) -> dict[str, object]:
         "raised_at": message.raised_at.isoformat(),
         "deadline_at": message.deadline_at.isoformat(),
         "held_because": message.held_because,
+        "report": {"place": message.whereabouts.place.value, "text": where_it_is(message.whereabouts)},
         "acknowledge_at": message.link,
     }

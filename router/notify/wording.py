@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from router.model.alert import AlertMessage
 from router.rules.local_time import ZONE
+from router.rules.report_place_words import where_it_is
 
 
 def subject(message: AlertMessage) -> str:
@@ -32,14 +33,10 @@ def text(message: AlertMessage) -> str:
         f"Alert:      {message.alert_id[:8]} (say this on the telephone)",
         "",
     ]
-    if message.held_because is not None:
-        lines += [
-            "The report is not matched to a study of the network yet, so its patient's team has NOT been told.",
-            f"Why: {message.held_because}. Find the report in the human queue and deal with it by telephone.",
-            "",
-        ]
     lines += [
-        f"Sent to {message.recipient.name} (step {message.level}). Read the report in your own system, then go to:",
+        where_it_is(message.whereabouts),
+        "",
+        f"Sent to {message.recipient.name} (step {message.level}). Then answer at:",
         message.link,
         "",
         "Until a named person has acknowledged, others are told. This link is for you alone; do not forward it.",

@@ -49,22 +49,16 @@ def match_report(report: ReportIdentity, candidates: Sequence[Study]) -> Match:
     if not joined:
         return Unmatched(tuple(_why_nothing_joins(report)))
     agreeing: list[tuple[Study, tuple[str, ...]]] = []
-    refusals: list[str] = []
     for study in joined:
-        against = tuple(_conflicts(report, study))
         proofs = tuple(_patient_proofs(report.patient, study.patient))
-        if against:
-            refusals += against
-        elif not proofs:
-            refusals.append("no patient identifier agrees: neither the qualified patient id nor a valid NHS number")
-        else:
+        if proofs and not any(_conflicts(report, study)):
             agreeing.append((study, proofs))
     if len(agreeing) == 1:
         return Matched(agreeing[0][0], agreeing[0][1])
     if agreeing:
         uids = tuple(sorted(study.study_instance_uid for study, _ in agreeing))
         return Ambiguous(uids, (f"{len(agreeing)} studies agree with everything the report gives",))
-    return Unmatched(tuple(dict.fromkeys(refusals)))
+    return Unmatched(tuple(dict.fromkeys(_why_none_agrees(report, joined))))
 
 
 def contradictions(report: ReportIdentity, study: Study) -> tuple[str, ...]:
@@ -101,12 +95,46 @@ def _why_nothing_joins(report: ReportIdentity) -> Iterator[str]:
         yield "the report names neither a study nor an accession number"
 
 
+def _why_none_agrees(report: ReportIdentity, joined: Sequence[Study]) -> Iterator[str]:
+    """Of the study that the UID names, where it is one of them: what others contradict too says nothing of it."""
+    named = [study for study in joined if study.study_instance_uid == report.study_instance_uid]
+    others = [study for study in joined if study not in named]
+    if any(_accessions_differ(report, study) for study in named) and others:
+        yield "the Study Instance UID is of one study, the accession number of another"
+        yield from _whose_patient(report, named, others)
+        return
+    for study in named or joined:
+        against = tuple(_conflicts(report, study))
+        yield from against
+        if not against:
+            yield "no patient identifier agrees: neither the qualified patient id nor a valid NHS number"
+
+
+def _whose_patient(report: ReportIdentity, named: Sequence[Study], others: Sequence[Study]) -> Iterator[str]:
+    by_uid, by_accession = (any(_is_of(report.patient, study) for study in these) for these in (named, others))
+    if by_uid is not by_accession:
+        yield f"the patient's identifiers are those of the {'first' if by_uid else 'second'}"
+    elif not by_uid:
+        yield "the patient's identifiers are those of neither"
+
+
+def _is_of(given: PatientKey, study: Study) -> bool:
+    return any(_patient_proofs(given, study.patient)) and not any(_patients_differ(given, study.patient))
+
+
 def _conflicts(report: ReportIdentity, study: Study) -> Iterator[str]:
     if report.study_instance_uid is not None and report.study_instance_uid != study.study_instance_uid:
         yield "the Study Instance UID differs"
-    if _differ(report.accession_issuer, report.accession_number, study.accession_issuer, study.accession_number):
+    if _accessions_differ(report, study):
         yield "the accession number or its issuer differs"
-    given, known = report.patient, study.patient
+    yield from _patients_differ(report.patient, study.patient)
+
+
+def _accessions_differ(report: ReportIdentity, study: Study) -> bool:
+    return _differ(report.accession_issuer, report.accession_number, study.accession_issuer, study.accession_number)
+
+
+def _patients_differ(given: PatientKey, known: PatientKey) -> Iterator[str]:
     if _differ(given.issuer, given.patient_id, known.issuer, known.patient_id):
         yield "the patient id or its issuer differs"
     if given.nhs_number and known.nhs_number and given.nhs_number != known.nhs_number:

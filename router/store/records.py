@@ -1,6 +1,6 @@
 """The ledger and the human queue in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -126,6 +126,11 @@ class SqlHumanQueue:
         if kind is not None:
             query = query.where(q.c.kind == kind)
         return [QueueItem(**row._mapping) for row in self._connection.execute(query)]
+
+    def open_about(self, report_ids: Collection[str]) -> Sequence[QueueItem]:
+        q = t.human_queue
+        query = select(q).where(q.c.report_id.in_(report_ids), q.c.resolved_at.is_(None))
+        return [QueueItem(**row._mapping) for row in self._connection.execute(query.order_by(q.c.opened_at, q.c.id))]
 
     def is_open(self, kind: str, study_instance_uid: str, node: str) -> bool:
         known = self._memo.get(Kind.OPEN_ITEMS_OF_STUDY, study_instance_uid)

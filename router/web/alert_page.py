@@ -11,17 +11,18 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from router.flows.answer_alert import acknowledge_by_link, find_link
+from router.flows.answer_alert import acknowledge_by_link, expired_link, find_link
+from router.flows.report_whereabouts import whereabouts
 from router.model.alert import Alert
 from router.model.errors import Conflict, NotFound
+from router.model.report_place import Whereabouts
 from router.notify.wording import accession, moment
+from router.rules.report_place_words import confirmation, where_it_is
 from router.web.services import Services, WithServices
 
 router = APIRouter(prefix="/alert", include_in_schema=False)
 
 _LONGEST_FORM = 4096
-_DUTY = "I have read the report in my own system and take responsibility for acting on it."
-_DUTY_OF_A_HELD_ONE = "I take responsibility for finding out whose report this is, and for telling that patient's team."
 _SHORTEST_NAME, _LONGEST_NAME = 3, 200
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -55,9 +56,10 @@ def get_page(secret: str, services: WithServices) -> HTMLResponse:
     try:
         with services.store.read() as tx:
             link, alert = find_link(tx, secret, services.now())
-    except NotFound as refusal:
-        return _page(_told(str(refusal)), 404)
-    return _page(_alert(alert, link.recipient, ""))
+            at = whereabouts(tx, alert)
+    except NotFound:
+        return _not_valid(services, secret)
+    return _page(_alert(alert, at, link.recipient, ""))
 
 
 @router.post("/{secret}")
@@ -76,15 +78,16 @@ def _acknowledge(services: Services, secret: str, name: str, confirmed: bool) ->
     try:
         with services.store.read() as tx:
             link, alert = find_link(tx, secret, now)
+            at = whereabouts(tx, alert)
         if problem := _problem(name, confirmed):
-            return _page(_alert(alert, link.recipient, problem), 422)
+            return _page(_alert(alert, at, link.recipient, problem), 422)
         with services.store.write() as tx:
             alert = acknowledge_by_link(tx, secret, name, services.settings.alerts, now)
-    except NotFound as refusal:
-        return _page(_told(str(refusal)), 404)
+    except NotFound:
+        return _not_valid(services, secret)
     except Conflict as refusal:
         return _page(_told(str(refusal)), 409)
-    return _page(_alert(alert, link.recipient, ""))
+    return _page(_alert(alert, at, link.recipient, ""))
 
 
 def _problem(name: str, confirmed: bool) -> str:
@@ -93,42 +96,60 @@ def _problem(name: str, confirmed: bool) -> str:
     return "" if confirmed else "Tick the box to confirm that you have taken this on"
 
 
-def _alert(alert: Alert, recipient: str, problem: str) -> str:
+def _alert(alert: Alert, at: Whereabouts, recipient: str, problem: str) -> str:
     rows = {
         "Code": f"{alert.code_text} ({alert.code})" if alert.code_text else alert.code,
         "Urgency": alert.urgency.value if alert.urgency else "critical",
         "Trust": alert.trust,
+        "Report": where_it_is(at),
         "Accession": accession(alert.accession_number, alert.accession_issuer),
         "Raised": moment(alert.raised_at),
         "Answer by": moment(alert.deadline_at) if alert.deadline_at else "now",
         "Sent to": recipient,
         "Alert": f"{alert.id[:8]} (say this on the telephone)",
     }
-    if alert.held_because is not None:
-        rows["Not matched"] = f"{alert.held_because}. The patient's team has not been told"
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
     finding = alert.category or "unknown code"
-    return f"<h1>{escape(finding[:1].upper() + finding[1:])}</h1><dl>{listed}</dl>{_answer(alert, problem)}"
+    return f"<h1>{escape(finding[:1].upper() + finding[1:])}</h1><dl>{listed}</dl>{_answer(alert, at, problem)}"
 
 
-def _answer(alert: Alert, problem: str) -> str:
+def _answer(alert: Alert, at: Whereabouts, problem: str) -> str:
     if not alert.is_unanswered:
-        by, at = escape(alert.acknowledged_by or ""), moment(alert.acknowledged_at or alert.raised_at)
-        return f"<p class='good' role='status'>Acknowledged by <b>{by}</b>, {at}. Nobody else is told any more.</p>"
+        by, when = escape(alert.acknowledged_by or ""), moment(alert.acknowledged_at or alert.raised_at)
+        return f"<p class='good' role='status'>Acknowledged by <b>{by}</b>, {when}. Nobody else is told any more.</p>"
     bad = f"<p class='bad' role='alert'>{escape(problem)}</p>" if problem else ""
     return (
         f"<form method='post'>{bad}<label for='person'>Your full name and role</label>"
         "<input type='text' id='person' name='person' maxlength='200' required autocomplete='name'>"
         "<label class='tick'><input type='checkbox' name='confirmed' value='yes' required>"
-        f"{_DUTY if alert.held_because is None else _DUTY_OF_A_HELD_ONE}</label>"
+        f"{escape(confirmation(at.place))}</label>"
         "<button>Acknowledge this alert</button></form>"
         "<p>Opening this page has not acknowledged anything.</p>"
     )
 
 
-def _told(words: str) -> str:
+def _not_valid(services: Services, secret: str) -> HTMLResponse:
+    """Whether the alert is answered, for whoever has its link from before; and whom to ring."""
+    with services.store.read() as tx:
+        alert = expired_link(tx, secret)
+        where = where_it_is(whereabouts(tx, alert)) if alert is not None else ""
+    words = "this link is not valid, or has expired"
+    if alert is None:
+        return _page(_told(words, "Ring the reporting centre and say the alert's number, which your message has."), 404)
+    number = f"Alert {alert.id[:8]} for {alert.trust or 'no known trust'}"
+    if alert.is_unanswered:
+        said = f"{number} is NOT answered yet. {where} To take it on, ring the reporting centre and say its number."
+    else:
+        said = (
+            f"{number} was acknowledged by {alert.acknowledged_by}, {moment(alert.acknowledged_at or alert.raised_at)}."
+        )
+    return _page(_told("this link has expired", said), 404)
+
+
+def _told(words: str, more: str = "") -> str:
     said = words[:1].upper() + words[1:]
-    return f"<h1>Nothing was acknowledged by this link</h1><p class='bad' role='alert'>{escape(said)}.</p>"
+    problem = f"<p class='bad' role='alert'>{escape(said)}.</p>"
+    return f"<h1>Nothing was acknowledged by this link</h1>{problem}<p>{escape(more)}</p>"
 
 
 def _page(content: str, status: int = 200) -> HTMLResponse:

@@ -325,6 +325,10 @@ class ReportView(BaseModel):
     id: str
     read_id: str | None
     study_instance_uid: str | None
+    accession_number: str | None = Field(default=None, description="As the report gives it")
+    accession_issuer: str | None = None
+    patient_id: str | None = Field(default=None, description="As the report gives it")
+    patient_id_issuer: str | None = None
     channel: str
     status: str
     version: int | None

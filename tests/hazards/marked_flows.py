@@ -213,7 +213,7 @@ def ris_quotes_the_patient(watched: Watched, answer_with: Callable[[Callable[...
     filed = {"transaction_uid": claim["transaction_uid"], "status": "F", "text": f"{MARK} by api"}
     answer_with(words)
     region.call("POST", f"/reads/{claim['read']['id']}/report", READER, filed, expect=201)
-    for kind, next_answer in (("report_rejected", no_answer), ("order", acknowledgement)):
+    for kind, next_answer in (("report_rejected", no_answer), ("phone_list", acknowledgement)):
         item = watched.wait_for_item(kind, study)
         answer_with(next_answer)
         region.call("POST", f"/human-queue/{item['id']}/resend", body={"note": f"{MARK} mended"})
@@ -256,7 +256,7 @@ def partners_are_off(watched: Watched) -> None:
     assert region.acquire(watched.study()).ok
     body = {"transaction_uid": claim["transaction_uid"], "status": "F", "text": f"{MARK} nobody there"}
     region.call("POST", f"/reads/{claim['read']['id']}/report", READER, body, expect=201)
-    watched.wait_for_item("order", held)
+    watched.wait_for_item("phone_list", held)
 
 
 def strange_calls_of_the_api(watched: Watched) -> None:

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 MEDIA_TYPE = "application/fhir+json"
+_INSTANT = "expected an instant: date, time and offset from UTC, such as 2026-11-02T09:00:00Z"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CODES = {"missing": "required", "literal_error": "code-invalid", "json_invalid": "structure"}
 
@@ -71,6 +72,8 @@ def _of_one(error: dict[str, Any]) -> Issue:
     kind = str(error["type"])
     code = _CODES.get(kind, "structure" if kind.endswith("_type") else "value")
     words = str(error["msg"]) if kind in {"missing", "value_error", "literal_error"} else kind.replace("_", " ")
+    if kind == "timezone_aware" or kind.startswith("datetime_"):
+        words = _INSTANT
     return Issue(code, words, _path(error["loc"]))
 
 

@@ -17,6 +17,7 @@ from dicom_nodes.foundation.clock import utc_now
 from router.alert_settings import EmailChannel, FhirChannel, WebhookChannel
 from router.model.alert import AlertMessage, Recipient, Urgency
 from router.model.errors import ChannelFailed
+from router.model.report_place import Place, Whereabouts
 from router.notify.email import SmtpChannel
 from router.notify.fhir import FhirCommunication
 from router.notify.webhook import SignedWebhook
@@ -39,6 +40,7 @@ MESSAGE = AlertMessage(
     raised_at=NOW,
     deadline_at=NOW + timedelta(hours=1),
     link="http://127.0.0.1:8400/alert/x",
+    whereabouts=Whereabouts(Place.ON_ITS_WAY, "its author at RXL", "RXN", owed=("ris",)),
 )
 PLAIN = ssl.create_default_context()
 

@@ -84,6 +84,7 @@ def test_a_name_and_a_confirmation_acknowledge_once(region: AlertRegion) -> None
 def test_an_unknown_link_says_nothing(region: AlertRegion, secret: str) -> None:
     for answer in (region.client.get(f"/alert/{secret}"), post(region, f"/alert/{secret}", **GIVEN)):
         assert answer.status_code == 404
+        assert "Ring the reporting centre" in answer.text or "Not Found" in answer.text, "a slash is another page"
     assert region.alert()["state"] == "NOTIFIED"
 
 
@@ -92,9 +93,14 @@ def test_a_link_expires(region: AlertRegion) -> None:
     region.clock.pass_s(24 * 3600 - 1)
     assert region.client.get(link).status_code == 200
     region.clock.pass_s(1)
-    assert region.client.get(link).status_code == 404
-    assert post(region, link, **GIVEN).status_code == 404
+    number = region.alert()["id"][:8]
+    for answer in (region.client.get(link), post(region, link, **GIVEN)):
+        assert answer.status_code == 404
+        assert f"Alert {number} for RXL is NOT answered yet" in answer.text
+        assert "ring the reporting centre and say its number" in answer.text
     assert region.alert()["state"] == "NOTIFIED"
+    region.answer(region.alert(), "acknowledge", person="Sister Aspen")
+    assert f"Alert {number} for RXL was acknowledged by Sister Aspen" in region.client.get(link).text
 
 
 def test_the_database_holds_no_link_that_could_be_used(region: AlertRegion) -> None:

@@ -10,7 +10,7 @@ def test_a_channel_that_waits_for_a_person_leaves_the_others_under_way(region: R
     reason = "ris: the report would not arrive as it is (characters: Arabic letters); nothing was sent"
     region.rxn.say(OrderParked(order_id=order_id, reason=reason, attempts=1, channel="ris"))
     assert channels(region) == {"ris": "PARKED", "archive": "SENT"}
-    (item,) = region.queue("order")
+    (item,) = region.queue("phone_list")
     assert reason in item["reason"]
     region.rxn.say(ReportAcknowledged(order_id=order_id, channel="archive", code="0000", reference="1"))
     assert channels(region)["archive"] == "ACKED"

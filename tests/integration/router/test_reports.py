@@ -165,15 +165,21 @@ def test_a_parked_return_can_be_sent_again_and_then_closes(region: Region) -> No
     parked = OrderParked(order_id=order_id, reason="no answer", attempts=12)
     region.rxn.say(parked)
     assert set(channels(region).values()) == {"PARKED"}
-    (item,) = region.queue("order")
+    (item,) = region.queue("phone_list")
     assert item["can_resend"]
+    accession, report_id = "accession A-1.2.3.4 of RXN", region.get("/reports")[0]["id"]
+    assert f"{accession}, report {report_id}, version 1, F) by archive, ris" in item["reason"]
+    assert "gave up after 12 attempts: no answer. Telephone" in item["reason"]
+    region.clock.pass_s(4 * 3600)
+    region.plan()
+    assert region.queue("phone_list") == [item], "one item, not two, while it is owed for long"
     path = f"/human-queue/{item['id']}"
     assert region.client.post(f"{path}/resend", json={"note": "again"}, headers=region.staff).status_code == 200
     assert region.client.post(f"{path}/resend", json={"note": "again"}, headers=region.staff).status_code == 409
     (resend,) = region.rxn.new_orders()
     assert resend.body == ResendJob(job_kind="return", job_key=order_id)
     region.rxn.say(parked)
-    assert len(region.queue("order")) == 1
+    assert len(region.queue("phone_list")) == 1
     region.rxn.say(
         ReportAcknowledged(order_id=order_id, channel="ris", code="AA", reference="1"),
         ReportAcknowledged(order_id=order_id, channel="archive", code="0000", reference="1"),

@@ -18,7 +18,7 @@ from tests.network.proof.trusts import Network, reader_of
 _CONNECTIONS = 6
 _UNDER_WAY = ("QUEUED", "SENT")
 _STUCK = ("PARKED", "REJECTED")
-_ASKS_ABOUT = {"report_rejected", "order"}
+_ASKS_ABOUT = {"report_rejected", "order", "phone_list"}
 
 
 @dataclass

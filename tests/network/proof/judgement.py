@@ -18,7 +18,7 @@ def judge_stuck(course: Course) -> None:
     reports = {report["id"]: report for report in course.reports()}
     stuck = course.stuck()
     items = course.open_items()
-    asked = {item["report_id"] for item in items if item["kind"] in {"report_rejected", "order"}}
+    asked = {item["report_id"] for item in items if item["kind"] in _OF_FAILING}
     for one in stuck:
         assert one["trust"] in course.network.failing, one
         assert one["report_id"] in asked, f"nobody is asked about {one}"

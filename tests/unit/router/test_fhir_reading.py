@@ -152,3 +152,12 @@ def test_what_is_no_character_is_refused_where_it_stands(bad: str) -> None:
         require_characters(diagnostic_report(conclusionCode=[{"text": bad}]))
     assert caught.value.issues[0].expression == "DiagnosticReport.conclusionCode[0].text"
     require_characters(diagnostic_report(conclusion="Ł😀 \\u0000"))
+
+
+@pytest.mark.parametrize("issued", ["2026-11-02", "2026-11-02T09:00:00", "2 November", ""])
+def test_an_instant_that_is_none_says_what_was_expected(issued: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read(issued=issued)
+    (issue,) = issues_of(refused.value)
+    assert issue.expression == "DiagnosticReport.issued"
+    assert issue.diagnostics.startswith("expected an instant: date, time and offset from UTC, such as 2026-11-02T")

@@ -127,3 +127,27 @@ def test_reasons_hold_no_identifiers() -> None:
     match = match_report(report(patient_id="H2", nhs_number=OTHER_NHS, accession=("RXN", "A2")), [study()])
     assert isinstance(match, Unmatched)
     assert not any(value in " ".join(match.reasons) for value in ("H1", "H2", NHS, OTHER_NHS, "A1", "A2"))
+
+
+CROSSED = "the Study Instance UID is of one study, the accession number of another"
+ANOTHER = PatientKey("RXN", "H2", OTHER_NHS, date(1960, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("patient", "whose"),
+    [
+        (PATIENT, ("the patient's identifiers are those of the second",)),
+        (ANOTHER, ("the patient's identifiers are those of the first",)),
+        (replace(PATIENT, birth_date=date(1970, 1, 1)), ("the patient's identifiers are those of neither",)),
+    ],
+)
+def test_a_report_of_two_studies_is_said_to_be_of_two(patient: PatientKey, whose: tuple[str, ...]) -> None:
+    by_uid = study("9.9", accession_number="A2", patient=ANOTHER)
+    given = replace(report("9.9", ("RXN", "A1")), patient=patient)
+    for candidates in ([study(), by_uid], [by_uid, study()]):
+        assert match_report(given, candidates) == Unmatched((CROSSED, *whose))
+
+
+def test_what_only_another_study_of_the_same_accession_contradicts_is_no_reason() -> None:
+    given = report("1.2.3", ("RXN", "A1"), nhs_number=OTHER_NHS)
+    assert match_report(given, [study(), study("1.2.4")]) == Unmatched(("the NHS number differs",))
