@@ -63,8 +63,9 @@ def test_a_read_that_moved_is_told_from_one_list_to_the_next(region: Region, tmp
     assert "Mon 2 Nov 2026 09:01 GMT: given to reader-2." in lines
     assert "Eligible, but passed over: reader-1: had it on the list until then." in lines
     why_moved = (
-        "reader-2 is the only reader it could move to; taken off reader-1's list: it would have waited up to 14 min longer "
-        "there (14 min of other reads on that list, 0 on this), and reader-2 is specialist and reader-1 general in neuro."
+        "reader-2 is the only reader it could move to; taken off reader-1's list: it would have waited up to 14 min "
+        "longer there (14 min of other reads on that list, 0 on this), and reader-2 is specialist and reader-1 general "
+        "in neuro."
     )
     assert f"Then it was moved to another list: {why_moved}" in lines
     assert f"1 reader could take it then. Chosen was reader-2: {why_moved}" in lines

@@ -140,6 +140,12 @@ def test_an_acute_read_taken_from_a_specialist_says_so_with_the_minutes_and_name
     assert dict(moved.explanation.not_now.groups)[others] == ("c",)
 
 
+def test_an_acute_read_that_waits_for_nothing_stays_with_a_slow_reader() -> None:
+    listed = replace(read("acute", acute=True), holder="a")
+    slow = {"ct_head": 0.8}
+    assert plan(Snapshot(NOW, (listed,), (on_duty("a", speeds=slow), on_duty("b", speeds=slow)))) == ()
+
+
 def test_a_read_of_a_holder_who_may_no_longer_read_it_is_moved_for_that_reason() -> None:
     listed = replace(read("r"), holder="a")
     (moved,) = plan(Snapshot(NOW, (listed,), (on_duty("a", active=False), on_duty("b"))))
