@@ -100,6 +100,12 @@ class SqlHumanQueue:
             query = query.where(q.c.kind == kind)
         return [QueueItem(**row._mapping) for row in self._connection.execute(query)]
 
+    def open_of_read(self, read_id: str) -> Sequence[QueueItem]:
+        """What people are asked about the read, oldest first."""
+        q = t.human_queue
+        query = select(q).where(q.c.read_id == read_id, q.c.resolved_at.is_(None)).order_by(q.c.opened_at, q.c.id)
+        return [QueueItem(**row._mapping) for row in self._connection.execute(query)]
+
     def is_open(self, kind: str, study_instance_uid: str, node: str) -> bool:
         these = {"of_kind": kind, "of_study": study_instance_uid, "of_node": node}
         return self._connection.execute(_OPEN, these).first() is not None

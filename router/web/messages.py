@@ -359,6 +359,7 @@ class WhyView(BaseModel):
     read_id: str
     second_of: str | None = Field(default=None, description="The first read, of a second read")
     state: str
+    sentences: list[str] = Field(default=[], description="What rules said of it, and what people are asked about it")
     waiting: dict[str, Any] | None = Field(description="Why nobody has it now, as of the last plan")
     waiting_sentences: list[str] = Field(default=[], description="The same in plain sentences")
     open_alerts: list[OpenAlertView] = Field(default=[], description="Of its study, whatever became of the read")

@@ -12,15 +12,12 @@ from router.model.errors import NotAllowed, NotFound
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
 from router.rules.planning import ListLengths
-from router.rules.planning.storing import in_full
-from router.rules.planning.telling import tell_choice, tell_end, tell_waiting
 from router.rules.read_states import Event
 from router.store.tokens import Caller
 from router.store.transaction import SqlTransaction
 from router.web.access_record import record_list
 from router.web.errors import responses
 from router.web.messages import (
-    AssignmentView,
     ClaimToken,
     ClaimView,
     DeclineBody,
@@ -36,6 +33,7 @@ from router.web.open_alerts import open_alerts
 from router.web.security import ReaderCaller, Staff, StaffOrReader
 from router.web.services import Services, WithServices
 from router.web.views import order_view, priors_view, read_view, report_view
+from router.web.why import why_view
 
 router = APIRouter(prefix="/reads")
 
@@ -86,34 +84,7 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
         read = tx.reads.get(read_id)
         if read is None:
             raise NotFound("no such read")
-        history = [
-            AssignmentView(
-                epoch=a.epoch,
-                reader_id=a.reader_id,
-                session_id=a.session_id,
-                assigned_at=a.assigned_at,
-                ended_at=a.ended_at,
-                outcome=a.outcome,
-                reason=a.reason,
-                explanation=in_full(a.explanation),
-                sentences=[
-                    *tell_choice(in_full(a.explanation), a.reader_id),
-                    *tell_end(a.outcome, a.reason, a.reader_id),
-                ],
-            )
-            for a in tx.reads.assignments(read_id)
-        ]
-        alerts = open_alerts(tx, read.study_instance_uid, services.now())
-    waiting = None if read.waiting is None else in_full(read.waiting)
-    return WhyView(
-        read_id=read_id,
-        second_of=read.second_of,
-        state=read.state,
-        waiting=waiting,
-        waiting_sentences=[] if waiting is None else list(tell_waiting(waiting)),
-        open_alerts=alerts,
-        assignments=history,
-    )
+        return why_view(tx, read, services.now())
 
 
 @router.get("/{read_id}/reports", tags=["reports"], summary="Reports of a read", responses=responses(404))

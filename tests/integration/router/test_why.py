@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from readacross.cli import command_line
 from tests.integration.router.region import Region, issue, settled
+from tests.integration.router.rule_region import HOLDING, Administrators
 
 
 @contextmanager
@@ -114,3 +115,28 @@ def test_who_reads_better_is_told_with_the_next_best(sqlite_region: Region, tmp_
 def test_an_unknown_accession_is_said_to_be_unknown(sqlite_region: Region, tmp_path: Path) -> None:
     told = why(sqlite_region, tmp_path, "A-nobody", 1)
     assert told == "The router knows no read of a study with this accession number or Study Instance UID.\n"
+
+
+def test_an_unmapped_read_says_that_a_person_is_asked_and_what(sqlite_region: Region, tmp_path: Path) -> None:
+    sqlite_region.rxn.say(settled(modalities=("MR",), exam_code=None))
+    told = why(sqlite_region, tmp_path, "A-1.2.3.4").splitlines()
+    assert told[0].endswith("of RXN is RECEIVED.")
+    (item,) = sqlite_region.queue("unmapped_exam")
+    assert told[1:] == [
+        "It is given to nobody yet: which exam it is, is not settled.",
+        f"A person is asked about it since Mon 2 Nov 2026 09:00 GMT (unmapped_exam): {item['reason']}.",
+    ]
+
+
+def test_why_names_the_rule_set_and_leaves_the_end_of_a_question_alone(sqlite_region: Region, tmp_path: Path) -> None:
+    version = Administrators(sqlite_region).active(HOLDING)
+    sqlite_region.rxn.say(settled(description="RESEARCH head"))
+    sqlite_region.plan()
+    told = why(sqlite_region, tmp_path, "A-1.2.3.4").splitlines()
+    assert told[1] == f"Routed by rule set {version}: what matched was 'research'."
+    assert "Could not: reader-1, reader-2: held by rule 'research': does the trial want a report?" in told
+
+
+def test_the_rule_is_told_in_full_once_a_read(sqlite_region: Region, tmp_path: Path) -> None:
+    told = why(sqlite_region, tmp_path, f"A-{moved(sqlite_region)['study_instance_uid']}")
+    assert (told.count("acute first; then what is most worth"), told.count(": as above.")) == (1, 1)
