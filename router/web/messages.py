@@ -142,6 +142,10 @@ class SessionView(SessionBody):
     pattern_id: str | None = Field(default=None, description="Recurring pattern or calendar entry it was made of")
 
 
+class BookedSessionView(SessionView):
+    warnings: list[str] = Field(description="Why little or nothing will be given to it, as it is now")
+
+
 class LeaseView(BaseModel):
     """Who holds the read. The fencing token is given once, to whoever claims, and never shown again."""
 

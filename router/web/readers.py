@@ -9,10 +9,18 @@ from fastapi import APIRouter, Path, Query
 from router.model.errors import Conflict, Invalid, NotFound
 from router.model.reader import Credential, DeliveryMode, Level, Outsourcer, Profession, Reader, Workstation
 from router.model.session import Session, SessionKind
-from router.rules.rota import without_overlaps
+from router.rules.rota import capacity_problem, session_warnings, without_overlaps
 from router.store.transaction import SqlTransaction
 from router.web.errors import responses
-from router.web.messages import CredentialBody, CredentialView, ReaderBody, ReaderView, SessionBody, SessionView
+from router.web.messages import (
+    BookedSessionView,
+    CredentialBody,
+    CredentialView,
+    ReaderBody,
+    ReaderView,
+    SessionBody,
+    SessionView,
+)
 from router.web.security import Staff
 from router.web.services import WithServices
 from router.web.views import credential_view, reader_view, session_view
@@ -104,8 +112,11 @@ def get_sessions(
 
 
 @router.post("/sessions", tags=["sessions"], summary="Book reading time", status_code=201, responses=responses(409))
-def post_session(body: SessionBody, services: WithServices, _caller: Staff) -> SessionView:
-    """Book a block of time with room for so many reads or minutes. It may not overlap another one of the reader."""
+def post_session(body: SessionBody, services: WithServices, _caller: Staff) -> BookedSessionView:
+    """Book a block of time with room for so many reads or minutes. It may not overlap another one of the reader.
+
+    A session that is over, outside the reader's credentials or in leave is booked with a warning.
+    """
     session = Session(
         id=str(uuid4()),
         reader_id=body.reader_id,
@@ -117,16 +128,21 @@ def post_session(body: SessionBody, services: WithServices, _caller: Staff) -> S
         place=None if body.place is None else Workstation(body.place.node, body.place.ae_title),
     )
     with services.store.write() as tx:
-        if tx.readers.get(body.reader_id) is None:
+        reader = tx.readers.get(body.reader_id)
+        if reader is None:
             raise Invalid("reader_id: expected a known reader")
+        if problem := capacity_problem(session, reader):
+            raise Invalid(problem)
         if body.place is not None and tx.network.node(body.place.node) is None:
             raise Invalid("place.node: expected a known node")
         _, met = without_overlaps([("1", session)], tx.readers.sessions(body.reader_id))
         if met:
             raise Conflict(met[0].reason)
         tx.readers.put_session(session)
+        leave = tx.rota.leave(body.reader_id)
     services.wake_planner()
-    return session_view(session)
+    warnings = [warning.reason for warning in session_warnings("1", session, reader, leave, services.now())]
+    return BookedSessionView(**session_view(session).model_dump(), warnings=warnings)
 
 
 @router.delete(

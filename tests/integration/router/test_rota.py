@@ -75,6 +75,45 @@ def test_a_session_that_overlaps_another_one_is_refused(region: Region) -> None:
     assert taken["kind"] == "acute"
 
 
+MORE_THAN_IT_LASTS = "capacity_minutes: expected at most 240, as long as the session lasts, got 2400"
+
+
+def test_a_session_of_more_minutes_than_it_lasts_is_refused_wherever_it_comes_from(sqlite_region: Region) -> None:
+    region, span = sqlite_region, {"starts_at": "2026-11-03T09:00:00Z", "ends_at": "2026-11-03T13:00:00Z"}
+    body = {"reader_id": "reader-1", "capacity_minutes": 2400, **span}
+    assert post(region, "/sessions", body, 422)["message"] == MORE_THAN_IT_LASTS
+    text = "reader,start,end,kind,capacity_minutes\nreader-1,2026-11-03T09:00,2026-11-03T13:00,acute,2400"
+    assert [refused["reason"] for refused in imported(region, text)["refused"]] == [MORE_THAN_IT_LASTS]
+    week = {"weekdays": [1], "starts": "09:00", "ends": "13:00", "first_day": "2026-11-02", "last_day": "2026-11-08"}
+    pattern = {"reader_id": "reader-1", "kind": "acute", "capacity_minutes": 2400, **week}
+    assert post(region, "/patterns", pattern, 422)["message"] == MORE_THAN_IT_LASTS
+    put_reader(region, outsourcer={"price_pence_per_read": 1, "queue_limit": 9})
+    assert post(region, "/sessions", body)["capacity_minutes"] == 2400
+
+
+def test_a_night_in_which_the_clocks_go_forward_has_its_usual_minutes(sqlite_region: Region) -> None:
+    span = {"starts_at": "2027-03-27T21:00:00Z", "ends_at": "2027-03-28T06:00:00Z"}  # 21:00 to 07:00 on the wall
+    post(sqlite_region, "/sessions", {"reader_id": "reader-1", "capacity_minutes": 600, **span})
+
+
+def test_a_session_to_which_nothing_will_be_given_is_booked_with_a_warning(sqlite_region: Region) -> None:
+    away = {"reader_id": "reader-1", "starts_at": "2026-11-03T00:00:00Z", "ends_at": "2026-11-04T00:00:00Z"}
+    post(sqlite_region, "/leave", away)
+    on_leave = "reader reader-1 is on leave 2026-11-03 00:00 to 2026-11-04 00:00 UTC"
+    told = {
+        "2026-11-03": [on_leave],
+        "2020-11-03": ["is over already", "reader reader-1 has no valid credential then (last until 2027-01-01)"],
+        "2027-11-03": ["reader reader-1 has no valid credential then (last until 2027-01-01)"],
+        "2026-11-04": [],
+    }
+    for day, warnings in told.items():
+        span = {"starts_at": f"{day}T09:00:00Z", "ends_at": f"{day}T13:00:00Z"}
+        body = {"reader_id": "reader-1", "capacity_minutes": 240, **span}
+        assert post(sqlite_region, "/sessions", body)["warnings"] == warnings
+    text = CSV + "reader-1,2026-11-03T14:00,2026-11-03T16:00,elective"
+    assert [w["reason"] for w in imported(sqlite_region, text)["warnings"]] == [on_leave]
+
+
 def test_who_is_on_leave_is_given_nothing_until_the_leave_is_cancelled(region: Region) -> None:
     away = [
         post(
