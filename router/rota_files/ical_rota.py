@@ -22,7 +22,7 @@ from router.rules.local_time import ZONE, RepeatedTime, utc_of
 
 MAXIMUM_OCCURRENCES = 1000
 _ONE_AT_A_TIME = threading.Lock()
-"""The library keeps the zones that a calendar explains for all calendars after it: they are forgotten before the next."""
+"""The library keeps the zones that a calendar explains for all calendars after it: they are forgotten before each."""
 _FREQUENCIES = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
 _KINDS = {kind.value: kind for kind in SessionKind}
 

@@ -117,6 +117,10 @@ class ReaderView(ReaderBody):
     credentials: list[CredentialView]
 
 
+class PutReaderView(ReaderView):
+    warnings: list[str] = Field(description="Why nothing is given to the reader, as it is now")
+
+
 class SessionBody(Request):
     """A booked block of reading time; exactly one of the capacities is given."""
 

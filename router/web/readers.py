@@ -9,13 +9,16 @@ from fastapi import APIRouter, Path, Query
 from router.model.errors import Conflict, Invalid, NotFound
 from router.model.reader import Credential, DeliveryMode, Level, Outsourcer, Profession, Reader, Workstation
 from router.model.session import Session, SessionKind
+from router.rules.eligibility import display_problems
 from router.rules.rota import capacity_problem, session_warnings, without_overlaps
 from router.store.transaction import SqlTransaction
 from router.web.errors import responses
+from router.web.known_names import refuse_unknown_exams
 from router.web.messages import (
     BookedSessionView,
     CredentialBody,
     CredentialView,
+    PutReaderView,
     ReaderBody,
     ReaderView,
     SessionBody,
@@ -45,8 +48,11 @@ def get_reader(reader_id: ReaderId, services: WithServices, _caller: Staff) -> R
 
 
 @router.put("/readers/{reader_id}", tags=["readers"], summary="Add or change a reader", responses=responses())
-def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _caller: Staff) -> ReaderView:
-    """Add a reader, or change one; credentials have calls of their own. An inactive reader gets and signs nothing."""
+def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _caller: Staff) -> PutReaderView:
+    """Add a reader, or change one; credentials have calls of their own. An inactive reader gets and signs nothing.
+
+    A modality, subspecialty or scope that no exam has is refused (422), unless the reader has it already.
+    """
     with services.store.write() as tx:
         namesake = tx.readers.by_registration(body.registration)
         if namesake is not None and namesake.id != reader_id:
@@ -57,10 +63,13 @@ def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _c
             raise Invalid("workstation.node: expected a known node")
         present = tx.readers.get(reader_id)
         known = {} if present is None else present.speeds
-        tx.readers.put(_reader(reader_id, body, known if body.speeds is None else body.speeds))
+        reader = _reader(reader_id, body, known if body.speeds is None else body.speeds)
+        refuse_unknown_exams(tx, services, reader, present)
+        tx.readers.put(reader)
         reader = _known(tx, reader_id)
     services.wake_planner()
-    return reader_view(reader)
+    warnings = [f"{problem}; nothing is given out" for problem in display_problems(reader, services.now())]
+    return PutReaderView(**reader_view(reader).model_dump(), warnings=warnings)
 
 
 @router.post(

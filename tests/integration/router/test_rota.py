@@ -43,13 +43,14 @@ def test_everything_a_reader_may_and_prefers_is_kept(region: Region) -> None:
     told = {
         "profession": "reporting_radiographer",
         "levels": {"neuro": "specialist", "msk": "special_interest"},
-        "exam_scope": ["CSKUH", "xr_chest"],
+        "exam_scope": ["CSKUH", "xr_knee"],
         "max_run": 12,
         "break_after_minutes": 50,
         "display_valid_until": "2027-01-31T00:00:00Z",
         "delivery": "pull",
         "outsourcer": {"price_pence_per_read": 2500, "queue_limit": 30},
     }
+    region.know_msk()
     put_reader(region, **told)
     view = region.get("/readers/reader-1")
     assert {name: view[name] for name in told} == told

@@ -89,6 +89,7 @@ def test_a_read_is_no_last_resort_of_whom_the_planner_took_it_from(sqlite_region
 
 
 def test_a_read_that_waits_says_who_could_not_and_why(sqlite_region: Region, tmp_path: Path) -> None:
+    sqlite_region.know_msk()
     sqlite_region.change_reader("reader-1", subspecialties=["msk"], levels={})
     sqlite_region.change_reader("reader-2", active=False)
     sqlite_region.rxn.say(settled())
