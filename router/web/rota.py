@@ -1,6 +1,7 @@
 """The rota: leave, recurring patterns, and imports of files."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 from uuid import uuid4
@@ -49,10 +50,17 @@ def get_leave(services: WithServices, _caller: Staff, reader_id: OfReader = None
 
 @router.post("/leave", tags=["rota"], summary="Book leave", status_code=201, responses=responses())
 def post_leave(body: LeaveBody, services: WithServices, _caller: Staff) -> LeaveView:
-    """From now on the reader gets nothing in this time, whatever sessions are booked."""
+    """From now on the reader gets nothing in this time, whatever sessions are booked.
+
+    Booked again with the same times and words, it is the one that is there already.
+    """
     leave = Leave(str(uuid4()), body.reader_id, body.starts_at, body.ends_at, body.reason)
     with services.store.write() as tx:
-        _known(tx, body.reader_id)
+        if tx.readers.get(body.reader_id, lock=True) is None:
+            raise Invalid("reader_id: expected a known reader")
+        same = [booked for booked in tx.rota.leave(body.reader_id) if replace(leave, id=booked.id) == booked]
+        if same:
+            return _leave_view(same[0])
         tx.rota.put_leave(leave)
     services.wake_planner()
     return _leave_view(leave)

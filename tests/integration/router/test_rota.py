@@ -76,6 +76,19 @@ def test_a_session_that_overlaps_another_one_is_refused(region: Region) -> None:
     assert taken["kind"] == "acute"
 
 
+def test_the_same_credential_or_leave_again_is_the_one_that_is_there(region: Region) -> None:
+    right = {"trust": "RXL", "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2027-01-01T00:00:00Z"}
+    away = {"reader_id": "reader-1", "starts_at": "2026-11-03T00:00:00Z", "ends_at": "2026-11-04T00:00:00Z"}
+    given = post(region, "/readers/reader-1/credentials", right)
+    booked = post(region, "/leave", away)
+    assert post(region, "/readers/reader-1/credentials", right) == given
+    assert post(region, "/leave", {**away, "starts_at": "2026-11-03T01:00:00+01:00"}) == booked
+    assert len(region.get("/readers/reader-1")["credentials"]) == 2
+    assert len(region.get("/leave")) == 1
+    region.client.delete(f"/readers/reader-1/credentials/{given['id']}", headers=region.staff).raise_for_status()
+    assert post(region, "/readers/reader-1/credentials", right)["id"] != given["id"]  # a revoked one stays revoked
+
+
 MORE_THAN_IT_LASTS = "capacity_minutes: expected at most 240, as long as the session lasts, got 2400"
 
 
