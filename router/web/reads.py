@@ -117,14 +117,25 @@ def post_claim(read_id: str, services: WithServices, caller: ReaderCaller) -> Cl
 
 @router.post("/next", tags=["reading"], summary="Start the next read", responses=responses(404, 409))
 def post_next(services: WithServices, caller: ReaderCaller) -> ClaimView:
-    """Claim what the plan has for you now, of reads that are on nobody's list. 404: there is nothing for you."""
+    """Claim what the plan has for you now, of reads that are on nobody's list.
+
+    404: there is none for you; the message says how many are on your own list, to be claimed there.
+    """
     settings = services.settings.router
     lists = ListLengths(settings.list_length)
     timeout_s = settings.heartbeat_timeout_s
     read = claim_next(services.store, caller.subject, services.now(), timeout_s, lists, services.pulls)
     if read is None or read.lease is None:
-        raise NotFound("there is nothing for you to read now")
+        raise NotFound(_nothing_next(services, caller.subject))
     return ClaimView(read=read_view(read), transaction_uid=read.lease.transaction_uid, epoch=read.epoch)
+
+
+def _nothing_next(services: Services, reader_id: str) -> str:
+    with services.store.read() as tx:
+        listed = len(tx.reads.listing({ReadState.ASSIGNED}, None, reader_id, None, 100, None))
+    if not listed:
+        return "there is nothing for you to read now"
+    return f"of what is on nobody's list, nothing is for you now; claim what is on your own list ({listed})"
 
 
 @router.post("/{read_id}/heartbeat", tags=["reading"], summary="Still reading", responses=responses(404, 409))
