@@ -32,7 +32,7 @@ from router.flows.watch_deliveries import watch_deliveries
 from router.notify.channels import Channels
 from router.rules.alert_codes import AlertCodes
 from router.rules.planning import Ahead, ListLengths
-from router.rules.seed_warnings import reader_warnings
+from router.rules.seed_warnings import seed_warnings
 from router.store import planner_rounds
 from router.store.rule_seeding import load_rule_seed
 from router.store.schema import migrate
@@ -192,8 +192,8 @@ def create_app(
     bell = OrderBell()
     store = open_store(settings, bell, clock)
     planner = Planner(store, settings, clock)
-    for key, words in reader_warnings(settings.readers, clock()):
-        event_log().warning("seed.warning", file=settings.router.seeds.readers.name, key=key, reason=words)
+    for file, key, words in seed_warnings(settings, clock()):
+        event_log().warning("seed.warning", file=file.name, key=key, reason=words)
     alerts = AlertWork(store, settings.alerts, channels.by_name, clock, checkpoint)
 
     @asynccontextmanager

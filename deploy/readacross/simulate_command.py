@@ -1,6 +1,7 @@
 """`readacross simulate …`: a region's weeks under several policies, as a table, as JSON and as one page."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from router.simulate.assumptions import Assumptions, load_assumptions
 from router.simulate.experiment import NAMES, OWN, Plan, Run, run_plan
-from router.simulate.page import in_words, page_of
+from router.simulate.page import counted, in_words, page_of
 from router.simulate.summary import METRICS, Goal, Line, goals_of, lines_of
 from router.simulate.what_if import FORMS, BadQuestion, read_questions
 
@@ -53,6 +54,8 @@ def simulate(
     """Simulate a region's weeks, the same for every policy, and compare what becomes of its studies."""
     known = load_assumptions(assumptions)
     plan = _plan(known, region, scenario, policy, tuple(range(first_seed, first_seed + seeds)), weeks, what_if or [])
+    _check_place(json_file, "--json")
+    _check_place(html_file, "--html")
     runs: list[Run] = []
     with _progress.status("drawing the region") as status:
         for run in run_plan(known, plan, lambda words: status.update(words)):
@@ -68,6 +71,16 @@ def simulate(
     if html_file is not None:
         says = {name: settings.says for name, settings in known.scenarios.items()}
         html_file.write_text(page_of(plan, known.regions[region].name, says, runs, lines, goals))
+
+
+def _check_place(file: Path | None, option: str) -> None:
+    """Before minutes are spent on what could not be written in the end."""
+    if file is None:
+        return
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"expected a file in a folder that exists, got {file}", param_hint=option)
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise typer.BadParameter(f"expected a file that can be written, got {file}", param_hint=option)
 
 
 def _plan(
@@ -96,7 +109,7 @@ def _chosen(said: str, known: list[str], option: str) -> tuple[str, ...]:
 
 
 def _table(known: Assumptions, plan: Plan, scenario: str, lines: list[Line]) -> Table:
-    seeds = f"{plan.weeks} weeks, {len(plan.seeds)} seeds from {plan.seeds[0]}"
+    seeds = f"{counted(plan.weeks, 'week')}, {counted(len(plan.seeds), 'seed')} from {plan.seeds[0]}"
     table = Table(title=f"{known.regions[plan.region].name}, {scenario}: {known.scenarios[scenario].says} ({seeds})")
     table.add_column("policy", min_width=26)
     for words in _COLUMNS.values():

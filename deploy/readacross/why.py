@@ -36,7 +36,7 @@ def _reads_of(study: StudyTrace) -> list[str]:
 def _tell(trust: str, view: WhyView) -> None:
     second = "" if view.second_of is None else f", the second read after {view.second_of},"
     typer.echo(f"Read {view.read_id} of {trust}{second} is {view.state}.")
-    for sentence in (*alert_sentences(view.open_alerts), *view.waiting_sentences):
+    for sentence in (*alert_sentences(view.open_alerts), *view.sentences, *view.waiting_sentences):
         typer.echo(sentence)
     for given in view.assignments:
         typer.echo(f"\n{in_words(given.assigned_at)}: given to {given.reader_id}.")

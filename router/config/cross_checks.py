@@ -61,10 +61,8 @@ def _reader_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
             yield f"{key}.levels", f"expected a subspecialty of the exam table or a code map, got {name!r}"
         for place, name in enumerate(reader.subspecialties):
             if name not in subspecialties:
-                yield (
-                    f"{key}.subspecialties[{place}]",
-                    f"expected a subspecialty of {settings.router.seeds.routing.name}, got {name!r}",
-                )
+                expected = f"expected a subspecialty of the exam table or a code map, got {name!r}"
+                yield f"{key}.subspecialties[{place}]", expected
 
 
 def _overlapping_sessions(key: str, reader: ReaderSeed) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from router.model.reader import Profession, Reader
 from router.model.record import Entry
 from router.model.rota import Remark, RotaBlock
 from router.model.session import Leave, Session
-from router.rules.rota import entitlement_warnings, session_id, without_overlaps
+from router.rules.rota import capacity_problem, entitlement_warnings, leave_warnings, session_id, without_overlaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ def take_rota(tx: Transaction, blocks: Sequence[RotaBlock], trust: str | None, b
     leave = [(block.row, _leave(block)) for block in good if block.kind is None]
     for _, away in leave:
         tx.rota.put_leave(away)
+    booked = [away for reader in concerned for away in tx.rota.leave(reader)]
     remarks += [*overlapping, *entitlement_warnings(taken, readers), *_scope_warnings(taken, readers)]
+    remarks += leave_warnings(taken, booked)
     detail = {"sessions": len(taken), "leave": len(leave), "refused": sum(r.is_refusal for r in remarks)}
     tx.ledger.append(Entry("rota.imported", now, by, detail={**detail, "removed": removed}))
     return RotaOutcome(tuple(taken), tuple(leave), tuple(remarks), removed)
@@ -73,7 +75,7 @@ def _problem(tx: Transaction, block: RotaBlock, reader: Reader | None, trust: st
         return "is over already"
     if block.place is not None and tx.network.node(block.place.node) is None:
         return f"node: {block.place.node!r} is not a known node"
-    return None
+    return None if block.kind is None else capacity_problem(_session(block), reader)
 
 
 def _scope_warnings(taken: Sequence[tuple[str, Session]], readers: dict[str, Reader]) -> list[Remark]:

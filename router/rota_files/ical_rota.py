@@ -5,12 +5,14 @@ may be given for the whole file. An occurrence ends at the same wall-clock time 
 ends at 07:00 on the night the clocks change too. What daylight saving repeats is the first of both (RFC 5545 3.3.5).
 """
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from dateutil.rrule import rrulestr
 from icalendar import Calendar
+from icalendar.timezone import tzp
 
 from router.model.errors import Invalid
 from router.model.rota import Remark, RotaBlock
@@ -19,6 +21,8 @@ from router.rota_files.csv_rota import LEAVE, check_span
 from router.rules.local_time import ZONE, RepeatedTime, utc_of
 
 MAXIMUM_OCCURRENCES = 1000
+_ONE_AT_A_TIME = threading.Lock()
+"""The library keeps the zones that a calendar explains for all calendars after it: they are forgotten before each."""
 _FREQUENCIES = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
 _KINDS = {kind.value: kind for kind in SessionKind}
 
@@ -31,6 +35,14 @@ def read_ical_rota(
     Raises:
         Invalid: the text is no calendar.
     """
+    with _ONE_AT_A_TIME:
+        tzp.use_default()
+        return _read(text, (now, until), reader_id, kind)
+
+
+def _read(
+    text: str, window: tuple[datetime, datetime], reader_id: str | None, kind: str | None
+) -> tuple[list[RotaBlock], list[Remark]]:
     try:
         calendar = Calendar.from_ical(text)
         events = list(calendar.walk("VEVENT"))
@@ -42,7 +54,7 @@ def read_ical_rota(
     for number, event in enumerate(events, start=1):
         row = _name(event, number)
         try:
-            for block, remark in _occurrences(event, row, (now, until), moved, reader_id, kind):
+            for block, remark in _occurrences(event, row, window, moved, reader_id, kind):
                 blocks += [] if block is None else [block]
                 remarks += [] if remark is None else [remark]
         except Invalid as problem:
@@ -79,6 +91,7 @@ def _occurrences(
         raise Invalid("names no reader: give X-READACROSS-READER, or the reader of the whole file")
     if reader_id is not None and reader != reader_id:
         raise Invalid(f"reader: this import is for {reader_id} only")
+    _check_zones(event)
     start, zone = _local(event["DTSTART"].dt, is_leave=kind is None)
     length = _local(_end(event), is_leave=kind is None)[0] - start
     if length <= timedelta():
@@ -148,6 +161,17 @@ def _wall(value: Any, zone: tzinfo) -> datetime:
     return value if value.tzinfo is None else value.astimezone(zone).replace(tzinfo=None)
 
 
+def _check_zones(event: Any) -> None:
+    """A time whose zone is not known names no instant: it is never taken for the network's own."""
+    for name in ("DTSTART", "DTEND", "EXDATE", "RECURRENCE-ID"):
+        given = event.get(name, [])
+        for one in given if isinstance(given, list) else [given]:
+            zone = getattr(one, "params", {}).get("TZID")
+            times = [item.dt for item in one.dts] if hasattr(one, "dts") else [one.dt]
+            if zone is not None and any(isinstance(at, datetime) and at.tzinfo is None for at in times):
+                raise Invalid(f"{name}: expected a TZID that is known, such as Europe/London, got {str(zone)[:60]!r}")
+
+
 def _local(value: Any, *, is_leave: bool) -> tuple[datetime, tzinfo]:
     """Wall-clock time and zone; a time without a zone, or a whole day, is in the network's own."""
     if isinstance(value, datetime):
@@ -175,6 +199,8 @@ def _end(event: Any) -> Any:
         return event["DTEND"].dt
     if "DURATION" in event:
         return event["DTSTART"].dt + event["DURATION"].dt
+    if not isinstance(event["DTSTART"].dt, datetime):
+        return event["DTSTART"].dt + timedelta(days=1)  # RFC 5545 3.6.1
     raise Invalid("has neither DTEND nor DURATION")
 
 

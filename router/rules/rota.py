@@ -8,8 +8,8 @@ from uuid import NAMESPACE_URL, uuid5
 from router.model.errors import Invalid
 from router.model.reader import Reader
 from router.model.rota import Pattern, Remark
-from router.model.session import Session
-from router.rules.local_time import utc_of
+from router.model.session import Leave, Session
+from router.rules.local_time import ZONE, utc_of
 
 LONGEST_PATTERN_DAYS = 366
 LONGEST_SESSION = timedelta(hours=24)
@@ -79,13 +79,51 @@ def entitlement_warnings(rows: Iterable[tuple[str, Session]], readers: Mapping[s
             yield Remark(row, f"reader {reader.id} {when}", is_refusal=False)
 
 
-def span(session: Session) -> str:
+def leave_warnings(rows: Iterable[tuple[str, Session]], leave: Sequence[Leave]) -> Iterator[Remark]:
+    """Sessions that meet leave of their reader: nothing is given to them in that time."""
+    for row, session in rows:
+        for away in leave:
+            if away.reader_id == session.reader_id and _overlap(away, session):
+                yield Remark(row, f"reader {away.reader_id} is on leave {span(away)}", is_refusal=False)
+
+
+def session_warnings(
+    row: str, session: Session, reader: Reader, leave: Sequence[Leave], now: datetime
+) -> Iterator[Remark]:
+    """Why little or nothing will be given to this session."""
+    if session.ends_at <= now:
+        yield Remark(row, "is over already", is_refusal=False)
+    yield from entitlement_warnings([(row, session)], {reader.id: reader})
+    yield from leave_warnings([(row, session)], leave)
+
+
+def capacity_problem(session: Session, reader: Reader) -> str | None:
+    """Why the session cannot have so many minutes; an outsourcer's are those of several people."""
+    asked, there = session.capacity_minutes, _length_minutes(session)
+    if reader.outsourcer is not None or asked is None or asked <= there:
+        return None
+    return f"capacity_minutes: expected at most {there:g}, as long as the session lasts, got {asked:g}"
+
+
+def _length_minutes(session: Session) -> float:
+    """By the clock on the wall, if that is more: a night shift has its minutes when the clocks go forward too."""
+    on_the_wall = session.ends_at.astimezone(ZONE).replace(tzinfo=None) - session.starts_at.astimezone(ZONE).replace(
+        tzinfo=None
+    )
+    return max(session.ends_at - session.starts_at, on_the_wall).total_seconds() / 60
+
+
+def span(block: Session | Leave) -> str:
     """From when to when, for people."""
-    return f"{session.starts_at:%Y-%m-%d %H:%M} to {session.ends_at:%Y-%m-%d %H:%M} UTC"
+    return f"{block.starts_at:%Y-%m-%d %H:%M} to {block.ends_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _meet(one: Session, other: Session) -> bool:
-    return one.id != other.id and one.starts_at < other.ends_at and other.starts_at < one.ends_at
+    return one.id != other.id and _overlap(one, other)
+
+
+def _overlap(one: Session | Leave, other: Session | Leave) -> bool:
+    return one.starts_at < other.ends_at and other.starts_at < one.ends_at
 
 
 def _days(pattern: Pattern) -> Iterator[date]:

@@ -29,10 +29,10 @@ def page_of(
 ) -> str:
     """The page; `says` describes each scenario."""
     asked = "".join(f" What if: {escape(said)}." for said in plan.what_if.said)
-    seeds = ", ".join(str(seed) for seed in plan.seeds)
+    seeds = ("seed " if len(plan.seeds) == 1 else "seeds ") + ", ".join(str(seed) for seed in plan.seeds)
     body = [
         f"<h1>{escape(region)}: who reads what, simulated</h1>",
-        f"<p>{plan.weeks} weeks, seeds {seeds}; every policy met the same studies, readers and "
+        f"<p>{counted(plan.weeks, 'week')}, {seeds}; every policy met the same studies, readers and "
         f"interruptions.{asked}</p>",
         '<p class="note">Bars are means over seeds, whiskers 95 % confidence intervals. Blue is Readacross, green what '
         "nobody could beat. Scales are logarithmic where figures differ by orders of magnitude.</p>",
@@ -107,6 +107,11 @@ def _goals(goals: list[Goal]) -> str:
         rows += f"<tr><td>{escape(goal.words)}</td><td>{goal.wanted}</td><td>{value}</td>{verdict}</tr>"
     head = "<tr><th>goal</th><th>wanted</th><th>is</th><th></th></tr>"
     return f"<h3>Goals</h3><table>{head}{rows}</table>" if rows else ""
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 week`, `3 weeks`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def in_words(mean: Mean, share: bool = False) -> str:

@@ -86,6 +86,8 @@ def _with(found: WhatIf, kind: str, rest: str, words: "_Words") -> WhatIf:
     if kind == "aid":
         pair, minutes = words.parts(rest, 2)
         helper, _, helped = pair.partition(">")
+        if helper == helped:
+            raise BadQuestion(f"--what-if {words.question}: a trust needs no agreement with itself")
         agreement = (words.trust(helper), words.trust(helped), words.number(minutes, 0, 10_000))
         return replace(found, aid=(*found.aid, agreement))
     if kind == "scanner-out":

@@ -64,6 +64,12 @@ class SqlExams:
         unmapped.sort(key=lambda found: (-found[2], found[0], found[1] or ""))
         return Coverage(trust, len(exams), sum(seen.values()) + uncoded, mapped, uncoded, tuple(unmapped))
 
+    def names(self) -> Sequence[tuple[str, str, str]]:
+        """(subspecialty, group, standard code) of all maps, each once."""
+        c = t.exam_code.c
+        rows = self._connection.execute(select(c.subspecialty, c.exam_group, c.standard_code).distinct())
+        return [(row[0], row[1], row[2]) for row in rows]
+
     def groups(self) -> Sequence[tuple[str, float]]:
         c = t.exam_code.c
         query = select(c.exam_group, c.standard_code, func.avg(c.expected_minutes)).group_by(

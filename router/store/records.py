@@ -132,6 +132,12 @@ class SqlHumanQueue:
         query = select(q).where(q.c.report_id.in_(report_ids), q.c.resolved_at.is_(None))
         return [QueueItem(**row._mapping) for row in self._connection.execute(query.order_by(q.c.opened_at, q.c.id))]
 
+    def open_of_read(self, read_id: str) -> Sequence[QueueItem]:
+        """What people are asked about the read, oldest first."""
+        q = t.human_queue
+        query = select(q).where(q.c.read_id == read_id, q.c.resolved_at.is_(None)).order_by(q.c.opened_at, q.c.id)
+        return [QueueItem(**row._mapping) for row in self._connection.execute(query)]
+
     def is_open(self, kind: str, study_instance_uid: str, node: str) -> bool:
         known = self._memo.get(Kind.OPEN_ITEMS_OF_STUDY, study_instance_uid)
         if known is not UNKNOWN:

@@ -13,6 +13,7 @@ from router.model.record import Entry
 from router.rules.local_time import day_start
 from router.store.transaction import SqlTransaction
 from router.web.errors import responses
+from router.web.known_names import refuse_unknown_groups
 from router.web.messages import Request
 from router.web.security import Admin, Staff
 from router.web.services import WithServices
@@ -92,7 +93,10 @@ def get_limits(trust: Trust, services: WithServices, _caller: Staff) -> AidLimit
 
 @router.put("/trusts/{trust}/aid-limits", tags=["aid"], summary="Agree on limits", responses=responses())
 def put_limits(trust: Trust, body: AidLimitsBody, services: WithServices, caller: Admin) -> AidLimitsView:
-    """Replace the trust's limits. Reads that are given out stay with their readers."""
+    """Replace the trust's limits. Reads that are given out stay with their readers.
+
+    An exam group that no exam has is refused (422): its limit would limit nothing.
+    """
     limits = AidLimits(
         trust=trust,
         reads_for=frozenset(body.reads_for),
@@ -110,6 +114,8 @@ def put_limits(trust: Trust, body: AidLimitsBody, services: WithServices, caller
             raise Invalid(f"reads_for: expected known trusts, got {', '.join(unknown)[:200]}")
         if trust in body.reads_for:
             raise Invalid("reads_for: a trust needs no agreement with itself")
+        groups = {"group_minutes_out": body.group_minutes_out, "group_minutes_in": body.group_minutes_in}
+        refuse_unknown_groups(tx, services, **groups)
         tx.aid.put_limits(limits)
         tx.ledger.append(Entry("aid.limits_changed", now, caller.name, detail={"trust": trust, **body.model_dump()}))
         view = _view(tx, limits, now)

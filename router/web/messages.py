@@ -117,6 +117,10 @@ class ReaderView(ReaderBody):
     credentials: list[CredentialView]
 
 
+class PutReaderView(ReaderView):
+    warnings: list[str] = Field(description="Why nothing is given to the reader, as it is now")
+
+
 class SessionBody(Request):
     """A booked block of reading time; exactly one of the capacities is given."""
 
@@ -140,6 +144,10 @@ class SessionBody(Request):
 class SessionView(SessionBody):
     id: str
     pattern_id: str | None = Field(default=None, description="Recurring pattern or calendar entry it was made of")
+
+
+class BookedSessionView(SessionView):
+    warnings: list[str] = Field(description="Why little or nothing will be given to it, as it is now")
 
 
 class LeaseView(BaseModel):
@@ -363,6 +371,7 @@ class WhyView(BaseModel):
     read_id: str
     second_of: str | None = Field(default=None, description="The first read, of a second read")
     state: str
+    sentences: list[str] = Field(default=[], description="What rules said of it, and what people are asked about it")
     waiting: dict[str, Any] | None = Field(description="Why nobody has it now, as of the last plan")
     waiting_sentences: list[str] = Field(default=[], description="The same in plain sentences")
     open_alerts: list[OpenAlertView] = Field(default=[], description="Of its study, whatever became of the read")

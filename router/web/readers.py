@@ -1,6 +1,7 @@
 """Readers, what they are entitled to, and when they work."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated
 from uuid import uuid4
 
@@ -9,10 +10,21 @@ from fastapi import APIRouter, Path, Query
 from router.model.errors import Conflict, Invalid, NotFound
 from router.model.reader import Credential, DeliveryMode, Level, Outsourcer, Profession, Reader, Workstation
 from router.model.session import Session, SessionKind
-from router.rules.rota import without_overlaps
+from router.rules.eligibility import display_problems
+from router.rules.rota import capacity_problem, session_warnings, without_overlaps
 from router.store.transaction import SqlTransaction
 from router.web.errors import responses
-from router.web.messages import CredentialBody, CredentialView, ReaderBody, ReaderView, SessionBody, SessionView
+from router.web.known_names import refuse_unknown_exams
+from router.web.messages import (
+    BookedSessionView,
+    CredentialBody,
+    CredentialView,
+    PutReaderView,
+    ReaderBody,
+    ReaderView,
+    SessionBody,
+    SessionView,
+)
 from router.web.security import Staff
 from router.web.services import WithServices
 from router.web.views import credential_view, reader_view, session_view
@@ -37,8 +49,11 @@ def get_reader(reader_id: ReaderId, services: WithServices, _caller: Staff) -> R
 
 
 @router.put("/readers/{reader_id}", tags=["readers"], summary="Add or change a reader", responses=responses())
-def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _caller: Staff) -> ReaderView:
-    """Add a reader, or change one; credentials have calls of their own. An inactive reader gets and signs nothing."""
+def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _caller: Staff) -> PutReaderView:
+    """Add a reader, or change one; credentials have calls of their own. An inactive reader gets and signs nothing.
+
+    A modality, subspecialty or scope that no exam has is refused (422), unless the reader has it already.
+    """
     with services.store.write() as tx:
         namesake = tx.readers.by_registration(body.registration)
         if namesake is not None and namesake.id != reader_id:
@@ -49,10 +64,13 @@ def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _c
             raise Invalid("workstation.node: expected a known node")
         present = tx.readers.get(reader_id)
         known = {} if present is None else present.speeds
-        tx.readers.put(_reader(reader_id, body, known if body.speeds is None else body.speeds))
+        reader = _reader(reader_id, body, known if body.speeds is None else body.speeds)
+        refuse_unknown_exams(tx, services, reader, present)
+        tx.readers.put(reader)
         reader = _known(tx, reader_id)
     services.wake_planner()
-    return reader_view(reader)
+    warnings = [f"{problem}; nothing is given out" for problem in display_problems(reader, services.now())]
+    return PutReaderView(**reader_view(reader).model_dump(), warnings=warnings)
 
 
 @router.post(
@@ -65,14 +83,22 @@ def put_reader(reader_id: ReaderId, body: ReaderBody, services: WithServices, _c
 def post_credential(
     reader_id: ReaderId, body: CredentialBody, services: WithServices, _caller: Staff
 ) -> CredentialView:
-    """Give a credential. It is checked when a read is assigned, when it is claimed and when the report is signed."""
+    """Give a credential. It is checked when a read is assigned, when it is claimed and when the report is signed.
+
+    Given again, with the same trust and validity, it is the one that is there already.
+    """
     if body.valid_until <= services.now():
         raise Invalid("valid_until: the credential has expired already")
     credential = Credential(str(uuid4()), body.trust, body.valid_from, body.valid_until)
     with services.store.write() as tx:
-        _known(tx, reader_id)
+        reader = tx.readers.get(reader_id, lock=True)  # of two that ask at once the second finds the first one's
+        if reader is None:
+            raise NotFound("no such reader")
         if body.trust not in {trust.ods_code for trust in tx.network.trusts()}:
             raise Invalid("trust: expected a known trust")
+        same = [held for held in reader.credentials if replace(credential, id=held.id) == held]
+        if same:
+            return credential_view(same[0])
         tx.readers.add_credential(reader_id, credential)
     services.wake_planner()
     return credential_view(credential)
@@ -104,8 +130,11 @@ def get_sessions(
 
 
 @router.post("/sessions", tags=["sessions"], summary="Book reading time", status_code=201, responses=responses(409))
-def post_session(body: SessionBody, services: WithServices, _caller: Staff) -> SessionView:
-    """Book a block of time with room for so many reads or minutes. It may not overlap another one of the reader."""
+def post_session(body: SessionBody, services: WithServices, _caller: Staff) -> BookedSessionView:
+    """Book a block of time with room for so many reads or minutes. It may not overlap another one of the reader.
+
+    A session that is over, outside the reader's credentials or in leave is booked with a warning.
+    """
     session = Session(
         id=str(uuid4()),
         reader_id=body.reader_id,
@@ -117,16 +146,21 @@ def post_session(body: SessionBody, services: WithServices, _caller: Staff) -> S
         place=None if body.place is None else Workstation(body.place.node, body.place.ae_title),
     )
     with services.store.write() as tx:
-        if tx.readers.get(body.reader_id) is None:
+        reader = tx.readers.get(body.reader_id)
+        if reader is None:
             raise Invalid("reader_id: expected a known reader")
+        if problem := capacity_problem(session, reader):
+            raise Invalid(problem)
         if body.place is not None and tx.network.node(body.place.node) is None:
             raise Invalid("place.node: expected a known node")
         _, met = without_overlaps([("1", session)], tx.readers.sessions(body.reader_id))
         if met:
             raise Conflict(met[0].reason)
         tx.readers.put_session(session)
+        leave = tx.rota.leave(body.reader_id)
     services.wake_planner()
-    return session_view(session)
+    warnings = [warning.reason for warning in session_warnings("1", session, reader, leave, services.now())]
+    return BookedSessionView(**session_view(session).model_dump(), warnings=warnings)
 
 
 @router.delete(

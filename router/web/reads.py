@@ -12,15 +12,12 @@ from router.model.errors import NotAllowed, NotFound
 from router.model.read import Read, ReadState, Visibility
 from router.model.reader import Level
 from router.rules.planning import ListLengths
-from router.rules.planning.storing import in_full
-from router.rules.planning.telling import tell_choice, tell_end, tell_waiting
 from router.rules.read_states import Event
 from router.store.tokens import Caller
 from router.store.transaction import SqlTransaction
 from router.web.access_record import record_list
 from router.web.errors import responses
 from router.web.messages import (
-    AssignmentView,
     ClaimToken,
     ClaimView,
     DeclineBody,
@@ -36,6 +33,7 @@ from router.web.open_alerts import open_alerts
 from router.web.security import ReaderCaller, Staff, StaffOrReader
 from router.web.services import Services, WithServices
 from router.web.views import order_view, priors_view, read_view, report_view
+from router.web.why import why_view
 
 router = APIRouter(prefix="/reads")
 
@@ -86,34 +84,7 @@ def get_why(read_id: str, services: WithServices, _caller: Staff) -> WhyView:
         read = tx.reads.get(read_id)
         if read is None:
             raise NotFound("no such read")
-        history = [
-            AssignmentView(
-                epoch=a.epoch,
-                reader_id=a.reader_id,
-                session_id=a.session_id,
-                assigned_at=a.assigned_at,
-                ended_at=a.ended_at,
-                outcome=a.outcome,
-                reason=a.reason,
-                explanation=in_full(a.explanation),
-                sentences=[
-                    *tell_choice(in_full(a.explanation), a.reader_id),
-                    *tell_end(a.outcome, a.reason, a.reader_id),
-                ],
-            )
-            for a in tx.reads.assignments(read_id)
-        ]
-        alerts = open_alerts(tx, read.study_instance_uid, services.now())
-    waiting = None if read.waiting is None else in_full(read.waiting)
-    return WhyView(
-        read_id=read_id,
-        second_of=read.second_of,
-        state=read.state,
-        waiting=waiting,
-        waiting_sentences=[] if waiting is None else list(tell_waiting(waiting)),
-        open_alerts=alerts,
-        assignments=history,
-    )
+        return why_view(tx, read, services.now())
 
 
 @router.get("/{read_id}/reports", tags=["reports"], summary="Reports of a read", responses=responses(404))
@@ -148,15 +119,24 @@ def post_claim(read_id: str, services: WithServices, caller: ReaderCaller) -> Cl
 def post_next(services: WithServices, caller: ReaderCaller) -> ClaimView:
     """Claim what the plan has for you now, of reads that are on nobody's list.
 
-    404: there is nothing for you. 409 `ask_again`: others were first each time, and reads may still wait for you.
+    404: there is none for you; the message says how many are on your own list, to be claimed there. 409 `ask_again`:
+    others were first each time, and reads may still wait for you.
     """
     settings = services.settings.router
     lists = ListLengths(settings.list_length)
     timeout_s = settings.heartbeat_timeout_s
     read = claim_next(services.store, caller.subject, services.now(), timeout_s, lists, services.pulls)
     if read is None or read.lease is None:
-        raise NotFound("there is nothing for you to read now")
+        raise NotFound(_nothing_next(services, caller.subject))
     return ClaimView(read=read_view(read), transaction_uid=read.lease.transaction_uid, epoch=read.epoch)
+
+
+def _nothing_next(services: Services, reader_id: str) -> str:
+    with services.store.read() as tx:
+        listed = len(tx.reads.listing({ReadState.ASSIGNED}, None, reader_id, None, 100, None))
+    if not listed:
+        return "there is nothing for you to read now"
+    return f"of what is on nobody's list, nothing is for you now; claim what is on your own list ({listed})"
 
 
 @router.post("/{read_id}/heartbeat", tags=["reading"], summary="Still reading", responses=responses(404, 409))

@@ -1,6 +1,7 @@
 """The rota: leave, recurring patterns, and imports of files."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 from uuid import uuid4
@@ -13,7 +14,7 @@ from router.model.rota import Pattern, Remark
 from router.model.session import Leave, SessionKind, Workstation
 from router.rota_files.csv_rota import read_csv_rota
 from router.rota_files.ical_rota import read_ical_rota
-from router.rules.rota import entitlement_warnings, lay_out, without_overlaps
+from router.rules.rota import capacity_problem, entitlement_warnings, lay_out, leave_warnings, without_overlaps
 from router.store.transaction import SqlTransaction
 from router.web.errors import responses
 from router.web.messages import WorkstationBody
@@ -49,10 +50,17 @@ def get_leave(services: WithServices, _caller: Staff, reader_id: OfReader = None
 
 @router.post("/leave", tags=["rota"], summary="Book leave", status_code=201, responses=responses())
 def post_leave(body: LeaveBody, services: WithServices, _caller: Staff) -> LeaveView:
-    """From now on the reader gets nothing in this time, whatever sessions are booked."""
+    """From now on the reader gets nothing in this time, whatever sessions are booked.
+
+    Booked again with the same times and words, it is the one that is there already.
+    """
     leave = Leave(str(uuid4()), body.reader_id, body.starts_at, body.ends_at, body.reason)
     with services.store.write() as tx:
-        _known(tx, body.reader_id)
+        if tx.readers.get(body.reader_id, lock=True) is None:
+            raise Invalid("reader_id: expected a known reader")
+        same = [booked for booked in tx.rota.leave(body.reader_id) if replace(leave, id=booked.id) == booked]
+        if same:
+            return _leave_view(same[0])
         tx.rota.put_leave(leave)
     services.wake_planner()
     return _leave_view(leave)
@@ -84,13 +92,17 @@ def post_pattern(body: PatternBody, services: WithServices, _caller: Staff) -> P
         _known(tx, body.reader_id)
         if body.place is not None and tx.network.node(body.place.node) is None:
             raise Invalid("place.node: expected a known node")
+        readers = {reader.id: reader for reader in tx.readers.all() if reader.id == body.reader_id}
+        for session in sessions[:1]:  # by the clock on the wall all are as long
+            if problem := capacity_problem(session, readers[body.reader_id]):
+                raise Invalid(problem)
         rows = [(f"{session.starts_at:%Y-%m-%d}", session) for session in sessions if session.ends_at > now]
         kept, overlapping = without_overlaps(rows, tx.readers.sessions(body.reader_id))
         tx.rota.put_pattern(pattern)
         for session in kept:
             tx.readers.put_session(session)
-        readers = {reader.id: reader for reader in tx.readers.all() if reader.id == body.reader_id}
-        warnings = list(entitlement_warnings([(f"{s.starts_at:%Y-%m-%d}", s) for s in kept], readers))
+        taken = [(f"{s.starts_at:%Y-%m-%d}", s) for s in kept]
+        warnings = [*entitlement_warnings(taken, readers), *leave_warnings(taken, tx.rota.leave(body.reader_id))]
     services.wake_planner()
     return PatternResultView(
         pattern=_pattern_view(pattern),

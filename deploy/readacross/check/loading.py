@@ -11,7 +11,7 @@ from dicom_nodes.foundation.settings_file import SettingsError, load_settings
 from readacross.check.rules_file import rules_findings, rules_warnings
 from readacross.check.tls_files import tls_findings
 from router.config import RouterSettings, check_router_files, load_router_settings
-from router.rules.seed_warnings import reader_warnings
+from router.rules.seed_warnings import seed_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,7 @@ def load_files(paths: Iterable[Path]) -> Files:
 
 def _warnings(router: RouterSettings) -> Iterable[Finding]:
     now = utc_now()
-    readers = router.router.seeds.readers
-    yield from (Finding(readers, key, words) for key, words in reader_warnings(router.readers, now))
+    yield from (Finding(*found) for found in seed_warnings(router, now))
     yield from (Finding(*found) for found in rules_warnings(router, now))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
-from router.model.reader import DeliveryMode
+from router.model.reader import DeliveryMode, ReaderOnDuty
 from router.rules.eligibility import Need
 from router.rules.planning.arrays import IntArray
 from router.rules.planning.decisions import (
@@ -16,6 +16,7 @@ from router.rules.planning.decisions import (
     PlannableRead,
 )
 from router.rules.planning.index import Step, Trace
+from router.rules.planning.leaving import Leaving, cannot_go_on
 from router.rules.planning.mapping import Mapped
 from router.rules.planning.reasons import ByReasons, ReasonsSoFar
 from router.rules.planning.tiers import LAST_RESORT
@@ -29,6 +30,8 @@ _FULL = ("the list is full of what comes first",)
 _PULLS = ("asks for the next read when free",)
 _HAS_IT = ("had it on the list until then",)
 _RESTS = ("a break is due",)
+_HAS_OTHERS = ("has reads on the list, and a read moves only to whoever has none",)
+_GAINS_LITTLE = ("moving it there would gain too little beside what else there is to read",)
 
 
 def explain_choice(
@@ -46,14 +49,21 @@ def explain_choice(
     known = so_far.everybody(read.need)
     without_room = np.ones(len(mapped.readers), np.bool_)
     without_room[trace.rows[rows]] = False
-    excluded, not_now = _told(mapped, known, np.flatnonzero(without_room), read.holder, now)
+    leaving = None if moved_from is None else _leaving(mapped, step, read.need, so_far, candidates[0], moved_from, now)
+    if leaving is not None:  # its reasons hold without the room that this very read takes up
+        without_room[mapped.words.readers[leaving.holder]] = False
+    excluded, not_now = _told(mapped, known, np.flatnonzero(without_room), now, moves=leaving is not None)
+    if leaving is not None:
+        had = ((leaving.cannot or _HAS_IT, (leaving.holder,)),)
+        excluded = Excluded((*excluded.groups, *(had if leaving.cannot else ())))
+        not_now = Excluded((*(() if leaving.cannot else had), *not_now.groups))
     return Explanation(
         rule=RULE,
         considered_at=now,
         due_at=read.due_at,
         candidates=candidates,
         exclusions=excluded,
-        choice=why_chosen(candidates, moved_from),
+        choice=why_chosen(candidates, leaving),
         not_now=not_now,
         candidate_count=len(rows),
         acute=read.need.acute,
@@ -78,9 +88,9 @@ def explain_wait(mapped: Mapped, read: PlannableRead, so_far: ReasonsSoFar, now:
         considered_at=now,
         due_at=read.due_at,
         candidates=(),
-        exclusions=_told(mapped, known, np.sort(nearest[:NAMED]), read.holder, now)[0],
+        exclusions=_told(mapped, known, np.sort(nearest[:NAMED]), now)[0],
         choice=why_waiting(len(could), len(excluded)),
-        not_now=_told(mapped, known, could[:NAMED], read.holder, now)[1],
+        not_now=_told(mapped, known, could[:NAMED], now)[1],
         others=tuple(sorted(others.items())),
         acute=read.need.acute,
     )
@@ -120,8 +130,31 @@ def _candidate(mapped: Mapped, trace: Trace, step: Step, at: int, need: Need, so
     )
 
 
+def _leaving(
+    mapped: Mapped, step: Step, need: Need, so_far: ReasonsSoFar, chosen: Candidate, moved_from: str, now: datetime
+) -> Leaving:
+    there, here = mapped.words.readers[moved_from], mapped.words.readers[chosen.reader_id]
+    holder, reader = mapped.readers[there].reader, mapped.readers[here].reader
+    busy, exam_class = mapped.problem.duty.free_in_min, int(mapped.problem.waiting.exam_class[step.read])
+    return Leaving(
+        holder=moved_from,
+        there_min=float(busy[there]) - so_far.minutes_for(need, moved_from),
+        here_min=float(busy[here]) + _given_min(mapped.readers[here], so_far.duties[reader.id]),
+        acute=need.acute,
+        subspecialty=need.subspecialty,
+        level_there=holder.levels.get(need.subspecialty),
+        level_here=reader.levels.get(need.subspecialty),
+        cannot=cannot_go_on(holder, there, exam_class, mapped.problem, need, now),
+    )
+
+
+def _given_min(before: ReaderOnDuty, since: ReaderOnDuty) -> float:
+    """The reader's minutes that this plan has given out already."""
+    return sum(load.used_minutes for load in since.sessions) - sum(load.used_minutes for load in before.sessions)
+
+
 def _told(
-    mapped: Mapped, known: ByReasons, rows: IntArray, holder: str | None, now: datetime
+    mapped: Mapped, known: ByReasons, rows: IntArray, now: datetime, *, moves: bool = False
 ) -> tuple[Excluded, Excluded]:
     """(who is excluded, who could read it and had no room) of these readers."""
     excluded: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
@@ -133,14 +166,16 @@ def _told(
             excluded.append((known.reasons[number], tuple(mapped.names[alike].tolist())))
             continue
         for row in alike.tolist():
-            not_now.setdefault(_why_no_room(mapped, row, holder, now), []).append(mapped.names[row])
+            not_now.setdefault(_why_no_room(mapped, row, now, moves=moves), []).append(mapped.names[row])
     return Excluded(tuple(excluded)), Excluded(tuple((why, tuple(readers)) for why, readers in not_now.items()))
 
 
-def _why_no_room(mapped: Mapped, row: int, holder: str | None, now: datetime) -> tuple[str, ...]:
+def _why_no_room(mapped: Mapped, row: int, now: datetime, *, moves: bool) -> tuple[str, ...]:
     duty = mapped.readers[row]
-    if duty.reader.id == holder:
-        return _HAS_IT
     if duty.reader.delivery is DeliveryMode.PULL:
         return _PULLS
-    return _RESTS if is_break_due(duty.reader, duty.recent, now) else _FULL
+    if is_break_due(duty.reader, duty.recent, now):
+        return _RESTS
+    if not moves:
+        return _FULL
+    return _HAS_OTHERS if mapped.problem.duty.listed[row] else _GAINS_LITTLE

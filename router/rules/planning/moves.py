@@ -5,7 +5,7 @@ import numpy as np
 from router.rules.planning.arrays import NO_READER, BoolArray, FloatArray, IntArray, PlanningProblem
 from router.rules.planning.heads import Groups
 from router.rules.planning.pairs import index_at
-from router.rules.planning.tiers import TIER
+from router.rules.planning.tiers import DECIMALS, TIER
 from router.rules.planning.tuning import Tuning
 
 _GONE = -1e9
@@ -60,7 +60,7 @@ def _is_gain(
     there = _at_holder(problem, tuning, groups, listed, holder)
     gain = here - there - _delay_cost(problem, tuning, reads, holder)
     worth_it = gain >= np.log(tuning.move_gain)
-    waits = problem.duty.free_in_min[holder] > problem.waiting.expected_minutes[reads]
+    waits = _before_it(problem, reads, holder) > 0
     worth_it |= (problem.waiting.acute[reads] & waits)[None, :]
     return np.asarray(worth_it & (readers[:, None] != holder[None, :]))
 
@@ -73,10 +73,17 @@ def _at_holder(
     return np.where(problem.duty.on_duty[holder] & np.isfinite(values), values, _GONE)
 
 
+def _before_it(problem: PlanningProblem, reads: IntArray, holder: IntArray) -> FloatArray:
+    """The holder's minutes for everything else on the list: what the read takes there is not what it waits for."""
+    group = problem.classes.group[problem.waiting.exam_class[reads]]
+    own = problem.waiting.expected_minutes[reads] / problem.readers.speed[holder, group]
+    return np.maximum(np.round(problem.duty.free_in_min[holder] - own, DECIMALS), 0.0)
+
+
 def _delay_cost(problem: PlanningProblem, tuning: Tuning, reads: IntArray, holder: IntArray) -> FloatArray:
     """What waiting for the holder costs (negative logarithm): much when the read would be late there and not here."""
     waiting = problem.waiting
-    delay = np.maximum(problem.duty.free_in_min[holder] - waiting.expected_minutes[reads], 0.0)
+    delay = _before_it(problem, reads, holder)
     slack = waiting.due_min[reads] - problem.now_min - waiting.expected_minutes[reads]
     lost = (slack >= 0) & (delay > slack)
     closeness = np.exp(-np.maximum(slack, 0.0) / tuning.look_ahead_min)

@@ -1,7 +1,7 @@
 """A stored explanation in plain sentences, for people who were not there."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +14,11 @@ _MADE_ROOM = (
 )
 
 
-def tell_choice(explanation: Mapping[str, Any], reader_id: str) -> Iterator[str]:
-    """Why the reader got it. Explanations of earlier versions lack parts; what is there is told."""
+def tell_choice(explanation: Mapping[str, Any], reader_id: str, told: Collection[str | None] = ()) -> Iterator[str]:
+    """Why the reader got it. Explanations of earlier versions lack parts; what is there is told.
+
+    `told` are versions of the rule that were given in full before.
+    """
     candidates = explanation.get("candidates", [])
     count = explanation.get("candidate_count") or len(candidates)
     due, at = _when(explanation["due_at"]), _when(explanation["considered_at"])
@@ -32,7 +35,8 @@ def tell_choice(explanation: Mapping[str, Any], reader_id: str) -> Iterator[str]
     yield from _tell_others(explanation)
     if explanation.get("version"):
         digest = str(explanation.get("inputs"))[:16]
-        yield f"Rule {explanation['version']}: {explanation['rule']}. Digest of all it was decided from: {digest}."
+        rule = "as above" if explanation["version"] in told else explanation["rule"]
+        yield f"Rule {explanation['version']}: {rule}. Digest of all it was decided from: {digest}."
 
 
 def tell_waiting(explanation: Mapping[str, Any]) -> Iterator[str]:
@@ -48,7 +52,19 @@ def tell_end(outcome: str | None, reason: str | None, reader_id: str) -> Iterato
     """How the reader's time with it ended; nothing while it lasts."""
     if outcome is not None:
         words = _ENDED.get(outcome, f"it ended with {outcome}").format(reader=reader_id)
-        yield f"Then {words}{'' if reason is None else f': {reason}'}."
+        yield _closed(f"Then {words}{'' if reason is None else f': {reason}'}")
+
+
+def tell_rules(rule_set: int | None, rules: Sequence[str]) -> Iterator[str]:
+    """Which version of the routing rules was asked, and which rules matched; nothing where none was active."""
+    if rule_set is not None:
+        matched = f"what matched was {', '.join(map(repr, rules))}" if rules else "no rule matched"
+        yield f"Routed by rule set {rule_set}: {matched}."
+
+
+def tell_asked(kind: str, reason: str, opened_at: datetime) -> str:
+    """What waits for a person, as the human queue has it."""
+    return _closed(f"A person is asked about it since {in_words(opened_at)} ({kind}): {reason}")
 
 
 _ENDED = {
@@ -64,6 +80,11 @@ _ENDED = {
     "accept": "a person accepted a report that had waited",
     "unroute": "new images made another exam of it",
 }
+
+
+def _closed(sentence: str) -> str:
+    """With a full stop, unless a person's words end it already."""
+    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
 
 
 def _when(stored: str) -> str:
@@ -83,11 +104,11 @@ def _tier(explanation: Mapping[str, Any]) -> str:
 
 def _tell_others(explanation: Mapping[str, Any]) -> Iterator[str]:
     for words, reasons in _by_reason(explanation.get("not_now", [])).items():
-        yield f"Eligible, but passed over: {_names(reasons)}: {words}."
+        yield _closed(f"Eligible, but passed over: {_names(reasons)}: {words}")
     for words, readers in _by_reason(explanation.get("exclusions", [])).items():
-        yield f"Could not: {_names(readers)}: {words}."
+        yield _closed(f"Could not: {_names(readers)}: {words}")
     for other in explanation.get("others", []):
-        yield f"Could not: {other['readers']} more: {other['reason']}."
+        yield _closed(f"Could not: {other['readers']} more: {other['reason']}")
 
 
 def _by_reason(excluded: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:

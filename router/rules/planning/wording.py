@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from router.rules.planning.decisions import Candidate
+from router.rules.planning.leaving import Leaving, why_left
 from router.rules.planning.tiers import LAST_RESORT
 
 _CLEAR = 0.005
@@ -20,18 +21,20 @@ _BECAUSE = (
 )
 
 
-def why_chosen(candidates: Sequence[Candidate], moved_from: str | None) -> str:
-    """One sentence; `candidates` come best first and the first is the choice."""
+def why_chosen(candidates: Sequence[Candidate], leaving: Leaving | None) -> str:
+    """One sentence; `candidates` come best first and the first is the choice. `leaving`: the list it was on."""
     chosen = candidates[0]
-    moved = "" if moved_from is None else f"; taken off {moved_from}'s list, where it would wait longer"
+    moved = "" if leaving is None else f"; {why_left(leaving, chosen.reader_id)}"
+    only = "the only eligible reader with room" if leaving is None else "the only reader it could move to"
     if len(candidates) == 1:
         again = ", and had it before" if chosen.had_it else ""
-        return f"{chosen.reader_id} is the only eligible reader with room{again}{moved}"
+        return f"{chosen.reader_id} is {only}{again}{moved}"
     peers = [other for other in candidates[1:] if other.had_it == chosen.had_it]
     behind = [other.reader_id for other in candidates[1:] if other.had_it and not chosen.had_it]
     last = f"; {', '.join(behind)} had it before and did not finish it" if behind else ""
     if not peers:
-        return f"{chosen.reader_id} is the only eligible reader who did not have it before{last}{moved}"
+        only = "the only eligible reader" if leaving is None else only
+        return f"{chosen.reader_id} is {only} who did not have it before{last}{moved}"
     among = "; all eligible readers had it before" if chosen.had_it else last
     return f"{chosen.reader_id} {_against(chosen, peers[0])}{among}{moved}"
 

@@ -279,6 +279,13 @@ class Region:
         answer = self.client.put(f"/readers/{reader_id}", json=body, headers=self.staff)
         assert answer.status_code == 200, answer.text
 
+    def know_msk(self) -> None:
+        """RXL has an exam of another subspecialty and group than those of the exam table, which has no group."""
+        row = {"local_code": "K1", "standard_code": "XKNEE", "standard_scheme": "NICIP", "group": "xr_knee"}
+        rest = {"modality": "CT", "subspecialty": "msk", "minutes": 3.0, "pathway": "routine"}
+        answer = self.client.put("/trusts/RXL/exam-codes", json={"codes": [row | rest]}, headers=self.staff)
+        assert answer.status_code == 200, answer.text
+
     def reader(self, number: int = 1) -> dict[str, str]:
         return self.token("reader", f"reader-{number}")
 

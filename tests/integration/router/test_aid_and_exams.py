@@ -251,6 +251,43 @@ def test_a_database_of_before_is_brought_up_with_its_rows(database_url: str) -> 
     assert (session.kind, session.place, session.capacity_reads) == (SessionKind.ELECTIVE, None, 5)
 
 
+def test_what_no_exam_has_is_refused_of_a_reader_and_of_a_limit_unless_it_is_kept_already(
+    sqlite_region: Region,
+) -> None:
+    region = sqlite_region
+    region.change_reader("reader-1", exam_scope=["ct_old"])  # no map names a group: nothing to hold it against
+    map_codes(region, ROW)
+    view = region.get("/readers/reader-1")
+    body = {name: value for name, value in view.items() if name not in {"id", "credentials"}}
+    wrong = {
+        "modalities": (["CT", "CTX"], "expected a readable modality of the exam table, got 'CTX'"),
+        "subspecialties": (["neurro"], "expected a subspecialty of the exam table or a code map, got 'neurro'"),
+        "exam_scope": (
+            ["xr_chst", "ct_old"],
+            "expected an exam group or standard code of the exam table or a code map, got 'xr_chst'",
+        ),
+    }
+    for field, (names, reason) in wrong.items():
+        refused = call(region, "PUT", "/readers/reader-1", {**body, field: names}, 422)
+        assert refused["message"] == f"{field}: {reason}"
+    kept = call(region, "PUT", "/readers/reader-1", {**body, "active": False, "exam_scope": ["ct_old", "ct_head"]})
+    assert (kept["active"], kept["exam_scope"], kept["warnings"]) == (False, ["ct_head", "ct_old"], [])
+    limits = {"reads_for": ["RXN"], "group_minutes_out": {"ct_hed": 5.0}}
+    refused = call(region, "PUT", "/trusts/RXL/aid-limits", limits, 422)
+    assert refused["message"] == (
+        "group_minutes_out: expected an exam group of the exam table or a code map, got 'ct_hed'"
+    )
+    call(region, "PUT", "/trusts/RXL/aid-limits", {**limits, "group_minutes_out": {"ct_head": 5.0}})
+
+
+def test_a_display_check_that_has_ended_is_taken_with_a_warning(sqlite_region: Region) -> None:
+    view = sqlite_region.get("/readers/reader-1")
+    body = {name: value for name, value in view.items() if name not in {"id", "credentials"}}
+    body["display_valid_until"] = "2026-11-01T00:00:00Z"
+    warnings = call(sqlite_region, "PUT", "/readers/reader-1", body)["warnings"]
+    assert warnings == ["the display check of the workstation ended on 2026-11-01; nothing is given out"]
+
+
 def test_the_aid_account_cannot_be_changed_and_counts_a_read_once(region: Region) -> None:
     region.assign()
     sign(region, 3)

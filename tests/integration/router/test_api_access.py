@@ -162,7 +162,7 @@ def test_readers_sessions_and_the_network_are_kept_by_the_api(sqlite_region: Reg
         "reader_id": "dr-new",
         "starts_at": "2026-11-02T08:00:00Z",
         "ends_at": "2026-11-02T18:00:00+01:00",
-        "capacity_minutes": 5000,
+        "capacity_minutes": 540,
     }
     assert post("/sessions", json={**session, "capacity_reads": 5}, headers=staff).status_code == 422
     booked = post("/sessions", json=session, headers=staff).json()

@@ -200,6 +200,17 @@ def test_who_asks_for_the_next_read_gets_the_plans_choice_claimed(sqlite_region:
     assert "Chosen was reader-1: reader-1 is the only eligible reader with room" in given["sentences"][1]
 
 
+def test_whoever_asks_for_the_next_read_and_has_a_list_is_sent_to_it(sqlite_region: Region) -> None:
+    asked = sqlite_region.client.post("/reads/next", headers=sqlite_region.reader(1))
+    assert (asked.status_code, asked.json()["message"]) == (404, "there is nothing for you to read now")
+    sqlite_region.assign()
+    asked = sqlite_region.client.post("/reads/next", headers=sqlite_region.reader(1))
+    assert asked.json()["message"] == (
+        "of what is on nobody's list, nothing is for you now; claim what is on your own list (1)"
+    )
+    assert asked.status_code == 404
+
+
 def test_planning_ahead_changes_no_read_and_the_next_round_still_plans(sqlite_region: Region) -> None:
     region = sqlite_region
     region.rxn.say(settled())

@@ -43,13 +43,14 @@ def test_everything_a_reader_may_and_prefers_is_kept(region: Region) -> None:
     told = {
         "profession": "reporting_radiographer",
         "levels": {"neuro": "specialist", "msk": "special_interest"},
-        "exam_scope": ["CSKUH", "xr_chest"],
+        "exam_scope": ["CSKUH", "xr_knee"],
         "max_run": 12,
         "break_after_minutes": 50,
         "display_valid_until": "2027-01-31T00:00:00Z",
         "delivery": "pull",
         "outsourcer": {"price_pence_per_read": 2500, "queue_limit": 30},
     }
+    region.know_msk()
     put_reader(region, **told)
     view = region.get("/readers/reader-1")
     assert {name: view[name] for name in told} == told
@@ -73,6 +74,58 @@ def test_a_session_that_overlaps_another_one_is_refused(region: Region) -> None:
     assert "overlaps a session that is booked of the same reader" in answer["message"]
     taken = post(region, "/sessions", {**body, "starts_at": "2026-11-02T18:00:00Z"})
     assert taken["kind"] == "acute"
+
+
+def test_the_same_credential_or_leave_again_is_the_one_that_is_there(region: Region) -> None:
+    right = {"trust": "RXL", "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2027-01-01T00:00:00Z"}
+    away = {"reader_id": "reader-1", "starts_at": "2026-11-03T00:00:00Z", "ends_at": "2026-11-04T00:00:00Z"}
+    given = post(region, "/readers/reader-1/credentials", right)
+    booked = post(region, "/leave", away)
+    assert post(region, "/readers/reader-1/credentials", right) == given
+    assert post(region, "/leave", {**away, "starts_at": "2026-11-03T01:00:00+01:00"}) == booked
+    assert len(region.get("/readers/reader-1")["credentials"]) == 2
+    assert len(region.get("/leave")) == 1
+    region.client.delete(f"/readers/reader-1/credentials/{given['id']}", headers=region.staff).raise_for_status()
+    assert post(region, "/readers/reader-1/credentials", right)["id"] != given["id"]  # a revoked one stays revoked
+
+
+MORE_THAN_IT_LASTS = "capacity_minutes: expected at most 240, as long as the session lasts, got 2400"
+
+
+def test_a_session_of_more_minutes_than_it_lasts_is_refused_wherever_it_comes_from(sqlite_region: Region) -> None:
+    region, span = sqlite_region, {"starts_at": "2026-11-03T09:00:00Z", "ends_at": "2026-11-03T13:00:00Z"}
+    body = {"reader_id": "reader-1", "capacity_minutes": 2400, **span}
+    assert post(region, "/sessions", body, 422)["message"] == MORE_THAN_IT_LASTS
+    text = "reader,start,end,kind,capacity_minutes\nreader-1,2026-11-03T09:00,2026-11-03T13:00,acute,2400"
+    assert [refused["reason"] for refused in imported(region, text)["refused"]] == [MORE_THAN_IT_LASTS]
+    week = {"weekdays": [1], "starts": "09:00", "ends": "13:00", "first_day": "2026-11-02", "last_day": "2026-11-08"}
+    pattern = {"reader_id": "reader-1", "kind": "acute", "capacity_minutes": 2400, **week}
+    assert post(region, "/patterns", pattern, 422)["message"] == MORE_THAN_IT_LASTS
+    put_reader(region, outsourcer={"price_pence_per_read": 1, "queue_limit": 9})
+    assert post(region, "/sessions", body)["capacity_minutes"] == 2400
+
+
+def test_a_night_in_which_the_clocks_go_forward_has_its_usual_minutes(sqlite_region: Region) -> None:
+    span = {"starts_at": "2027-03-27T21:00:00Z", "ends_at": "2027-03-28T06:00:00Z"}  # 21:00 to 07:00 on the wall
+    post(sqlite_region, "/sessions", {"reader_id": "reader-1", "capacity_minutes": 600, **span})
+
+
+def test_a_session_to_which_nothing_will_be_given_is_booked_with_a_warning(sqlite_region: Region) -> None:
+    away = {"reader_id": "reader-1", "starts_at": "2026-11-03T00:00:00Z", "ends_at": "2026-11-04T00:00:00Z"}
+    post(sqlite_region, "/leave", away)
+    on_leave = "reader reader-1 is on leave 2026-11-03 00:00 to 2026-11-04 00:00 UTC"
+    told = {
+        "2026-11-03": [on_leave],
+        "2020-11-03": ["is over already", "reader reader-1 has no valid credential then (last until 2027-01-01)"],
+        "2027-11-03": ["reader reader-1 has no valid credential then (last until 2027-01-01)"],
+        "2026-11-04": [],
+    }
+    for day, warnings in told.items():
+        span = {"starts_at": f"{day}T09:00:00Z", "ends_at": f"{day}T13:00:00Z"}
+        body = {"reader_id": "reader-1", "capacity_minutes": 240, **span}
+        assert post(sqlite_region, "/sessions", body)["warnings"] == warnings
+    text = CSV + "reader-1,2026-11-03T14:00,2026-11-03T16:00,elective"
+    assert [w["reason"] for w in imported(sqlite_region, text)["warnings"]] == [on_leave]
 
 
 def test_who_is_on_leave_is_given_nothing_until_the_leave_is_cancelled(region: Region) -> None:

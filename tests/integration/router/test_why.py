@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from readacross.cli import command_line
 from tests.integration.router.region import Region, issue, settled
+from tests.integration.router.rule_region import HOLDING, Administrators
 
 
 @contextmanager
@@ -62,7 +63,11 @@ def test_a_read_that_moved_is_told_from_one_list_to_the_next(region: Region, tmp
     assert "Could not: reader-2: the reader is not active." in lines
     assert "Mon 2 Nov 2026 09:01 GMT: given to reader-2." in lines
     assert "Eligible, but passed over: reader-1: had it on the list until then." in lines
-    why_moved = "reader-2 is the only eligible reader with room; taken off reader-1's list, where it would wait longer."
+    why_moved = (
+        "reader-2 is the only reader it could move to; taken off reader-1's list: it would have waited up to 14 min "
+        "longer there (14 min of other reads on that list, 0 on this), and reader-2 is specialist and reader-1 general "
+        "in neuro."
+    )
     assert f"Then it was moved to another list: {why_moved}" in lines
     assert f"1 reader could take it then. Chosen was reader-2: {why_moved}" in lines
     assert "read.moved" in region.events(read["study_instance_uid"])
@@ -84,6 +89,7 @@ def test_a_read_is_no_last_resort_of_whom_the_planner_took_it_from(sqlite_region
 
 
 def test_a_read_that_waits_says_who_could_not_and_why(sqlite_region: Region, tmp_path: Path) -> None:
+    sqlite_region.know_msk()
     sqlite_region.change_reader("reader-1", subspecialties=["msk"], levels={})
     sqlite_region.change_reader("reader-2", active=False)
     sqlite_region.rxn.say(settled())
@@ -110,3 +116,28 @@ def test_who_reads_better_is_told_with_the_next_best(sqlite_region: Region, tmp_
 def test_an_unknown_accession_is_said_to_be_unknown(sqlite_region: Region, tmp_path: Path) -> None:
     told = why(sqlite_region, tmp_path, "A-nobody", 1)
     assert told == "The router knows no read of a study with this accession number or Study Instance UID.\n"
+
+
+def test_an_unmapped_read_says_that_a_person_is_asked_and_what(sqlite_region: Region, tmp_path: Path) -> None:
+    sqlite_region.rxn.say(settled(modalities=("MR",), exam_code=None))
+    told = why(sqlite_region, tmp_path, "A-1.2.3.4").splitlines()
+    assert told[0].endswith("of RXN is RECEIVED.")
+    (item,) = sqlite_region.queue("unmapped_exam")
+    assert told[1:] == [
+        "It is given to nobody yet: which exam it is, is not settled.",
+        f"A person is asked about it since Mon 2 Nov 2026 09:00 GMT (unmapped_exam): {item['reason']}.",
+    ]
+
+
+def test_why_names_the_rule_set_and_leaves_the_end_of_a_question_alone(sqlite_region: Region, tmp_path: Path) -> None:
+    version = Administrators(sqlite_region).active(HOLDING)
+    sqlite_region.rxn.say(settled(description="RESEARCH head"))
+    sqlite_region.plan()
+    told = why(sqlite_region, tmp_path, "A-1.2.3.4").splitlines()
+    assert told[1] == f"Routed by rule set {version}: what matched was 'research'."
+    assert "Could not: reader-1, reader-2: held by rule 'research': does the trial want a report?" in told
+
+
+def test_the_rule_is_told_in_full_once_a_read(sqlite_region: Region, tmp_path: Path) -> None:
+    told = why(sqlite_region, tmp_path, f"A-{moved(sqlite_region)['study_instance_uid']}")
+    assert (told.count("acute first; then what is most worth"), told.count(": as above.")) == (1, 1)

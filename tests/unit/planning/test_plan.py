@@ -119,7 +119,38 @@ def test_an_acute_read_on_a_busy_list_moves_to_whoever_is_idle() -> None:
     (moved,) = plan(Snapshot(NOW, (listed,), (on_duty("a"), on_duty("b")), in_hand=busy))
     assert isinstance(moved, Assign)
     assert (moved.reader_id, moved.moved_from) == ("b", "a")
-    assert "taken off a's list" in moved.explanation.choice
+    assert moved.explanation.choice == (
+        "b is the only reader it could move to; taken off a's list: it would have waited up to 14 min longer there "
+        "(14 min of other reads on that list, 0 on this)"
+    )
+    assert moved.explanation.not_now.groups == ((("had it on the list until then",), ("a",)),)
+
+
+def test_an_acute_read_taken_from_a_specialist_says_so_with_the_minutes_and_names_whoever_was_passed_over() -> None:
+    listed = replace(read("acute", acute=True), holder="a")
+    people = (on_duty("a", levels={"neuro": Level.SPECIALIST}), on_duty("b"), on_duty("c"))
+    busy = (InHand("a", 7.0), InHand("a", 14.0), InHand("c", 7.0))
+    (moved,) = plan(Snapshot(NOW, (listed,), people, in_hand=busy))
+    assert moved.explanation.choice == (
+        "b is the only reader it could move to; taken off a's list: it would have waited up to 21 min longer there "
+        "(21 min of other reads on that list, 0 on this), and b is general and a specialist in neuro; an acute read "
+        "goes to whoever can begin it first"
+    )
+    others = ("has reads on the list, and a read moves only to whoever has none",)
+    assert dict(moved.explanation.not_now.groups)[others] == ("c",)
+
+
+def test_an_acute_read_that_waits_for_nothing_stays_with_a_slow_reader() -> None:
+    listed = replace(read("acute", acute=True), holder="a")
+    slow = {"ct_head": 0.8}
+    assert plan(Snapshot(NOW, (listed,), (on_duty("a", speeds=slow), on_duty("b", speeds=slow)))) == ()
+
+
+def test_a_read_of_a_holder_who_may_no_longer_read_it_is_moved_for_that_reason() -> None:
+    listed = replace(read("r"), holder="a")
+    (moved,) = plan(Snapshot(NOW, (listed,), (on_duty("a", active=False), on_duty("b"))))
+    assert "a's list, who cannot read it there (the reader is not active)" in moved.explanation.choice
+    assert moved.explanation.exclusions.groups == ((("the reader is not active",), ("a",)),)
 
 
 def test_a_read_stays_where_it_is_without_a_stated_gain() -> None:

@@ -100,6 +100,7 @@ def spans(text: str) -> list[tuple[str, str]]:
     return [(f"{b.starts_at:%m-%d %H:%M}", f"{b.ends_at:%m-%d %H:%M}") for b in blocks]
 
 
+MARS = "DTSTART;TZID=Mars/Olympus:20261020T090000\nDTEND;TZID=Mars/Olympus:20261020T130000"
 LONDON = "DTSTART;TZID=Europe/London:{}\nDTEND;TZID=Europe/London:{}"
 
 
@@ -147,6 +148,27 @@ def test_kinds_leave_minutes_and_readers_come_from_the_event() -> None:
     ]
 
 
+def test_leave_of_a_whole_day_without_an_end_is_that_day() -> None:
+    ((block,), remarks) = read_ical_rota(calendar("DTSTART;VALUE=DATE:20261020\nCATEGORIES:leave"), NOW, UNTIL, "dr-a")
+    assert remarks == []
+    assert (block.kind, block.starts_at, block.ends_at - block.starts_at) == (
+        None,
+        datetime(2026, 10, 19, 23, tzinfo=UTC),
+        timedelta(days=1),
+    )
+
+
+def test_a_zone_that_a_calendar_explains_is_known_there_and_in_no_other_calendar() -> None:
+    zone = (
+        "BEGIN:VTIMEZONE\nTZID:Mars/Olympus\nBEGIN:STANDARD\nDTSTART:20200101T000000\nTZOFFSETFROM:+0300\n"
+        "TZOFFSETTO:+0300\nEND:STANDARD\nEND:VTIMEZONE\nBEGIN:VEVENT"
+    )
+    text = calendar(MARS).replace("BEGIN:VEVENT", zone.replace("\n", "\r\n"))
+    assert spans(text) == [("10-20 06:00", "10-20 10:00")]
+    assert spans(text.replace("+0300", "+0500")) == [("10-20 04:00", "10-20 08:00")]
+    assert read_ical_rota(calendar(MARS), NOW, UNTIL, "dr-a", "elective")[0] == []
+
+
 def test_a_time_that_occurs_twice_is_the_first_of_both_and_warned_of() -> None:
     event = calendar(LONDON.format("20261025T013000", "20261025T050000"))
     (block,), (remark,) = read_ical_rota(event, NOW, UNTIL, "dr-a", "acute")
@@ -166,6 +188,12 @@ def test_a_time_that_occurs_twice_is_the_first_of_both_and_warned_of() -> None:
         (LONDON.format("20261020T090000", "20261020T130000") + "\nX-READACROSS-READER:dr-b", "for dr-a only"),
         (LONDON.format("20261020T090000", "20261020T130000") + "\nRDATE:20261021T090000Z", "RDATE is not understood"),
         ("SUMMARY:nothing else", "cannot be read: KeyError"),
+        (MARS, "DTSTART: expected a TZID that is known, such as Europe/London, got 'Mars/Olympus'"),
+        (
+            LONDON.format("20261020T090000", "20261020T130000")
+            + "\nRRULE:FREQ=DAILY;COUNT=2\nEXDATE;TZID=Mars/Olympus:20261021T090000",
+            "EXDATE: expected a TZID that is known",
+        ),
     ],
 )
 def test_an_event_that_cannot_be_used_is_refused_with_the_reason(event: str, reason: str) -> None:

@@ -46,7 +46,9 @@ def test_the_page_loads_nothing_from_elsewhere(small_region: Path, tmp_path: Pat
     command = ["simulate", "--policy", "worklist", "--weeks", "1", "--seeds", "1", "--html", str(html_file)]
     result = CliRunner().invoke(command_line(), [*command, "--assumptions", str(small_region)])
     assert result.exit_code == 0, result.output
+    assert "(1 week, 1 seed from 101)" in result.output
     page = html_file.read_text()
+    assert "<p>1 week, seed 101; every policy" in page
     assert not re.search(r"(src|href)=|url\(|@import|https?:", page)
 
 
@@ -59,6 +61,9 @@ def test_the_page_loads_nothing_from_elsewhere(small_region: Path, tmp_path: Pat
         (("--weeks", "0"), "greater than or equal to 1"),
         (("--seeds", "0"), "greater than or equal to 1"),
         (("--what-if", "reader=RXX:neuro:tue"), "trust 'RXX' is unknown"),
+        (("--what-if", "aid=RXN>RXN:10"), "a trust needs no agreement with itself"),
+        (("--html", "/nodir/x.html"), "expected a file in a folder that exists, got /nodir/x.html"),
+        (("--json", "/"), "expected a file that can be written, got /"),
     ],
 )
 def test_a_bad_option_is_refused_with_what_was_expected(options: tuple[str, str], said: str) -> None:
