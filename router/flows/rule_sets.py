@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from router.config import RoutingFile
 from router.flows.apply_rules import ruling_of
 from router.flows.look_up_exam import route_by_tables
+from router.flows.missing_rules import rules_are_back
 from router.flows.ports import Transaction
 from router.model.errors import Conflict, Invalid, NotAllowed, NotFound
 from router.model.routing_rule import Problem, RuleSet, RuleSetEntry, RuleSetEvent, RuleSetState
@@ -126,8 +127,8 @@ def activate(
     active = tx.rule_sets.active_version()
     if active == version:
         raise Conflict(f"rule set {version} is active already")
-    if expected_active is not None and active != expected_active:
-        raise Conflict(f"rule set {active} is active, not {expected_active}: look at what changed first")
+    if expected_active is not None:
+        _expect(active, expected_active)
     done = {entry.event for entry in record.history}
     if RuleSetEvent.VALIDATED not in done:
         raise Conflict(f"rule set {version} is {record.state.value}: validate it first")
@@ -168,6 +169,13 @@ def _switch(
     tx.rule_sets.set_active(to)
     if to is not None:
         tx.rule_sets.note(RuleSetEntry(to, RuleSetEvent.ACTIVATED, now, by, dict(detail)))
+        rules_are_back(tx, to, by, now)
+
+
+def _expect(active: int | None, expected: int) -> None:
+    if active != expected:
+        is_active = "no rule set is active" if active is None else f"rule set {active} is active"
+        raise Conflict(f"{is_active}, not {expected}: look at what changed first")
 
 
 def _active_before(tx: Transaction, version: int) -> int | None:

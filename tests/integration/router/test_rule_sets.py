@@ -197,8 +197,30 @@ def test_where_two_people_are_asked_for_the_rules_file_waits_too(tmp_path: Path)
     with region_with_settings(tmp_path, f"sqlite:///{tmp_path}/r.sqlite", SECOND, HEAD_URGENT) as region:
         people = Administrators(region)
         assert people.states() == {1: "validated"}
+        (item,) = region.queue("no_rules_active")
+        assert "an administrator other than its author approves it" in item["reason"]
+        assert region.get("/health")["reasons"] == [item["reason"]]
+        assert people.activate(1, "bob", expected_active=2).json()["message"] == (
+            "no rule set is active, not 2: look at what changed first"
+        )
         assert people.call("bob", "POST", "/1/approve", {"comment": "fine"}).status_code == 200
+        assert region.get("/health")["state"] == "degraded"
         assert people.activate(1, "bob").status_code == 200
+        assert region.queue("no_rules_active") == []
+        assert region.get("/health")["reasons"] == []
+
+
+def test_a_router_that_needs_two_people_for_rules_says_at_each_start_that_it_has_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        with region_with_settings(tmp_path, f"sqlite:///{tmp_path}/r.sqlite", SECOND) as region:
+            assert len(region.queue("no_rules_active")) == 1
+        assert "rules.none_active" in capsys.readouterr().err
+    with region_with_settings(tmp_path / "one", f"sqlite:///{tmp_path}/one.sqlite") as region:
+        assert region.queue("no_rules_active") == []
+        assert region.get("/health")["state"] == "ok"
+    assert "rules.none_active" not in capsys.readouterr().err
 
 
 def test_a_rules_file_with_an_error_stops_the_start(tmp_path: Path) -> None:

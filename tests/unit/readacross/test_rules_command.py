@@ -63,6 +63,15 @@ def test_check_tells_the_errors_of_the_rules_file_that_a_router_file_names(tmp_p
     assert str(wrong).startswith(f"{rules}: rules[0].condition: line 6, column 19: unknown name study.modalty")
 
 
+def test_check_warns_that_rules_wait_where_two_people_let_them_in(tmp_path: Path) -> None:
+    router_file = write_region(
+        tmp_path,
+        {"router.toml": lambda old: old.replace("seeds = {", "rules_need_second_person = true\nseeds = {")},
+    )[2]
+    warned = [str(warning) for warning in load_files([router_file]).warnings]
+    assert any("router.rules_need_second_person: two persons let a rule set in" in words for words in warned), warned
+
+
 @dataclass
 class Served:
     """A router with one study, and how the command reaches it as each of two administrators."""
