@@ -26,11 +26,11 @@ def why_no_rules(tx: Transaction) -> str | None:
     )
 
 
-def ask_for_rules(tx: Transaction, now: datetime) -> str | None:
+def ask_for_rules(tx: Transaction, now: datetime, again_after_s: float = _AGAIN_AFTER_S) -> str | None:
     """Open an item for an administrator where no rule set is active; returns why, for the log."""
     why = why_no_rules(tx)
     if why is not None:
-        ask_again(tx, KIND, why, "network", now, About(), _AGAIN_AFTER_S)
+        ask_again(tx, KIND, why, "network", now, About(), again_after_s)
     return why
 
 

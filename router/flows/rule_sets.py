@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from router.config import RoutingFile
 from router.flows.apply_rules import ruling_of
 from router.flows.look_up_exam import route_by_tables
-from router.flows.missing_rules import rules_are_back
+from router.flows.missing_rules import ask_for_rules, rules_are_back
 from router.flows.ports import Transaction
 from router.model.errors import Conflict, Invalid, NotAllowed, NotFound
 from router.model.routing_rule import Problem, RuleSet, RuleSetEntry, RuleSetEvent, RuleSetState
@@ -127,8 +127,8 @@ def activate(
     active = tx.rule_sets.active_version()
     if active == version:
         raise Conflict(f"rule set {version} is active already")
-    if expected_active is not None:
-        _expect(active, expected_active)
+    if expected_active is not None and active != expected_active:
+        raise _unexpected(active, expected_active)
     done = {entry.event for entry in record.history}
     if RuleSetEvent.VALIDATED not in done:
         raise Conflict(f"rule set {version} is {record.state.value}: validate it first")
@@ -142,23 +142,44 @@ def activate(
     return record_of(tx, version)
 
 
-def roll_back(tx: Transaction, by: str, reason: str, now: datetime) -> int | None:
-    """Back to the version that was active before, in one step and without anybody's approval.
+def roll_back(tx: Transaction, by: str, reason: str, now: datetime, *, expected_active: int) -> int:
+    """Back to the version that was active before `expected_active`, in one step and without anybody's approval.
 
-    Returns it; None means that the exam table alone routes, as before the first activation.
+    Returns it.
 
     Raises:
-        Conflict: no rule set is active.
+        Conflict: another version than expected, or none, is active; or none was before it: that is `switch_off`.
     """
     tx.rule_sets.lock()
-    active = tx.rule_sets.active_version()
-    if active is None:
-        raise Conflict("no rule set is active")
+    active = _expected_one(tx, expected_active)
     before = _active_before(tx, active)
+    if before is None:
+        raise Conflict(
+            f"no rule set was active before {active}: going back would leave no rules at all. Activate another one, or "
+            "switch the rules off: the exam table alone (POST /rule-sets/switch-off, readacross rules switch-off)"
+        )
     tx.rule_sets.note(RuleSetEntry(active, RuleSetEvent.ROLLED_BACK, now, by, {"reason": reason, "to": before}))
-    detail = {"before": None if before is None else _active_before(tx, before), "rolled_back_from": active}
+    detail = {"before": _active_before(tx, before), "rolled_back_from": active}
     _switch(tx, active, before, by, now, detail)
     return before
+
+
+def switch_off(
+    tx: Transaction, by: str, reason: str, now: datetime, *, expected_active: int, needs_second_person: bool
+) -> None:
+    """No rule set is active from now on: the exam table alone routes, and no hold or requirement applies.
+
+    Where two persons let rules in, an item of the human queue stays open until a rule set is active again.
+
+    Raises:
+        Conflict: another version than expected, or none, is active.
+    """
+    tx.rule_sets.lock()
+    active = _expected_one(tx, expected_active)
+    tx.rule_sets.note(RuleSetEntry(active, RuleSetEvent.SWITCHED_OFF, now, by, {"reason": reason}))
+    _switch(tx, active, None, by, now, {})
+    if needs_second_person:
+        ask_for_rules(tx, now, again_after_s=0.0)
 
 
 def _switch(
@@ -172,10 +193,16 @@ def _switch(
         rules_are_back(tx, to, by, now)
 
 
-def _expect(active: int | None, expected: int) -> None:
-    if active != expected:
-        is_active = "no rule set is active" if active is None else f"rule set {active} is active"
-        raise Conflict(f"{is_active}, not {expected}: look at what changed first")
+def _expected_one(tx: Transaction, expected: int) -> int:
+    active = tx.rule_sets.active_version()
+    if active is None or active != expected:
+        raise _unexpected(active, expected)
+    return active
+
+
+def _unexpected(active: int | None, expected: int) -> Conflict:
+    is_active = "no rule set is active" if active is None else f"rule set {active} is active"
+    return Conflict(f"{is_active}, not {expected}: look at what changed first")
 
 
 def _active_before(tx: Transaction, version: int) -> int | None:

@@ -195,8 +195,11 @@ def _life(
     responses={503: {"model": ErrorBody, "description": "The database does not answer"}},
 )
 def get_health(services: WithServices) -> HealthView:
-    """200 when a query of the database just succeeded; needs no token. `degraded` says that no reads are given out, that
-    nobody climbs the ladders of alerts, or that no routing rules apply where two persons should have let some in."""
+    """200 when a query of the database just succeeded; needs no token.
+
+    `degraded` says that no reads are given out, that nobody climbs the ladders of alerts, or that no routing rules
+    apply where two persons should have let some in.
+    """
     with services.store.read() as tx:
         log_id = tx.orders.log_id()
         planned_at = planner_rounds.last(tx.connection)

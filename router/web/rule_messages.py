@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from router.web.messages import Request
+from router.web.messages import ReasonBody, Request
 
 Moment = Annotated[AwareDatetime, Field(ge=datetime(1990, 1, 1, tzinfo=UTC), le=datetime(2190, 1, 1, tzinfo=UTC))]
 
@@ -92,8 +92,20 @@ class ActivateBody(Request):
     )
 
 
+class LeaveRuleSetBody(ReasonBody):
+    """Why, and which version the caller sees active: of two people who press at once, the second one is told."""
+
+    expected_active: int = Field(
+        ge=1, le=2**31 - 1, description="The version that is active as far as the caller knows; refused if another is"
+    )
+
+
 class RollBackView(BaseModel):
-    active_version: int | None = Field(description="None: the exam table alone routes")
+    active_version: int
+
+
+class SwitchOffView(BaseModel):
+    active_version: None = Field(default=None, description="The exam table alone routes")
 
 
 class DryRunBody(Request):

@@ -93,7 +93,8 @@ def test_who_is_no_administrator_changes_no_rules(few: Administrators) -> None:
     version = few.validated(HEAD_URGENT)
     for who in ("coordinator/carol", "reader/reader-1"):
         assert few.activate(version, who).status_code == 403
-        assert few.roll_back(who).status_code == 403
+        assert few.roll_back(version, who).status_code == 403
+        assert few.switch_off(version, who).status_code == 403
         assert few.call(who, "POST", "", {"text": HEAD_URGENT, "comment": "x"}).status_code == 403
         assert few.call(who, "POST", f"/{version}/validate").status_code == 403
     assert few.states() == {1: "validated"}
@@ -102,23 +103,50 @@ def test_who_is_no_administrator_changes_no_rules(few: Administrators) -> None:
 def test_roll_back_goes_one_version_back_at_a_time(people: Administrators) -> None:
     for _ in range(3):
         people.active(HEAD_URGENT)
-    assert people.roll_back().json() == {"active_version": 2}
+    assert people.roll_back(3).json() == {"active_version": 2}
     assert people.states() == {3: "retired", 2: "active", 1: "retired"}
-    assert people.roll_back().json() == {"active_version": 1}
-    assert people.roll_back().json() == {"active_version": None}
-    answer = people.roll_back()
-    assert (answer.status_code, answer.json()["message"]) == (409, "no rule set is active")
+    assert people.roll_back(2).json() == {"active_version": 1}
     assert (3, "rolled_back", "admin bob") in people.audit()
+
+
+def test_a_roll_back_that_does_not_name_the_active_version_is_refused(few: Administrators) -> None:
+    few.active(HEAD_URGENT)
+    few.active(HOLDING)
+    unnamed = few.call("bob", "POST", "/roll-back", {"reason": "it went wrong"})
+    assert (unnamed.status_code, "body.expected_active" in unnamed.json()["message"]) == (422, True)
+    assert few.roll_back(2).json() == {"active_version": 1}
+    late = few.roll_back(2, "alice")
+    assert (late.status_code, late.json()["message"]) == (
+        409,
+        "rule set 1 is active, not 2: look at what changed first",
+    )
+    assert few.states() == {2: "retired", 1: "active"}
+
+
+def test_rules_end_by_being_switched_off_only_never_by_a_roll_back(few: Administrators) -> None:
+    version = few.active(HEAD_URGENT)
+    refused = few.roll_back(version)
+    assert (refused.status_code, "readacross rules switch-off" in refused.json()["message"]) == (409, True)
+    assert few.states() == {version: "active"}
+    assert few.switch_off(version + 1).status_code == 409
+    assert few.switch_off(version).json() == {"active_version": None}
+    assert few.states() == {version: "retired"}
+    (entry,) = [one for one in few.call("alice", "GET", "/audit").json() if one["event"] == "switched_off"]
+    assert (entry["version"], entry["actor"]) == (version, "admin bob")
+    assert entry["detail"] == {"reason": "the table alone for a while"}
+    assert few.roll_back(version).json()["message"] == (
+        f"no rule set is active, not {version}: look at what changed first"
+    )
 
 
 def test_after_a_roll_back_the_next_activation_rolls_back_to_where_it_came_from(few: Administrators) -> None:
     few.active(HEAD_URGENT)
     few.active(HOLDING)
-    few.roll_back()
+    few.roll_back(2)
     assert few.activate(2).status_code == 200
-    assert few.roll_back().json() == {"active_version": 1}
+    assert few.roll_back(2).json() == {"active_version": 1}
     few.active(HEAD_URGENT)
-    assert few.roll_back().json() == {"active_version": 1}
+    assert few.roll_back(3).json() == {"active_version": 1}
 
 
 def test_of_two_activations_at_once_one_is_first_and_the_other_learns_of_it(people: Administrators) -> None:
@@ -208,6 +236,10 @@ def test_where_two_people_are_asked_for_the_rules_file_waits_too(tmp_path: Path)
         assert people.activate(1, "bob").status_code == 200
         assert region.queue("no_rules_active") == []
         assert region.get("/health")["reasons"] == []
+        assert people.switch_off(1).status_code == 200
+        assert len(region.queue("no_rules_active")) == 1
+        assert people.activate(1).status_code == 200
+        assert region.queue("no_rules_active") == []
 
 
 def test_a_router_that_needs_two_people_for_rules_says_at_each_start_that_it_has_none(

@@ -23,8 +23,9 @@ GOOD = text(rule('study.description.contains("HEAD")', 'priority = "routine"', "
 BAD = text(rule("study.modalty == 1", 'priority = "urgnt"'))
 
 
-def run(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(command_line(), ["rules", *map(str, arguments)], env={"COLUMNS": "200"})
+def run(*arguments: str | Path, answer: str | None = None) -> Any:
+    line = ["rules", *map(str, arguments)]
+    return CliRunner().invoke(command_line(), line, env={"COLUMNS": "200"}, input=answer)
 
 
 def test_validate_shows_the_line_and_marks_the_column(tmp_path: Path) -> None:
@@ -80,9 +81,9 @@ class Served:
     address: str
     folder: Path
 
-    def run(self, who: str, *arguments: str | Path) -> Any:
+    def run(self, who: str, *arguments: str | Path, answer: str | None = None) -> Any:
         reached = "--router", f"http://{self.address}", "--token-file", self.folder / f"{who}.token"
-        return run(*arguments, *reached)
+        return run(*arguments, *reached, answer=answer)
 
 
 @pytest.fixture
@@ -131,7 +132,14 @@ def test_a_rule_set_goes_from_a_file_to_active_and_back(served: Served) -> None:
     assert served.run("bob", "show", "--text").output == GOOD
     assert "active" in served.run("bob", "list").output
     back = served.run("bob", "rollback", "--reason", "too many routine heads")
-    assert back.output == "the exam table alone routes now\n"
+    assert "no rule set was active before 1" in str(back.exception)
+    leave = "switch-off", "--reason", "too many routine heads"
+    for asked, said in ((None, "Aborted"), ("n\n", "Aborted"), ("y\n", "the exam table alone routes now")):
+        done = served.run("bob", *leave, answer=asked)
+        assert "rule set 1 is active (heads are routine, by admin alice)" in done.output
+        assert said in done.output
+    again = served.run("alice", *leave, "--expect", "1")
+    assert "no rule set is active, not 1" in str(again.exception)
     file.write_text(BAD)
     wrong = served.run("alice", "submit", file, "--comment", "x")
     assert (wrong.exit_code, "rule set 2 is draft" in wrong.output) == (1, True)
