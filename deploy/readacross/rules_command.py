@@ -159,7 +159,7 @@ def activate(
     router: RouterUrl,
     token_file: TokenFile,
     expected_active: Annotated[
-        int | None, typer.Option("--expect", help="Refuse if another version than this is active by now.")
+        int | None, typer.Option("--expect", min=1, help="Refuse if another version than this is active by now.")
     ] = None,
 ) -> None:
     """Route by this version from now on."""
