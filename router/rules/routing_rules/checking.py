@@ -12,7 +12,8 @@ from router.rules.routing_rules.known_names import KnownNames
 from router.rules.routing_rules.literals import misspelt_literals, regular_expressions
 from router.rules.routing_rules.positions import Place, Positions
 from router.rules.routing_rules.reachability import Reach, reach
-from router.rules.routing_rules.rule_file import parse
+from router.rules.routing_rules.rule_file import parse_what_can_be
+from router.rules.routing_rules.salvage import is_told_already
 from router.rules.routing_rules.suggestions import closest
 from router.rules.routing_rules.vocabulary import BY_NAME, VOCABULARY
 
@@ -59,19 +60,24 @@ class Checked:
 
 def check(text: str, known: KnownNames, now: datetime) -> Checked:
     """Everything that is wrong with the text, errors first in the file's order, then warnings."""
-    book, problems = parse(text)
+    book, misshapen = parse_what_can_be(text)
     if book is None:
-        return Checked(None, tuple(problems))
-    positions = Positions(text)
-    found = [*_twice(book, positions)]
-    for number, rule in enumerate(book.rules):
-        found += _of_rule(number, rule, known, positions, now)
-    found += _of_effects("default", book.default, known, positions)
-    if not book.rules:
-        found.append(positions.problem("warning", "rules", "there are no rules: the default holds for every study"))
+        return Checked(None, tuple(misshapen))
+    positions, told = Positions(text), [problem.where for problem in misshapen]
+    found = [*misshapen, *(one for one in _meant(book, known, positions, now) if not is_told_already(one.where, told))]
     found.sort(key=lambda problem: (problem.severity, problem.line or 0, problem.column or 0))
     has_errors = any(problem.severity == "error" for problem in found)
     return Checked(None if has_errors else compile_book(book), tuple(found))
+
+
+def _meant(book: RuleBook, known: KnownNames, positions: Positions, now: datetime) -> Iterator[Problem]:
+    """What is wrong, or hardly meant, with rules that have the right form."""
+    yield from _twice(book, positions)
+    for number, rule in enumerate(book.rules):
+        yield from _of_rule(number, rule, known, positions, now)
+    yield from _of_effects("default", book.default, known, positions)
+    if not book.rules:
+        yield positions.problem("warning", "rules", "there are no rules: the default holds for every study")
 
 
 def _twice(book: RuleBook, positions: Positions) -> Iterator[Problem]:

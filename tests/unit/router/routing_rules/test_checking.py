@@ -118,7 +118,10 @@ def test_names_are_not_held_against_a_text_where_the_network_is_unknown() -> Non
     [
         (text(rule("now.weekend"), rule("now.hour > 3")), "the name 'one' is used twice"),
         (rule("now.weekend"), "is missing: write [default], be it empty"),
-        (text(top='timezone = "Europe/Londn"'), "expected a time zone such as 'Europe/London', got 'Europe/Londn'"),
+        (
+            text(rule("now.weekend"), top='timezone = "Europe/Londn"'),
+            "expected a time zone such as 'Europe/London', got 'Europe/Londn'",
+        ),
         (
             text(rule("now.weekend", extra="valid_from = 2026-02-01T00:00:00Z\nvalid_until = 2026-01-01T00:00:00Z")),
             "valid_until: must be later than valid_from",
@@ -191,3 +194,45 @@ def test_errors_come_before_warnings_and_each_in_the_files_order() -> None:
     found = problems(rules)
     assert [problem.severity for problem in found] == ["error", "error", "error", "warning"]
     assert [problem.line for problem in found[:3]] == sorted(problem.line or 0 for problem in found[:3])
+
+
+def test_everything_that_is_wrong_is_told_in_one_run() -> None:
+    """Mistakes in the form, unknown pools and conditions that cannot be used, each once and in the file's order."""
+    over = "valid_from = 2026-02-01T00:00:00Z\nvalid_until = 2026-01-01T00:00:00Z"
+    rules = text(
+        rule("now.hours > 3", 'priorty = "urgent"', "a"),
+        rule("study.modalty == 1", 'prefer = { pools = ["hub"] }', "b", extra='conditon = "x"'),
+        rule("now.weekend", 'priority = "urgnt"\ndue_minutes = 0', "c", extra=over),
+        rule("now.weekend", "prefer = { }", "c").replace('owner = "lead"', ""),
+        rule("now.day > 3", name="e").replace('name = "e"', "name = 5"),
+        default='subspecialty = "nuero"',
+    )
+    found = problems(rules)
+    assert [problem.where for problem in found if problem.severity == "error"] == [
+        "rules[0].condition",
+        "rules[0].effects.priorty",
+        "rules[1].condition",
+        "rules[1].conditon",
+        "rules[1].effects.prefer.pools",
+        "rules[2].valid_until",
+        "rules[2].effects.priority",
+        "rules[2].effects.due_minutes",
+        "rules[3].owner",
+        "rules[3].name",
+        "rules[3].effects.prefer",
+        "rules[4].name",
+        "rules[4].condition",
+        "default.subspecialty",
+    ]
+    lines = rules.splitlines()
+    (validity,) = [problem for problem in found if problem.where == "rules[2].valid_until"]
+    assert lines[(validity.line or 0) - 1].startswith("valid_until = ")
+
+
+@pytest.mark.parametrize(
+    "rules", ["rules = 3\n[default]\n", "rules = [1, {}]\n[default]\n", "pools = [1]\ndefault = 2\n"]
+)
+def test_a_text_of_another_shape_altogether_is_refused_and_no_more(rules: str) -> None:
+    checked = check(rules, KNOWN, NOW)
+    assert checked.compiled is None
+    assert checked.errors
