@@ -16,7 +16,7 @@ from router.flows.ports import Transaction
 from router.model.errors import Conflict, Invalid, NotAllowed, NotFound
 from router.model.routing_rule import Problem, RuleSet, RuleSetEntry, RuleSetEvent, RuleSetState
 from router.rules.routing_rules.checking import check
-from router.rules.routing_rules.known_names import known_names
+from router.rules.routing_rules.known_names import KnownNames, known_names
 from router.rules.study_routing import Routed
 from router.rules.two_persons import is_same_person
 
@@ -64,7 +64,7 @@ def create_draft(tx: Transaction, text: str, comment: str, author: str, now: dat
 
 def problems_of(tx: Transaction, text: str, routing: RoutingFile, now: datetime) -> tuple[Problem, ...]:
     """What is wrong with a text, by itself, against the network's names, and against the studies of late."""
-    known = known_names(routing, tx.readers.all(), tx.network.trusts(), tx.exams.pathways())
+    known = _known_names(tx, routing)
     checked = check(text, known, now)
     if checked.compiled is None:
         return checked.problems
@@ -134,7 +134,7 @@ def activate(
         raise Conflict(f"rule set {version} is {record.state.value}: validate it first")
     if needs_second_person and not _approved_by_another(record):
         raise NotAllowed(f"rule set {version} needs the approval of somebody other than {record.rule_set.author}")
-    known = known_names(routing, tx.readers.all(), tx.network.trusts(), tx.exams.pathways())
+    known = _known_names(tx, routing)
     errors = check(record.rule_set.text, known, now).errors
     if errors:
         raise Invalid(f"rule set {version} cannot be used any more: {errors[0]}")
@@ -225,6 +225,13 @@ def _state(version: int, history: tuple[RuleSetEntry, ...], active: int | None) 
 def _approved_by_another(record: RuleSetRecord) -> bool:
     author = record.rule_set.author
     return any(e.event is RuleSetEvent.APPROVED and not is_same_person(e.actor, author) for e in record.history)
+
+
+def _known_names(tx: Transaction, routing: RoutingFile) -> KnownNames:
+    trusts = list(tx.network.trusts())
+    exams = (exam for trust in trusts for exam in tx.exams.of_trust(trust.ods_code))
+    codes = {code for exam in exams for code in (exam.local_code, exam.standard_code)}
+    return known_names(routing, tx.readers.all(), trusts, tx.exams.pathways(), codes)
 
 
 def _errors(problems: tuple[Problem, ...]) -> list[Problem]:

@@ -67,6 +67,20 @@ def test_unknown_names_of_the_network_are_errors_with_a_suggestion(few: Administ
     assert [problem["suggestion"] for problem in problems] == ["reader-1", "RXN"]
 
 
+def test_an_exam_code_that_no_map_and_no_table_knows_is_warned_about(few: Administrators) -> None:
+    row = {
+        "local_code": "CTH1", "standard_code": "CSKUH", "standard_scheme": "NICIP", "group": "ct_head",
+        "modality": "CT", "subspecialty": "neuro", "minutes": 8.0, "pathway": "urgent",
+    }  # fmt: skip
+    region = few.region
+    few.states()
+    put = region.client.put("/trusts/RXN/exam-codes", json={"codes": [row]}, headers=region.token("admin", "dora"))
+    assert put.status_code == 200, put.text
+    rules = text(rule('order.exam_code in ["CTH1", "CTH2"]', name="heads"))
+    (problem,) = few.call("alice", "POST", "/check", {"text": rules}).json()["problems"]
+    assert problem["message"] == "no code map and no exam table knows the exam code 'CTH2'"
+
+
 def test_the_author_cannot_let_a_rule_set_in_alone(tmp_path: Path, database_url: str) -> None:
     with region_with_settings(tmp_path, database_url, SECOND) as region:
         people = Administrators(region)
