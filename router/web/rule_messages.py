@@ -176,6 +176,8 @@ class DifferenceView(BaseModel):
     trust: str
     rules: list[str]
     changes: list[ChangeView]
+    reader_before: str | None = Field(description="Who would have read it; none: nobody by the end, or it is held")
+    reader_after: str | None
 
 
 class ReaderLoadView(BaseModel):
@@ -210,6 +212,7 @@ class ReplayView(BaseModel):
     unmapped: int
     cut: bool = Field(description="There were more than `limit`: the first ones are left out")
     different: int
+    displaced: int = Field(description="Studies that are routed alike, and that another reader would have had")
     matches: dict[str, int] = Field(description="Studies that each rule matched")
     failures: dict[str, int] = Field(description="Studies for which each rule failed")
     counts: list[CountedChangeView]
