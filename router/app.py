@@ -27,6 +27,7 @@ from router.flows.assign_reads import assign_ready_reads
 from router.flows.kept_snapshot import PlannerMemory
 from router.flows.learn_times import learn_reading_times
 from router.flows.look_ahead import look_ahead
+from router.flows.missing_rules import ask_for_rules
 from router.flows.round_times import RoundTimes, pause_after
 from router.flows.watch_deliveries import watch_deliveries
 from router.notify.channels import Channels
@@ -176,6 +177,15 @@ def open_store(settings: RouterSettings, bell: OrderBell | None = None, clock: C
     return store
 
 
+def _say_missing_rules(store: SqlStore, settings: RouterSettings, clock: Clock) -> None:
+    if not settings.router.rules_need_second_person:
+        return
+    with store.write() as tx:
+        why = ask_for_rules(tx, clock())
+    if why is not None:
+        event_log().warning("rules.none_active", reason=why)
+
+
 def create_app(
     settings: RouterSettings,
     clock: Clock = utc_now,
@@ -194,6 +204,7 @@ def create_app(
     planner = Planner(store, settings, clock)
     for file, key, words in seed_warnings(settings, clock()):
         event_log().warning("seed.warning", file=file.name, key=key, reason=words)
+    _say_missing_rules(store, settings, clock)
     alerts = AlertWork(store, settings.alerts, channels.by_name, clock, checkpoint)
 
     @asynccontextmanager

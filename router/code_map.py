@@ -59,6 +59,14 @@ def read_code_map(
 
     `pathways` are those a row may name; None leaves that to the caller.
     """
+    numbered, problems = read_numbered_rows(text, pathways)
+    return tuple(row for _, row in numbered), problems
+
+
+def read_numbered_rows(
+    text: str, pathways: Collection[str] | None = None
+) -> tuple[tuple[tuple[int, ExamCodeRow], ...], tuple[RowProblem, ...]]:
+    """The same with each row's number, as a spreadsheet counts: what is remarked of it later can say where it is."""
     reader = csv.reader(text.removeprefix("\ufeff").splitlines())
     header = [name.strip() for name in next(reader, [])]
     if problem := _header_problem(header):
@@ -86,7 +94,7 @@ def read_code_map(
         problems.append(RowProblem(reader.line_num, f"is not CSV: {error}"))
     problems += doubles(rows)
     problems += () if pathways is None else unknown_pathways(rows, pathways)
-    return tuple(row for _, row in rows), tuple(sorted(problems, key=lambda problem: problem.row))
+    return tuple(rows), tuple(sorted(problems, key=lambda problem: problem.row))
 
 
 def doubles(rows: Sequence[tuple[int, ExamCodeRow]]) -> Iterator[RowProblem]:

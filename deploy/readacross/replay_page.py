@@ -5,6 +5,7 @@ from html import escape
 from importlib.resources import files
 from math import inf
 
+from readacross.rules_tables import reader_in_words
 from router.simulate.charts import Bar, bar_chart
 from router.web.rule_messages import AidView, ReaderLoadView, ReplayView
 
@@ -120,12 +121,15 @@ def _studies(replay: ReplayView) -> str:
             one.study_instance_uid,
             "; ".join(one.rules),
             "; ".join(f"{change.what}: {change.before} → {change.after}" for change in one.changes),
+            reader_in_words(one),
         )
         for one in replay.studies
     ]
     more = replay.different - len(rows)
     note = f'<p class="note">{more} more are not listed.</p>' if more else ""
-    return _part("Studies", _table(("settled (UTC)", "trust", "study", "rules", "changes"), rows), note)
+    if replay.displaced:
+        note += f'<p class="note">{replay.displaced} more are routed alike, and another reader would have had them.</p>'
+    return _part("Studies", _table(("settled (UTC)", "trust", "study", "rules", "changes", "reader"), rows), note)
 
 
 def _part(title: str, *parts: str) -> str:
@@ -144,7 +148,7 @@ def _pairs(items: Iterable[tuple[str, float, float]]) -> list[Bar]:
     return [
         bar
         for name, before, after in items
-        for bar in (Bar(_short(name), before, inf), Bar("after", after, inf, own=True))
+        for bar in (Bar(_when(name, "before"), before, inf), Bar(_when(name, "after"), after, inf, own=True))
     ]
 
 
@@ -154,8 +158,12 @@ def _table(head: Iterable[str], rows: Iterable[tuple[str, ...]]) -> str:
     return f'<div class="wide"><table><tr>{titles}</tr>{lines}</table></div>' if lines else ""
 
 
-def _short(words: str) -> str:
-    return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
+def _short(words: str, longest: int = _LONGEST) -> str:
+    return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+def _when(name: str, when: str) -> str:
+    return f"{_short(name, _LONGEST - len(when) - 2)}, {when}"
 
 
 def _round(minutes: float) -> str:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
+from readacross.refusals import RouterSaidNo
 from readacross.router_client import RouterClient
 from router.web.rule_messages import (
     DryRunView,
@@ -40,8 +41,19 @@ class RulesClient(RouterClient):
         answer = self._call("POST", f"/rule-sets/{version}/activate", json={"expected_active": expected_active})
         return RuleSetView.model_validate(answer)
 
-    def roll_back(self, reason: str) -> RollBackView:
-        return RollBackView.model_validate(self._call("POST", "/rule-sets/roll-back", json={"reason": reason}))
+    def active(self) -> RuleSetView:
+        """Raises RouterSaidNo where none is active."""
+        for one in self.rule_sets():
+            if one.state == "active":
+                return one
+        raise RouterSaidNo("no rule set is active: the exam table alone routes")
+
+    def roll_back(self, reason: str, expected_active: int) -> RollBackView:
+        body = {"reason": reason, "expected_active": expected_active}
+        return RollBackView.model_validate(self._call("POST", "/rule-sets/roll-back", json=body))
+
+    def switch_off(self, reason: str, expected_active: int) -> None:
+        self._call("POST", "/rule-sets/switch-off", json={"reason": reason, "expected_active": expected_active})
 
     def dry_run(self, version: int, study: dict[str, str]) -> DryRunView:
         return DryRunView.model_validate(self._call("POST", f"/rule-sets/{version}/dry-run", json=study))

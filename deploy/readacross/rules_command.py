@@ -12,6 +12,7 @@ from rich.table import Table
 
 from readacross.refusals import RouterSaidNo
 from readacross.replay_page import replay_page
+from readacross.rules_back import rollback, switch_off
 from readacross.rules_client import RulesClient
 from readacross.rules_tables import (
     dry_run_tables,
@@ -76,7 +77,7 @@ def show(
 ) -> None:
     """Show the rules of a version in order, and what was done with it."""
     with RulesClient.from_file(router, token_file) as client:
-        one = client.rule_set(_active(client) if version is None else version)
+        one = client.rule_set(client.active().version if version is None else version)
     if text:
         typer.echo(one.text, nl=False)
         return
@@ -158,7 +159,7 @@ def activate(
     router: RouterUrl,
     token_file: TokenFile,
     expected_active: Annotated[
-        int | None, typer.Option("--expect", help="Refuse if another version than this is active by now.")
+        int | None, typer.Option("--expect", min=1, help="Refuse if another version than this is active by now.")
     ] = None,
 ) -> None:
     """Route by this version from now on."""
@@ -167,14 +168,8 @@ def activate(
     typer.echo(f"rule set {version} is active")
 
 
-@rules.command()
-def rollback(
-    router: RouterUrl, token_file: TokenFile, reason: Annotated[str, typer.Option(help="Why; the audit keeps it.")]
-) -> None:
-    """Go back to the version that was active before, in one step."""
-    with RulesClient.from_file(router, token_file) as client:
-        version = client.roll_back(reason).active_version
-    typer.echo("the exam table alone routes now" if version is None else f"rule set {version} is active again")
+rules.command()(rollback)
+rules.command("switch-off")(switch_off)
 
 
 def _tell(problems: list[ProblemView], file: Path, text: str) -> None:
@@ -193,13 +188,6 @@ def _write_page(file: Path, replayed: ReplayView, period: str) -> None:
         file.write_text(replay_page(replayed, period), encoding="utf-8")
     except OSError as error:
         raise RouterSaidNo(f"{file}: the page cannot be written: {error.strerror}") from None
-
-
-def _active(client: RulesClient) -> int:
-    for one in client.rule_sets():
-        if one.state == "active":
-            return one.version
-    raise RouterSaidNo("no rule set is active: the exam table alone routes")
 
 
 def _aware(at: datetime) -> datetime:

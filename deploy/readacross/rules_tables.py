@@ -9,6 +9,7 @@ from rich.table import Table
 
 from router.web.rule_messages import (
     AskedView,
+    DifferenceView,
     DryRunView,
     ProblemView,
     ReplayView,
@@ -88,6 +89,8 @@ def replay_tables(replay: ReplayView) -> Iterator[RenderableType]:
         f"{replay.considered} studies{cut}; {replay.unmapped} of them are not in the exam table. "
         f"Rule set {replay.version} routes {replay.different} otherwise than {against}."
     )
+    if replay.displaced:
+        yield f"{replay.displaced} more are routed alike, and another reader would have had them (plain planner)."
     matches = Table("rule", "matched", "failed", title="rules")
     for rule, studies in replay.matches.items():
         failed = replay.failures.get(rule, 0)
@@ -104,12 +107,20 @@ def replay_tables(replay: ReplayView) -> Iterator[RenderableType]:
 
 
 def _studies(replay: ReplayView) -> Table:
-    studies = Table("settled (UTC)", "trust", "study", "rules", "changes", title="studies")
+    heads = "settled (UTC)", "trust", "study", "rules", "changes", "reader (plain planner)"
+    studies = Table(*heads, title="studies")
     for one in replay.studies:
         changes = "\n".join(f"{change.what}: {change.before} → {change.after}" for change in one.changes)
         rules = "\n".join(one.rules)
-        studies.add_row(f"{one.at:%Y-%m-%d %H:%M}", one.trust, one.study_instance_uid, escape(rules), escape(changes))
+        cells = one.trust, one.study_instance_uid, escape(rules), escape(changes), reader_in_words(one)
+        studies.add_row(f"{one.at:%Y-%m-%d %H:%M}", *cells)
     return studies
+
+
+def reader_in_words(one: DifferenceView) -> str:
+    """Who would have read it before and after; one name where it is the same person."""
+    before, after = one.reader_before or "nobody", one.reader_after or "nobody"
+    return before if before == after else f"{before} → {after}"
 
 
 def _effort(replay: ReplayView) -> Iterator[Table]:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
+from dicom_nodes.foundation.expectation import Expectation
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -41,7 +43,7 @@ HostPort = Annotated[str, AfterValidator(_host_and_port)]
 
 def _ae_title(text: str) -> str:
     if not 1 <= len(text.strip()) <= 16 or text != text.strip() or not text.isascii() or "\\" in text:
-        raise ValueError("expected an AE title of 1 to 16 ASCII characters without backslash or outer spaces")
+        raise Expectation("expected an AE title of 1 to 16 ASCII characters without backslash or outer spaces")
     return text
 
 

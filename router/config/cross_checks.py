@@ -110,8 +110,11 @@ def _aid_problems(settings: RouterSettings) -> Iterator[tuple[str, str]]:
     network = settings.router.seeds.network.name
     yield from _twice([aid.trust for aid in settings.aid.aid], "aid", "trust")
     for number, aid in enumerate(settings.aid.aid):
-        for code in sorted({aid.trust, *aid.reads_for} - trusts):
-            yield f"aid[{number}]", f"expected trusts of {network}, got {code!r}"
+        if aid.trust not in trusts:
+            yield f"aid[{number}].trust", f"expected a trust of {network}, got {aid.trust!r}"
+        for place, code in enumerate(aid.reads_for):
+            if code not in trusts:
+                yield f"aid[{number}].reads_for[{place}]", f"expected a trust of {network}, got {code!r}"
         if aid.trust in aid.reads_for:
             yield f"aid[{number}].reads_for", "a trust needs no agreement with itself"
 

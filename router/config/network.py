@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from dicom_nodes.foundation.expectation import Expectation
 from dicom_nodes.foundation.settings_file import AeTitle, OdsCode, Settings
 
 ReturnChannelName = Literal["ris", "archive", "pdf", "fhir"]
@@ -22,11 +23,11 @@ class ReturnsSeed(Settings):
     @model_validator(mode="after")
     def _can_close_a_read(self) -> "ReturnsSeed":
         if len(set(self.channels)) != len(self.channels) or not self.channels:
-            raise ValueError("channels: expected each channel once, and one at least")
+            raise Expectation("channels: expected each channel once, and one at least")
         if not set(self.closed_by) <= set(self.channels):
-            raise ValueError(f"closed_by: expected only channels that are used ({', '.join(self.channels)})")
+            raise Expectation("closed_by: expected only channels that are among `channels`")
         if not set(self.closed_by) & ANSWERING_CHANNELS:
-            raise ValueError("closed_by: expected ris or fhir among them: an archive's receipt is no answer")
+            raise Expectation("closed_by: expected ris or fhir among them: an archive's receipt is no answer")
         return self
 
 

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from router.config import RoutingFile
 from router.flows.apply_rules import ruling_of
 from router.flows.look_up_exam import route_by_tables
+from router.flows.missing_rules import ask_for_rules, rules_are_back
 from router.flows.ports import Transaction
 from router.model.errors import Conflict, Invalid, NotAllowed, NotFound
 from router.model.routing_rule import Problem, RuleSet, RuleSetEntry, RuleSetEvent, RuleSetState
 from router.rules.routing_rules.checking import check
-from router.rules.routing_rules.known_names import known_names
+from router.rules.routing_rules.known_names import KnownNames, known_names
 from router.rules.study_routing import Routed
 from router.rules.two_persons import is_same_person
 
@@ -63,7 +64,7 @@ def create_draft(tx: Transaction, text: str, comment: str, author: str, now: dat
 
 def problems_of(tx: Transaction, text: str, routing: RoutingFile, now: datetime) -> tuple[Problem, ...]:
     """What is wrong with a text, by itself, against the network's names, and against the studies of late."""
-    known = known_names(routing, tx.readers.all(), tx.network.trusts(), tx.exams.pathways())
+    known = _known_names(tx, routing)
     checked = check(text, known, now)
     if checked.compiled is None:
         return checked.problems
@@ -127,13 +128,13 @@ def activate(
     if active == version:
         raise Conflict(f"rule set {version} is active already")
     if expected_active is not None and active != expected_active:
-        raise Conflict(f"rule set {active} is active, not {expected_active}: look at what changed first")
+        raise _unexpected(active, expected_active)
     done = {entry.event for entry in record.history}
     if RuleSetEvent.VALIDATED not in done:
         raise Conflict(f"rule set {version} is {record.state.value}: validate it first")
     if needs_second_person and not _approved_by_another(record):
         raise NotAllowed(f"rule set {version} needs the approval of somebody other than {record.rule_set.author}")
-    known = known_names(routing, tx.readers.all(), tx.network.trusts(), tx.exams.pathways())
+    known = _known_names(tx, routing)
     errors = check(record.rule_set.text, known, now).errors
     if errors:
         raise Invalid(f"rule set {version} cannot be used any more: {errors[0]}")
@@ -141,23 +142,44 @@ def activate(
     return record_of(tx, version)
 
 
-def roll_back(tx: Transaction, by: str, reason: str, now: datetime) -> int | None:
-    """Back to the version that was active before, in one step and without anybody's approval.
+def roll_back(tx: Transaction, by: str, reason: str, now: datetime, *, expected_active: int) -> int:
+    """Back to the version that was active before `expected_active`, in one step and without anybody's approval.
 
-    Returns it; None means that the exam table alone routes, as before the first activation.
+    Returns it.
 
     Raises:
-        Conflict: no rule set is active.
+        Conflict: another version than expected, or none, is active; or none was before it: that is `switch_off`.
     """
     tx.rule_sets.lock()
-    active = tx.rule_sets.active_version()
-    if active is None:
-        raise Conflict("no rule set is active")
+    active = _expected_one(tx, expected_active)
     before = _active_before(tx, active)
+    if before is None:
+        raise Conflict(
+            f"no rule set was active before {active}: going back would leave no rules at all. Activate another one, or "
+            "switch the rules off: the exam table alone (POST /rule-sets/switch-off, readacross rules switch-off)"
+        )
     tx.rule_sets.note(RuleSetEntry(active, RuleSetEvent.ROLLED_BACK, now, by, {"reason": reason, "to": before}))
-    detail = {"before": None if before is None else _active_before(tx, before), "rolled_back_from": active}
+    detail = {"before": _active_before(tx, before), "rolled_back_from": active}
     _switch(tx, active, before, by, now, detail)
     return before
+
+
+def switch_off(
+    tx: Transaction, by: str, reason: str, now: datetime, *, expected_active: int, needs_second_person: bool
+) -> None:
+    """No rule set is active from now on: the exam table alone routes, and no hold or requirement applies.
+
+    Where two persons let rules in, an item of the human queue stays open until a rule set is active again.
+
+    Raises:
+        Conflict: another version than expected, or none, is active.
+    """
+    tx.rule_sets.lock()
+    active = _expected_one(tx, expected_active)
+    tx.rule_sets.note(RuleSetEntry(active, RuleSetEvent.SWITCHED_OFF, now, by, {"reason": reason}))
+    _switch(tx, active, None, by, now, {})
+    if needs_second_person:
+        ask_for_rules(tx, now, again_after_s=0.0)
 
 
 def _switch(
@@ -168,6 +190,19 @@ def _switch(
     tx.rule_sets.set_active(to)
     if to is not None:
         tx.rule_sets.note(RuleSetEntry(to, RuleSetEvent.ACTIVATED, now, by, dict(detail)))
+        rules_are_back(tx, to, by, now)
+
+
+def _expected_one(tx: Transaction, expected: int) -> int:
+    active = tx.rule_sets.active_version()
+    if active is None or active != expected:
+        raise _unexpected(active, expected)
+    return active
+
+
+def _unexpected(active: int | None, expected: int) -> Conflict:
+    is_active = "no rule set is active" if active is None else f"rule set {active} is active"
+    return Conflict(f"{is_active}, not {expected}: look at what changed first")
 
 
 def _active_before(tx: Transaction, version: int) -> int | None:
@@ -190,6 +225,13 @@ def _state(version: int, history: tuple[RuleSetEntry, ...], active: int | None) 
 def _approved_by_another(record: RuleSetRecord) -> bool:
     author = record.rule_set.author
     return any(e.event is RuleSetEvent.APPROVED and not is_same_person(e.actor, author) for e in record.history)
+
+
+def _known_names(tx: Transaction, routing: RoutingFile) -> KnownNames:
+    trusts = list(tx.network.trusts())
+    exams = (exam for trust in trusts for exam in tx.exams.of_trust(trust.ods_code))
+    codes = {code for exam in exams for code in (exam.local_code, exam.standard_code)}
+    return known_names(routing, tx.readers.all(), trusts, tx.exams.pathways(), codes)
 
 
 def _errors(problems: tuple[Problem, ...]) -> list[Problem]:

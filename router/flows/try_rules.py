@@ -60,6 +60,13 @@ class Replay:
     load_before: ExpectedLoad
     load_after: ExpectedLoad
 
+    @property
+    def displaced(self) -> int:
+        """Studies that are routed alike, and that another reader would have had: they give way to the others."""
+        before, after = self.load_before.read_by, self.load_after.read_by
+        otherwise = {difference.study.study_instance_uid for difference in self.differences}
+        return sum(before.get(uid) != after.get(uid) for uid in (before.keys() | after.keys()) - otherwise)
+
 
 def find_study(tx: Transaction, uid: str | None, accession: str | None, issuer: str | None) -> Study:
     """The one study that is meant.

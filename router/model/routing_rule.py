@@ -104,6 +104,7 @@ class RuleSetEvent(enum.StrEnum):
     ACTIVATED = "activated"
     RETIRED = "retired"
     ROLLED_BACK = "rolled_back"
+    SWITCHED_OFF = "switched_off"
 
 
 @dataclass(frozen=True, slots=True)

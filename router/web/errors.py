@@ -13,6 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dicom_nodes.foundation.event_log import event_log
 from router.model.errors import FactGap, RouterError
+from router.web.malformed import in_words
+
+_MOST_PLACES = 20
 
 
 class ErrorBody(BaseModel):
@@ -48,8 +51,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
-        places = [f"{'.'.join(map(str, detail['loc']))}: {detail['type']}" for detail in error.errors()[:20]]
-        return JSONResponse({"error": "invalid", "message": "; ".join(places)}, 422)
+        said = "; ".join(in_words(detail) for detail in error.errors()[:_MOST_PLACES])
+        return JSONResponse({"error": "invalid", "message": said}, 422)
 
     @app.exception_handler(HTTPException)
     def unroutable(_request: Request, error: HTTPException) -> JSONResponse:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from router.code_map import ExamCodeRow, doubles, read_code_map, unknown_pathways
+from router.code_map import ExamCodeRow, doubles, read_numbered_rows, unknown_pathways
 from router.config import SessionKindName
 from router.model.errors import Invalid, NotFound
 from router.model.exam import Exam
@@ -115,10 +115,11 @@ def put_codes(trust: Trust, body: CodeMapBody, services: WithServices, caller: A
 @router.post("/trusts/{trust}/exam-codes/import", tags=["exams"], summary="Import a code map", responses=responses(404))
 def import_codes(trust: Trust, body: CodesImportBody, services: WithServices, caller: Admin) -> CodesImportView:
     """Replace the whole map by a CSV file, if no row of it is refused."""
-    rows, problems = read_code_map(body.text, services.settings.routing.priorities)
+    numbered, problems = read_numbered_rows(body.text, services.settings.routing.priorities)
+    rows = [row for _, row in numbered]
     with services.store.write() as tx:
         _known(tx, trust)
-        warnings = _without_specialists(tx, rows)
+        warnings = _without_specialists(tx, numbered)
         if not problems and not body.dry_run:
             _replace(tx, services, trust, rows, caller.name)
     return CodesImportView(
@@ -192,11 +193,11 @@ def _known(tx: SqlTransaction, trust: str) -> None:
         raise NotFound("no such trust")
 
 
-def _without_specialists(tx: SqlTransaction, rows: tuple[ExamCodeRow, ...]) -> list[RemarkView]:
+def _without_specialists(tx: SqlTransaction, rows: Sequence[tuple[int, ExamCodeRow]]) -> list[RemarkView]:
     """Exams for which the network has no reader: their reads would wait for ever."""
     readers = [reader for reader in tx.readers.all() if reader.active]
     warnings = []
-    for row in rows:
+    for number, row in rows:
         exam = exam_of("", row)
         able = any(
             exam.modality in reader.modalities
@@ -205,8 +206,9 @@ def _without_specialists(tx: SqlTransaction, rows: tuple[ExamCodeRow, ...]) -> l
             for reader in readers
         )
         if not able:
-            reason = f"no active reader may read it ({row.modality}, {row.subspecialty}, {row.minimum_level})"
-            warnings.append(RemarkView(row=row.local_code, reason=reason))
+            needs = f"{row.modality}, {row.subspecialty}, {row.minimum_level}"
+            reason = f"no active reader may read {row.local_code!r} ({needs})"
+            warnings.append(RemarkView(row=str(number), reason=reason))
     return warnings
 
 

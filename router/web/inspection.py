@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from router.flows import human_queue
 from router.flows.accept_report import accept_held_report
+from router.flows.missing_rules import why_no_rules
 from router.flows.resend_work import resend
 from router.model.errors import Invalid, NotFound
 from router.model.report import Disposition
@@ -194,13 +195,18 @@ def _life(
     responses={503: {"model": ErrorBody, "description": "The database does not answer"}},
 )
 def get_health(services: WithServices) -> HealthView:
-    """200 when a query of the database just succeeded; needs no token. `degraded` says that no reads are given out, or
-    that nobody climbs the ladders of alerts."""
+    """200 when a query of the database just succeeded; needs no token.
+
+    `degraded` says that no reads are given out, that nobody climbs the ladders of alerts, or that no routing rules
+    apply where two persons should have let some in.
+    """
     with services.store.read() as tx:
         log_id = tx.orders.log_id()
         planned_at = planner_rounds.last(tx.connection)
         alert_due = tx.alerts.oldest_due()
+        no_rules = why_no_rules(tx) if services.settings.router.rules_need_second_person else None
     reasons = _why_degraded(services, planned_at) + _why_alerts_wait(services, alert_due)
+    reasons += [] if no_rules is None else [no_rules]
     return HealthView(
         state="degraded" if reasons else "ok",
         reasons=reasons,

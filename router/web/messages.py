@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from dicom_nodes.foundation.expectation import Expectation
 from dicom_nodes.foundation.settings_file import AeTitle, OdsCode
 from router.code_map import ExamGroup, LevelName, Modality
 from router.config import ProfessionName, Registration, ReturnsSeed, SessionKindName
@@ -63,7 +64,7 @@ class CredentialBody(Request):
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> "CredentialBody":
         if self.valid_until <= self.valid_from:
-            raise ValueError("valid_until must be later than valid_from")
+            raise Expectation("valid_until must be later than valid_from")
         return self
 
 
@@ -108,7 +109,7 @@ class ReaderBody(Request):
     @model_validator(mode="after")
     def _radiographers_have_a_scope(self) -> "ReaderBody":
         if self.profession == "reporting_radiographer" and not self.exam_scope:
-            raise ValueError("exam_scope: a reporting radiographer must have one")
+            raise Expectation("exam_scope: a reporting radiographer must have one")
         return self
 
 
@@ -135,9 +136,9 @@ class SessionBody(Request):
     @model_validator(mode="after")
     def _says_how_much(self) -> "SessionBody":
         if self.ends_at <= self.starts_at:
-            raise ValueError("ends_at must be later than starts_at")
+            raise Expectation("ends_at must be later than starts_at")
         if (self.capacity_reads is None) == (self.capacity_minutes is None):
-            raise ValueError("give exactly one of capacity_reads and capacity_minutes")
+            raise Expectation("give exactly one of capacity_reads and capacity_minutes")
         return self
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
+from dicom_nodes.foundation.expectation import Expectation
 from router.config import SessionKindName
 from router.web.messages import ReaderId, Request, WorkstationBody
 
@@ -18,7 +19,7 @@ class LeaveBody(Request):
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> "LeaveBody":
         if self.ends_at <= self.starts_at:
-            raise ValueError("ends_at must be later than starts_at")
+            raise Expectation("ends_at must be later than starts_at")
         return self
 
 
@@ -45,13 +46,13 @@ class PatternBody(Request):
     @model_validator(mode="after")
     def _makes_sense(self) -> "PatternBody":
         if self.starts.tzinfo is not None or self.ends.tzinfo is not None:
-            raise ValueError("starts and ends are local times without an offset")
+            raise Expectation("starts and ends are local times without an offset")
         if any(not 0 <= day <= 6 for day in self.weekdays):
-            raise ValueError("weekdays must be 0 (Monday) to 6 (Sunday)")
+            raise Expectation("weekdays must be 0 (Monday) to 6 (Sunday)")
         if self.last_day < self.first_day or self.last_day.year > 9000:
-            raise ValueError("last_day must not be before first_day")
+            raise Expectation("last_day must not be before first_day")
         if self.capacity_reads is not None and self.capacity_minutes is not None:
-            raise ValueError("give at most one of capacity_reads and capacity_minutes")
+            raise Expectation("give at most one of capacity_reads and capacity_minutes")
         return self
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from router.web.messages import Request
+from router.web.messages import ReasonBody, Request
 
 Moment = Annotated[AwareDatetime, Field(ge=datetime(1990, 1, 1, tzinfo=UTC), le=datetime(2190, 1, 1, tzinfo=UTC))]
 
@@ -92,8 +92,20 @@ class ActivateBody(Request):
     )
 
 
+class LeaveRuleSetBody(ReasonBody):
+    """Why, and which version the caller sees active: of two people who press at once, the second one is told."""
+
+    expected_active: int = Field(
+        ge=1, le=2**31 - 1, description="The version that is active as far as the caller knows; refused if another is"
+    )
+
+
 class RollBackView(BaseModel):
-    active_version: int | None = Field(description="None: the exam table alone routes")
+    active_version: int
+
+
+class SwitchOffView(BaseModel):
+    active_version: None = Field(default=None, description="The exam table alone routes")
 
 
 class DryRunBody(Request):
@@ -164,6 +176,8 @@ class DifferenceView(BaseModel):
     trust: str
     rules: list[str]
     changes: list[ChangeView]
+    reader_before: str | None = Field(description="Who would have read it; none: nobody by the end, or it is held")
+    reader_after: str | None
 
 
 class ReaderLoadView(BaseModel):
@@ -198,6 +212,7 @@ class ReplayView(BaseModel):
     unmapped: int
     cut: bool = Field(description="There were more than `limit`: the first ones are left out")
     different: int
+    displaced: int = Field(description="Studies that are routed alike, and that another reader would have had")
     matches: dict[str, int] = Field(description="Studies that each rule matched")
     failures: dict[str, int] = Field(description="Studies for which each rule failed")
     counts: list[CountedChangeView]

@@ -9,12 +9,12 @@ from router.flows.rule_sets import RuleSetRecord
 from router.model.routing_rule import Problem
 from router.rules.routing_rules.vocabulary import VOCABULARY
 from router.web.errors import responses
-from router.web.messages import ReasonBody
 from router.web.rule_messages import (
     ActivateBody,
     ApproveBody,
     DryRunBody,
     DryRunView,
+    LeaveRuleSetBody,
     NameView,
     ReplayBody,
     ReplayView,
@@ -23,6 +23,7 @@ from router.web.rule_messages import (
     RuleSetEntryView,
     RuleSetView,
     RuleTextBody,
+    SwitchOffView,
     ValidationView,
     WholeRuleSetView,
 )
@@ -77,10 +78,30 @@ def post_check(body: RuleTextBody, services: WithServices, _caller: Staff) -> Va
 
 
 @router.post("/roll-back", summary="Back to the version before", responses=responses(409))
-def post_roll_back(body: ReasonBody, services: WithServices, caller: Admin) -> RollBackView:
-    """In one step, and without a second person: what was active before was approved then."""
+def post_roll_back(body: LeaveRuleSetBody, services: WithServices, caller: Admin) -> RollBackView:
+    """In one step, and without a second person: what was active before was approved then.
+
+    Refused (409) where another version than `expected_active` is active, and where none was active before it: rules end
+    by being switched off only.
+    """
     with services.store.write() as tx:
-        return RollBackView(active_version=rule_sets.roll_back(tx, caller.name, body.reason, services.now()))
+        before = rule_sets.roll_back(tx, caller.name, body.reason, services.now(), expected_active=body.expected_active)
+        return RollBackView(active_version=before)
+
+
+@router.post("/switch-off", summary="Route by no rules", responses=responses(409))
+def post_switch_off(body: LeaveRuleSetBody, services: WithServices, caller: Admin) -> SwitchOffView:
+    """The exam table alone routes; no hold or requirement of a rule applies. The audit keeps who and why."""
+    with services.store.write() as tx:
+        rule_sets.switch_off(
+            tx,
+            caller.name,
+            body.reason,
+            services.now(),
+            expected_active=body.expected_active,
+            needs_second_person=services.settings.router.rules_need_second_person,
+        )
+        return SwitchOffView()
 
 
 @router.get("/{version}", summary="One version", responses=responses(404))

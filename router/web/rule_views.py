@@ -95,6 +95,7 @@ def replay_view(replay: Replay, show: int) -> ReplayView:
         unmapped=replay.unmapped,
         cut=replay.is_cut,
         different=len(replay.differences),
+        displaced=replay.displaced,
         matches=replay.matches,
         failures=replay.failures,
         counts=[CountedChangeView(**asdict(change), studies=studies) for change, studies in replay.counts],
@@ -105,6 +106,8 @@ def replay_view(replay: Replay, show: int) -> ReplayView:
                 trust=difference.study.origin,
                 rules=list(difference.rules),
                 changes=[change_view(change) for change in difference.changes],
+                reader_before=before.read_by.get(difference.study.study_instance_uid),
+                reader_after=after.read_by.get(difference.study.study_instance_uid),
             )
             for difference in replay.differences[:show]
         ],

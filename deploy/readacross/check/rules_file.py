@@ -17,7 +17,20 @@ def rules_findings(settings: RouterSettings, now: datetime) -> list[tuple[Path, 
 
 def rules_warnings(settings: RouterSettings, now: datetime) -> list[tuple[Path, str, str]]:
     """The same of what can be used and is hardly meant, such as a rule that never matches."""
-    return _problems(settings, now, "warning")
+    return [*_waits_for_two(settings), *_problems(settings, now, "warning")]
+
+
+def _waits_for_two(settings: RouterSettings) -> list[tuple[Path, str, str]]:
+    """Of files alone it cannot be told what is active: so what a start with an empty database means is said."""
+    if not settings.router.rules_need_second_person:
+        return []
+    file = settings.router.seeds.rules
+    what = "no rules file is named" if file is None else f"{file.name} waits as a draft"
+    words = (
+        f"two persons let a rule set in: {what}, and on a router without an active rule set no rule applies until "
+        "another administrator approves one and it is activated (the router's /health and human queue say so)"
+    )
+    return [(settings.file, "router.rules_need_second_person", words)]
 
 
 def _problems(settings: RouterSettings, now: datetime, severity: str) -> list[tuple[Path, str, str]]:

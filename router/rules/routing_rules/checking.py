@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from router.model.routing_rule import Effects, Problem, Rule, RuleBook
+from router.rules.routing_rules.bounds import constant_comparisons
 from router.rules.routing_rules.compiled import CompiledBook, compile_book
 from router.rules.routing_rules.conditions import Bound, Condition, Failed, Fault, NotACondition
 from router.rules.routing_rules.known_names import KnownNames
 from router.rules.routing_rules.literals import misspelt_literals, regular_expressions
 from router.rules.routing_rules.positions import Place, Positions
 from router.rules.routing_rules.reachability import Reach, reach
-from router.rules.routing_rules.rule_file import parse
+from router.rules.routing_rules.rule_file import parse_what_can_be
+from router.rules.routing_rules.salvage import is_told_already
+from router.rules.routing_rules.shadows import leaves_nobody, overruled_always
 from router.rules.routing_rules.suggestions import closest
 from router.rules.routing_rules.vocabulary import BY_NAME, VOCABULARY
 
@@ -59,19 +62,31 @@ class Checked:
 
 def check(text: str, known: KnownNames, now: datetime) -> Checked:
     """Everything that is wrong with the text, errors first in the file's order, then warnings."""
-    book, problems = parse(text)
+    book, misshapen = parse_what_can_be(text)
     if book is None:
-        return Checked(None, tuple(problems))
-    positions = Positions(text)
-    found = [*_twice(book, positions)]
-    for number, rule in enumerate(book.rules):
-        found += _of_rule(number, rule, known, positions, now)
-    found += _of_effects("default", book.default, known, positions)
-    if not book.rules:
-        found.append(positions.problem("warning", "rules", "there are no rules: the default holds for every study"))
+        return Checked(None, tuple(misshapen))
+    positions, told = Positions(text), [problem.where for problem in misshapen]
+    found = [*misshapen, *(one for one in _meant(book, known, positions, now) if not is_told_already(one.where, told))]
     found.sort(key=lambda problem: (problem.severity, problem.line or 0, problem.column or 0))
     has_errors = any(problem.severity == "error" for problem in found)
     return Checked(None if has_errors else compile_book(book), tuple(found))
+
+
+def _meant(book: RuleBook, known: KnownNames, positions: Positions, now: datetime) -> Iterator[Problem]:
+    """What is wrong, or hardly meant, with rules that have the right form."""
+    yield from _twice(book, positions)
+    reached = [_reach_of(rule, known) for rule in book.rules]
+    for number, rule in enumerate(book.rules):
+        yield from _of_rule(number, rule, known, positions, now)
+        in_words = _REACH_IN_WORDS.get(reached[number])
+        if in_words is not None:
+            yield positions.problem("warning", f"rules[{number}].condition", f"rule {rule.name!r} {in_words}")
+    yield from _of_effects("default", book.default, known, positions)
+    always = [number for number, one in enumerate(reached) if one is Reach.ALWAYS]
+    for path, words in overruled_always(book, always, now):
+        yield positions.problem("warning", path, words)
+    if not book.rules:
+        yield positions.problem("warning", "rules", "there are no rules: the default holds for every study")
 
 
 def _twice(book: RuleBook, positions: Positions) -> Iterator[Problem]:
@@ -94,7 +109,7 @@ def _of_rule(number: int, rule: Rule, known: KnownNames, positions: Positions, n
 
 def _of_condition(path: str, rule: Rule, known: KnownNames, positions: Positions) -> Iterator[Problem]:
     try:
-        condition = Condition(rule.condition)
+        Condition(rule.condition)
     except NotACondition as error:
         for fault in error.faults[: 1 if error.faults[0].message.startswith("Syntax") else None]:
             message, suggestion = _in_words(fault, rule.condition)
@@ -106,9 +121,16 @@ def _of_condition(path: str, rule: Rule, known: KnownNames, positions: Positions
     for misspelt in misspelt_literals(rule.condition, known):
         place = positions.within(path, misspelt.line, misspelt.column)
         yield _at(place, path, misspelt.message, misspelt.suggestion, severity="warning")
-    reached = _REACH_IN_WORDS.get(reach(condition, rule.condition, known))
-    if reached is not None:
-        yield positions.problem("warning", path, f"rule {rule.name!r} {reached}")
+    for constant in constant_comparisons(rule.condition):
+        place = positions.within(path, constant.line, constant.column)
+        yield _at(place, path, constant.message, constant.suggestion, severity="warning")
+
+
+def _reach_of(rule: Rule, known: KnownNames) -> Reach:
+    try:
+        return reach(Condition(rule.condition), rule.condition, known)
+    except NotACondition:
+        return Reach.SOMETIMES  # what is wrong with it is told as an error
 
 
 def _at(
@@ -135,6 +157,8 @@ def _of_effects(path: str, effects: Effects, known: KnownNames, positions: Posit
             yield from _unknown(f"{path}.{key}", clause.trusts, "trusts", known, positions)
             if not (clause.readers or clause.trusts):
                 yield positions.problem("error", f"{path}.{key}", "names nobody: its pools are empty")
+    if leaves_nobody(effects):
+        yield positions.problem("warning", f"{path}.exclude", "excludes all whom `require` asks for: nobody is left")
     if effects.priors is not None:
         yield from _unknown(f"{path}.priors", effects.priors.modalities, "modalities", known, positions)
 

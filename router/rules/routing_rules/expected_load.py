@@ -29,7 +29,8 @@ class ReaderLoad:
 class ExpectedLoad:
     """`late` counts, by priority, reads that end, or still wait at the end of the period, after their due time.
 
-    `aid_minutes` is reading by one trust's readers for another: (employer, origin).
+    `aid_minutes` is reading by one trust's readers for another: (employer, origin). `read_by` names each study's
+    reader, by Study Instance UID; what nobody reads by the end, or a rule holds, is not in it.
     """
 
     readers: dict[str, ReaderLoad]
@@ -37,6 +38,7 @@ class ExpectedLoad:
     held: int
     unread: int
     aid_minutes: dict[tuple[str, str], float]
+    read_by: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ def expected_load(
     for one in unread:
         book.late[one.entry.routed.priority] += one.entry.routed.due_at <= end
     held = len(routed) - len(planned)
-    return ExpectedLoad(book.loads(), dict(+book.late), held, len(unread), dict(book.aid_minutes))
+    return ExpectedLoad(book.loads(), dict(+book.late), held, len(unread), dict(book.aid_minutes), book.read_by)
 
 
 def _give_out_all(coming: list[_Waiting], book: "_Book", end: datetime) -> list[_Waiting]:
@@ -104,6 +106,7 @@ class _Book:
         self._fitting: dict[tuple[int, int, datetime], bool] = {}
         self.late: Counter[str] = Counter()
         self.aid_minutes: dict[tuple[str, str], float] = defaultdict(float)
+        self.read_by: dict[str, str] = {}
 
     def give_out(self, waiting: list[_Waiting], now: datetime) -> list[_Waiting]:
         """Give out what somebody can begin within the step; returns what still waits."""
@@ -160,6 +163,7 @@ class _Book:
         duty.free_at = max(now, duty.free_at) + timedelta(minutes=minutes)
         load = duty.load
         duty.load = replace(load, used_reads=load.used_reads + 1, used_minutes=load.used_minutes + minutes)
+        self.read_by[entry.study.study_instance_uid] = duty.reader.id
         self.late[entry.routed.priority] += duty.free_at > entry.routed.due_at
         if duty.reader.employer != entry.study.origin:
             self.aid_minutes[(duty.reader.employer, entry.study.origin)] += minutes

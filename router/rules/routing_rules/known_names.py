@@ -1,8 +1,9 @@
 """Names that rules may use, as the network has them: what is not among them is misspelt, or gone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from router.code_map import ExamCodeRow
 from router.config import RouterSettings, RoutingFile
 from router.model.pathway import PATHWAY_IDS, Pathway
 from router.model.reader import Reader
@@ -19,6 +20,7 @@ class KnownNames:
     readers: frozenset[str] | None = None
     trusts: frozenset[str] | None = None
     modalities: frozenset[str] | None = None
+    exam_codes: frozenset[str] | None = None
 
     def of(self, kind: str | None) -> frozenset[str] | None:
         """What is known of this kind of name, as `Name.values` calls it."""
@@ -29,14 +31,19 @@ class KnownNames:
             "readers": self.readers,
             "trusts": self.trusts,
             "modalities": self.modalities,
+            "exam_codes": self.exam_codes,
         }
         return by_kind.get(kind or "")
 
 
 def known_names(
-    routing: RoutingFile, readers: Iterable[Reader], trusts: Iterable[Trust], pathways: Iterable[Pathway]
+    routing: RoutingFile,
+    readers: Iterable[Reader],
+    trusts: Iterable[Trust],
+    pathways: Iterable[Pathway],
+    mapped_codes: Iterable[str],
 ) -> KnownNames:
-    """What this network has."""
+    """What this network has; `mapped_codes` are those of its code maps."""
     people = list(readers)
     subspecialties = {exam.subspecialty for exam in routing.exams}
     return KnownNames(
@@ -46,6 +53,7 @@ def known_names(
         readers=frozenset(reader.id for reader in people),
         trusts=frozenset(trust.ods_code for trust in trusts),
         modalities=frozenset(routing.readable_modalities),
+        exam_codes=_exam_codes(routing, mapped_codes),
     )
 
 
@@ -60,4 +68,17 @@ def names_of_settings(settings: RouterSettings) -> KnownNames:
         readers=frozenset(reader.id for reader in readers),
         trusts=frozenset(trust.ods_code for trust in settings.network.trusts),
         modalities=frozenset(settings.routing.readable_modalities),
+        exam_codes=_exam_codes(
+            settings.routing, (code for rows in settings.codes.values() for code in _codes_in(rows))
+        ),
     )
+
+
+def _codes_in(rows: Iterable[ExamCodeRow]) -> Iterator[str]:
+    for row in rows:
+        yield from (row.local_code, row.standard_code)
+
+
+def _exam_codes(routing: RoutingFile, mapped: Iterable[str]) -> frozenset[str] | None:
+    """None where nobody has written any code down, so that none is held against a rule."""
+    return frozenset({*mapped, *(exam.code for exam in routing.exams if exam.code is not None)}) or None

@@ -8,10 +8,12 @@ expressions, arithmetic, dates), or where there are too many combinations, nothi
 import enum
 import itertools
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from router.rules.routing_rules.bounds import TIMES
 from router.rules.routing_rules.conditions import Bound, Condition, Failed, constant_value
 from router.rules.routing_rules.known_names import KnownNames
 from router.rules.routing_rules.vocabulary import BY_NAME, TEXT, TEXTS, TIME, VOCABULARY, WHOLE, Name
@@ -57,14 +59,27 @@ def _kind(value: bool | Failed) -> object:
 def _combinations(names: list[Name], text: str, known: KnownNames) -> Iterator[dict[str, Any]]:
     choices = [_choices(name, text, known) for name in names]
     for values in itertools.product(*choices):
-        yield {name.name: value for name, value in zip(names, values, strict=True) if value is not _NO_VALUE}
+        facts = dict(zip((name.name for name in names), values, strict=True))
+        if _can_be(facts):
+            yield {name: value for name, value in facts.items() if value is not _NO_VALUE}
+
+
+def _can_be(facts: dict[str, Any]) -> bool:
+    """Whether the values go together: an age has a value exactly where it is known, and a weekend is two days."""
+    has_age = facts.get("study.age_years", _NO_VALUE) is not _NO_VALUE
+    if {"study.age_known", "study.age_years"} <= facts.keys() and facts["study.age_known"] is not has_age:
+        return False
+    both = {"now.weekend", "now.weekday"} <= facts.keys()
+    return not both or facts["now.weekend"] is (facts["now.weekday"] >= 6)
 
 
 def _choices(name: Name, text: str, known: KnownNames) -> list[Any]:
     texts = sorted({double or single for double, single in _TEXT.findall(text)})
     numbers = {int(number) for number in _NUMBER.findall(text)}
     if name.kind == TEXT:
-        possible = known.of(name.values)
+        if name.name == "now.time":
+            return _times(texts, text)
+        possible = None if name.values == "exam_codes" else known.of(name.values)
         if possible is not None:
             return sorted(possible)
         beside = [other for literal in texts for other in (literal[:-1], literal + " ")]
@@ -79,6 +94,14 @@ def _choices(name: Name, text: str, known: KnownNames) -> list[Any]:
     if name.kind == TIME:
         return [datetime(2026, 1, 1, tzinfo=UTC)]
     return [True, False]
+
+
+def _times(texts: list[str], condition: str) -> list[Any]:
+    """Times of day: the first, the last, and those on both sides of each literal; all where parts are asked for."""
+    if re.search(r"now\.time\s*\.", condition):
+        return list(TIMES)
+    around = {near for text in texts for at in [bisect_left(TIMES, text)] for near in (at - 1, at, at + 1)}
+    return [TIMES[at] for at in sorted({0, len(TIMES) - 1, *around}) if 0 <= at < len(TIMES)]
 
 
 def _within_range(name: str, numbers: set[int]) -> list[Any]:

@@ -13,10 +13,12 @@ from dicom_nodes.foundation.settings_file import OdsCode, Settings, SettingsErro
 from router.model.directives import Clause, PriorSelection
 from router.model.routing_rule import Effects, Problem, Rule, RuleBook
 from router.rules.routing_rules.positions import Positions
+from router.rules.routing_rules.salvage import is_told_already, without_faults
 from router.rules.routing_rules.suggestions import closest
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 _LONGEST_TEXT = 1_000_000
+_ROUNDS = 4
 
 
 def _zone(name: str) -> str:
@@ -109,20 +111,46 @@ def read_rules(file: Path) -> str:
 
 
 def parse(text: str) -> tuple[RuleBook | None, list[Problem]]:
-    """The rules of this text; None where it cannot be read, with the reasons why."""
+    """The rules of this text; None where anything is wrong with it, with the reasons why."""
+    book, problems = parse_what_can_be(text)
+    return (None if problems else book), problems
+
+
+def parse_what_can_be(text: str) -> tuple[RuleBook | None, list[Problem]]:
+    """The rules of this text less what is wrong with its form, for finding what else is wrong; and what is wrong.
+
+    Only without problems the rules are those of the text.
+    """
     if len(text) > _LONGEST_TEXT:
         return None, [Problem("error", "(file)", f"is longer than {_LONGEST_TEXT} characters")]
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return None, [_syntax(str(error), text)]
-    try:
-        file = RuleFile.model_validate(document)
-    except ValidationError as error:
-        positions = Positions(text)
-        return None, [_misshapen(detail, positions) for detail in error.errors()]
-    problems = list(_unknown_pools(file, Positions(text)))
-    return (None if problems else _book(file)), problems
+    positions = Positions(text)
+    file, problems = _shaped(document, positions)
+    if file is None:
+        return None, problems
+    unknown = [one for one in _unknown_pools(file, positions) if not _is_told(one, problems)]
+    return _book(file), [*problems, *unknown]
+
+
+def _shaped(document: dict[str, Any], positions: Positions) -> tuple[RuleFile | None, list[Problem]]:
+    """Takes mistakes out until the rest can be read: some show only when others are gone."""
+    problems: list[Problem] = []
+    for _ in range(_ROUNDS):
+        try:
+            return RuleFile.model_validate(document), problems
+        except ValidationError as error:
+            faults = error.errors()
+            found = [_misshapen(detail, positions) for detail in faults]
+            problems += [one for one in found if not _is_told(one, problems)]
+            document = without_faults(document, faults)
+    return None, problems
+
+
+def _is_told(problem: Problem, problems: list[Problem]) -> bool:
+    return is_told_already(problem.where, [one.where for one in problems])
 
 
 def _syntax(said: str, text: str) -> Problem:
@@ -137,6 +165,8 @@ def _misshapen(detail: Any, positions: Positions) -> Problem:
     for part in detail["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     message, suggestion = str(detail["msg"]).removeprefix("Value error, "), None
+    if message.startswith("valid_until: "):  # a check across keys names its key itself
+        path = f"{path}.valid_until"
     if detail["type"] == "extra_forbidden":
         name = str(detail["loc"][-1])
         suggestion = closest(name, _keys_beside(path))
@@ -213,7 +243,7 @@ def _effects(rule: str, table: EffectsTable, pools: dict[str, Pool]) -> Effects:
 def _clause(rule: str, audience: Audience | None, pools: dict[str, Pool]) -> Clause | None:
     if audience is None:
         return None
-    groups = [pools[name] for name in audience.pools]
+    groups = [pools[name] for name in audience.pools if name in pools]
     readers = {*audience.readers, *(reader for group in groups for reader in group.readers)}
     trusts = {*audience.trusts, *(trust for group in groups for trust in group.trusts)}
     return Clause(rule, tuple(sorted(readers)), tuple(sorted(trusts)))

@@ -39,7 +39,7 @@ VOCABULARY: tuple[Name, ...] = (
     Name("study.age_known", YES_NO, "whether the patient's birth date is known"),
     Name("study.age_years", WHOLE, "the patient's age at the examination; no value unless study.age_known"),
     Name("study.minutes_since_exam", WHOLE, "minutes since the examination; 0 where its time is unknown"),
-    Name("order.exam_code", TEXT, "the exam's code; empty where there is none"),
+    Name("order.exam_code", TEXT, "the exam's code; empty where there is none", "exam_codes"),
     Name("order.exam_scheme", TEXT, "whose code it is, such as NICIP"),
     Name("order.exam_name", TEXT, "what the code stands for, in capitals", capitals=True),
     Name("order.subspecialty", TEXT, "what the exam table says", "subspecialties"),

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator
 
+from dicom_nodes.foundation.expectation import Expectation
+
 
 class Element(BaseModel):
     """Base of what is read."""
@@ -20,7 +22,7 @@ class Element(BaseModel):
     @classmethod
     def _none_of_them(cls, value: list[Any]) -> list[Any]:
         if value:
-            raise ValueError("a modifier extension is not understood here")
+            raise Expectation("a modifier extension is not understood here")
         return value
 
 
@@ -130,7 +132,7 @@ Status = Literal[
 def _instant(value: object) -> object:
     """An instant is text: numbers would be taken for seconds since 1970."""
     if value is not None and not isinstance(value, str):
-        raise ValueError("an instant is text")
+        raise Expectation("an instant is text")
     return value
 
 

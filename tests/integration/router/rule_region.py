@@ -53,8 +53,13 @@ class Administrators:
         assert (answer.status_code, answer.json()["state"]) == (200, "active"), answer.text
         return version
 
-    def roll_back(self, who: str = "bob") -> Any:
-        return self.call(who, "POST", "/roll-back", {"reason": "it went wrong"})
+    def roll_back(self, expected_active: int, who: str = "bob") -> Any:
+        body = {"reason": "it went wrong", "expected_active": expected_active}
+        return self.call(who, "POST", "/roll-back", body)
+
+    def switch_off(self, expected_active: int, who: str = "bob") -> Any:
+        body = {"reason": "the table alone for a while", "expected_active": expected_active}
+        return self.call(who, "POST", "/switch-off", body)
 
     def states(self) -> dict[int, str]:
         return {one["version"]: one["state"] for one in self.call("alice", "GET", "").json()}

@@ -67,6 +67,20 @@ def test_unknown_names_of_the_network_are_errors_with_a_suggestion(few: Administ
     assert [problem["suggestion"] for problem in problems] == ["reader-1", "RXN"]
 
 
+def test_an_exam_code_that_no_map_and_no_table_knows_is_warned_about(few: Administrators) -> None:
+    row = {
+        "local_code": "CTH1", "standard_code": "CSKUH", "standard_scheme": "NICIP", "group": "ct_head",
+        "modality": "CT", "subspecialty": "neuro", "minutes": 8.0, "pathway": "urgent",
+    }  # fmt: skip
+    region = few.region
+    few.states()
+    put = region.client.put("/trusts/RXN/exam-codes", json={"codes": [row]}, headers=region.token("admin", "dora"))
+    assert put.status_code == 200, put.text
+    rules = text(rule('order.exam_code in ["CTH1", "CTH2"]', name="heads"))
+    (problem,) = few.call("alice", "POST", "/check", {"text": rules}).json()["problems"]
+    assert problem["message"] == "no code map and no exam table knows the exam code 'CTH2'"
+
+
 def test_the_author_cannot_let_a_rule_set_in_alone(tmp_path: Path, database_url: str) -> None:
     with region_with_settings(tmp_path, database_url, SECOND) as region:
         people = Administrators(region)
@@ -93,7 +107,8 @@ def test_who_is_no_administrator_changes_no_rules(few: Administrators) -> None:
     version = few.validated(HEAD_URGENT)
     for who in ("coordinator/carol", "reader/reader-1"):
         assert few.activate(version, who).status_code == 403
-        assert few.roll_back(who).status_code == 403
+        assert few.roll_back(version, who).status_code == 403
+        assert few.switch_off(version, who).status_code == 403
         assert few.call(who, "POST", "", {"text": HEAD_URGENT, "comment": "x"}).status_code == 403
         assert few.call(who, "POST", f"/{version}/validate").status_code == 403
     assert few.states() == {1: "validated"}
@@ -102,23 +117,50 @@ def test_who_is_no_administrator_changes_no_rules(few: Administrators) -> None:
 def test_roll_back_goes_one_version_back_at_a_time(people: Administrators) -> None:
     for _ in range(3):
         people.active(HEAD_URGENT)
-    assert people.roll_back().json() == {"active_version": 2}
+    assert people.roll_back(3).json() == {"active_version": 2}
     assert people.states() == {3: "retired", 2: "active", 1: "retired"}
-    assert people.roll_back().json() == {"active_version": 1}
-    assert people.roll_back().json() == {"active_version": None}
-    answer = people.roll_back()
-    assert (answer.status_code, answer.json()["message"]) == (409, "no rule set is active")
+    assert people.roll_back(2).json() == {"active_version": 1}
     assert (3, "rolled_back", "admin bob") in people.audit()
+
+
+def test_a_roll_back_that_does_not_name_the_active_version_is_refused(few: Administrators) -> None:
+    few.active(HEAD_URGENT)
+    few.active(HOLDING)
+    unnamed = few.call("bob", "POST", "/roll-back", {"reason": "it went wrong"})
+    assert (unnamed.status_code, unnamed.json()["message"]) == (422, "body.expected_active: is missing")
+    assert few.roll_back(2).json() == {"active_version": 1}
+    late = few.roll_back(2, "alice")
+    assert (late.status_code, late.json()["message"]) == (
+        409,
+        "rule set 1 is active, not 2: look at what changed first",
+    )
+    assert few.states() == {2: "retired", 1: "active"}
+
+
+def test_rules_end_by_being_switched_off_only_never_by_a_roll_back(few: Administrators) -> None:
+    version = few.active(HEAD_URGENT)
+    refused = few.roll_back(version)
+    assert (refused.status_code, "readacross rules switch-off" in refused.json()["message"]) == (409, True)
+    assert few.states() == {version: "active"}
+    assert few.switch_off(version + 1).status_code == 409
+    assert few.switch_off(version).json() == {"active_version": None}
+    assert few.states() == {version: "retired"}
+    (entry,) = [one for one in few.call("alice", "GET", "/audit").json() if one["event"] == "switched_off"]
+    assert (entry["version"], entry["actor"]) == (version, "admin bob")
+    assert entry["detail"] == {"reason": "the table alone for a while"}
+    assert few.roll_back(version).json()["message"] == (
+        f"no rule set is active, not {version}: look at what changed first"
+    )
 
 
 def test_after_a_roll_back_the_next_activation_rolls_back_to_where_it_came_from(few: Administrators) -> None:
     few.active(HEAD_URGENT)
     few.active(HOLDING)
-    few.roll_back()
+    few.roll_back(2)
     assert few.activate(2).status_code == 200
-    assert few.roll_back().json() == {"active_version": 1}
+    assert few.roll_back(2).json() == {"active_version": 1}
     few.active(HEAD_URGENT)
-    assert few.roll_back().json() == {"active_version": 1}
+    assert few.roll_back(3).json() == {"active_version": 1}
 
 
 def test_of_two_activations_at_once_one_is_first_and_the_other_learns_of_it(people: Administrators) -> None:
@@ -197,8 +239,34 @@ def test_where_two_people_are_asked_for_the_rules_file_waits_too(tmp_path: Path)
     with region_with_settings(tmp_path, f"sqlite:///{tmp_path}/r.sqlite", SECOND, HEAD_URGENT) as region:
         people = Administrators(region)
         assert people.states() == {1: "validated"}
+        (item,) = region.queue("no_rules_active")
+        assert "an administrator other than its author approves it" in item["reason"]
+        assert region.get("/health")["reasons"] == [item["reason"]]
+        assert people.activate(1, "bob", expected_active=2).json()["message"] == (
+            "no rule set is active, not 2: look at what changed first"
+        )
         assert people.call("bob", "POST", "/1/approve", {"comment": "fine"}).status_code == 200
+        assert region.get("/health")["state"] == "degraded"
         assert people.activate(1, "bob").status_code == 200
+        assert region.queue("no_rules_active") == []
+        assert region.get("/health")["reasons"] == []
+        assert people.switch_off(1).status_code == 200
+        assert len(region.queue("no_rules_active")) == 1
+        assert people.activate(1).status_code == 200
+        assert region.queue("no_rules_active") == []
+
+
+def test_a_router_that_needs_two_people_for_rules_says_at_each_start_that_it_has_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        with region_with_settings(tmp_path, f"sqlite:///{tmp_path}/r.sqlite", SECOND) as region:
+            assert len(region.queue("no_rules_active")) == 1
+        assert "rules.none_active" in capsys.readouterr().err
+    with region_with_settings(tmp_path / "one", f"sqlite:///{tmp_path}/one.sqlite") as region:
+        assert region.queue("no_rules_active") == []
+        assert region.get("/health")["state"] == "ok"
+    assert "rules.none_active" not in capsys.readouterr().err
 
 
 def test_a_rules_file_with_an_error_stops_the_start(tmp_path: Path) -> None:

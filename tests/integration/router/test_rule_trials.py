@@ -138,6 +138,9 @@ def test_a_replay_tells_what_would_have_gone_elsewhere_and_what_it_asks_of_reade
     }
     assert [one["study_instance_uid"] for one in found["studies"]] == ["1.2.0", "1.2.1", "1.2.3", "1.2.4"]
     assert (found["held_before"], found["held_after"]) == (0, 2)
+    readers = {one["study_instance_uid"]: (one["reader_before"], one["reader_after"]) for one in found["studies"]}
+    assert all(before is not None for before, _ in readers.values())
+    assert [readers[uid][1] for uid in readers] == ["reader-2", None, "reader-2", None]
     loads = {one["reader_id"]: (one["reads_before"], one["reads_after"]) for one in found["readers"]}
     assert sum(before for before, _ in loads.values()) == 6
     assert sum(after for _, after in loads.values()) == 4

@@ -50,7 +50,7 @@ def test_a_change_of_rules_leaves_reads_as_they_were_routed(sqlite_region: Regio
     sqlite_region.rxn.say(settled("1.2.1"))
     people.active(HEAD_URGENT)
     sqlite_region.rxn.say(settled("1.2.2"))
-    people.roll_back()
+    people.switch_off(1)
     sqlite_region.rxn.say(settled("1.2.3"))
     found = {read["study_instance_uid"]: read["priority"] for read in sqlite_region.get("/reads")}
     assert found == {"1.2.1": "urgent", "1.2.2": "routine", "1.2.3": "urgent"}

@@ -30,6 +30,7 @@ REPLAY = ReplayView(
     unmapped=4,
     cut=True,
     different=31,
+    displaced=6,
     matches={"stroke": 30, "never": 0},
     failures={"never": 2},
     counts=[CountedChangeView(**CHANGE, studies=31)],
@@ -40,6 +41,8 @@ REPLAY = ReplayView(
             trust="RXN",
             rules=["stroke"],
             changes=[ChangeView(**CHANGE)],
+            reader_before="reader-001",
+            reader_after="reader-044",
         )
     ],
     readers=[reader(number, 10 + (number == 44)) for number in range(45)],
@@ -85,6 +88,7 @@ def test_the_page_has_a_chart_and_a_table_of_everything_that_changes() -> None:
         ["RXL", "+500", "+800"],
         ["RXN", "-500", "-800"],
         ["never", "0", "2"],
+        ["required: - → RXN, &lt;b&gt;&amp;&quot;&#x27;", "reader-001 → reader-044"],
     ):
         assert any(cells[at : at + len(row)] == row for at in range(len(cells))), row
 
@@ -104,8 +108,9 @@ def test_of_many_readers_those_whose_load_changes_most_are_drawn_and_all_are_in_
     assert chart.count('class="other"') == MOST_READERS
     assert "reader-044" in chart
     assert ">11</text>" in chart
+    assert ("reader-044, before</text>" in chart, "reader-044, after</text>" in chart) == (True, True)
     assert "5 more readers, whose load changes less" in html
-    assert html.count("<td>reader-") == 45
+    assert len(re.findall(r"<td>reader-\d+</td>", html)) == 45
 
 
 def test_a_replay_that_changes_nothing_says_so() -> None:

@@ -23,8 +23,9 @@ GOOD = text(rule('study.description.contains("HEAD")', 'priority = "routine"', "
 BAD = text(rule("study.modalty == 1", 'priority = "urgnt"'))
 
 
-def run(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(command_line(), ["rules", *map(str, arguments)], env={"COLUMNS": "200"})
+def run(*arguments: str | Path, answer: str | None = None) -> Any:
+    line = ["rules", *map(str, arguments)]
+    return CliRunner().invoke(command_line(), line, env={"COLUMNS": "200"}, input=answer)
 
 
 def test_validate_shows_the_line_and_marks_the_column(tmp_path: Path) -> None:
@@ -63,6 +64,15 @@ def test_check_tells_the_errors_of_the_rules_file_that_a_router_file_names(tmp_p
     assert str(wrong).startswith(f"{rules}: rules[0].condition: line 6, column 19: unknown name study.modalty")
 
 
+def test_check_warns_that_rules_wait_where_two_people_let_them_in(tmp_path: Path) -> None:
+    router_file = write_region(
+        tmp_path,
+        {"router.toml": lambda old: old.replace("seeds = {", "rules_need_second_person = true\nseeds = {")},
+    )[2]
+    warned = [str(warning) for warning in load_files([router_file]).warnings]
+    assert any("router.rules_need_second_person: two persons let a rule set in" in words for words in warned), warned
+
+
 @dataclass
 class Served:
     """A router with one study, and how the command reaches it as each of two administrators."""
@@ -71,9 +81,9 @@ class Served:
     address: str
     folder: Path
 
-    def run(self, who: str, *arguments: str | Path) -> Any:
+    def run(self, who: str, *arguments: str | Path, answer: str | None = None) -> Any:
         reached = "--router", f"http://{self.address}", "--token-file", self.folder / f"{who}.token"
-        return run(*arguments, *reached)
+        return run(*arguments, *reached, answer=answer)
 
 
 @pytest.fixture
@@ -122,7 +132,14 @@ def test_a_rule_set_goes_from_a_file_to_active_and_back(served: Served) -> None:
     assert served.run("bob", "show", "--text").output == GOOD
     assert "active" in served.run("bob", "list").output
     back = served.run("bob", "rollback", "--reason", "too many routine heads")
-    assert back.output == "the exam table alone routes now\n"
+    assert "no rule set was active before 1" in str(back.exception)
+    leave = "switch-off", "--reason", "too many routine heads"
+    for asked, said in ((None, "Aborted"), ("n\n", "Aborted"), ("y\n", "the exam table alone routes now")):
+        done = served.run("bob", *leave, answer=asked)
+        assert "rule set 1 is active (heads are routine, by admin alice)" in done.output
+        assert said in done.output
+    again = served.run("alice", *leave, "--expect", "1")
+    assert "no rule set is active, not 1" in str(again.exception)
     file.write_text(BAD)
     wrong = served.run("alice", "submit", file, "--comment", "x")
     assert (wrong.exit_code, "rule set 2 is draft" in wrong.output) == (1, True)

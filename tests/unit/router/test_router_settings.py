@@ -123,8 +123,9 @@ CODES = "local_code,standard_code,standard_scheme,group,modality,subspecialty,mi
         ),
         (
             {"aid": 'aid = [{ trust = "RXL", reads_for = ["ZZZ"] }]'},
-            "aid[0]: expected trusts of network.toml, got 'ZZZ'",
+            "aid[0].reads_for[0]: expected a trust of network.toml, got 'ZZZ'",
         ),
+        ({"aid": 'aid = [{ trust = "ZZZ" }]'}, "aid[0].trust: expected a trust of network.toml, got 'ZZZ'"),
         ({"aid": 'aid = [{ trust = "RXL", reads_for = ["RXL"] }]'}, "a trust needs no agreement with itself"),
         ({"codes": CODES + "A,B,NICIP,g,CT,neuro,0,urgent\n"}, "RXN.csv: row 2: minutes: "),
         ({"codes": CODES + "A,B,NICIP,g,CT,neuro,1,urgent\nA,C,NICIP,g,CT,neuro,1,urgent\n"}, "has two targets"),

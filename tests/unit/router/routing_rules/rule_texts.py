@@ -30,6 +30,7 @@ KNOWN = KnownNames(
     readers=frozenset({"dr-a", "dr-b"}),
     trusts=frozenset({"RXN", "RXL"}),
     modalities=frozenset(ROUTING.readable_modalities),
+    exam_codes=frozenset({"CSKUH"}),
 )
 
 

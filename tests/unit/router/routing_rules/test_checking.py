@@ -118,7 +118,10 @@ def test_names_are_not_held_against_a_text_where_the_network_is_unknown() -> Non
     [
         (text(rule("now.weekend"), rule("now.hour > 3")), "the name 'one' is used twice"),
         (rule("now.weekend"), "is missing: write [default], be it empty"),
-        (text(top='timezone = "Europe/Londn"'), "expected a time zone such as 'Europe/London', got 'Europe/Londn'"),
+        (
+            text(rule("now.weekend"), top='timezone = "Europe/Londn"'),
+            "expected a time zone such as 'Europe/London', got 'Europe/Londn'",
+        ),
         (
             text(rule("now.weekend", extra="valid_from = 2026-02-01T00:00:00Z\nvalid_until = 2026-01-01T00:00:00Z")),
             "valid_until: must be later than valid_from",
@@ -151,11 +154,20 @@ def test_a_text_that_contradicts_itself_is_refused(rules: str, message: str) -> 
         ("study.minutes_since_exam < 0", "never"),
         ("1 == 2", "never"),
         ("true", "always"),
+        ('now.time > "25:00" || now.hour > 30', "never"),
+        ('now.time >= "9:00"', "never"),
+        ('now.time > "17:29" && now.time < "17:31"', None),
+        ('now.time > "17:29" && now.time < "17:30"', "never"),
+        ('now.time.startsWith("17")', None),
+        ("study.age_known && study.age_years >= 0 || !study.age_known", "always"),
+        ("study.age_known && study.age_years > 5 || !study.age_known", None),
+        ("now.weekend && now.weekday < 6", "never"),
+        ("now.weekend && now.weekday == 6", None),
         ('study.description.matches("^A") && study.description.matches("^B")', None),
     ],
 )
 def test_what_never_or_always_matches_is_warned_about(condition: str, word: str | None) -> None:
-    found = [problem.message for problem in problems(text(rule(condition)))]
+    found = [one.message for one in problems(text(rule(condition))) if one.message.startswith("rule 'one'")]
     assert found == ([] if word is None else [f"rule 'one' {word} matches, whatever the study"])
 
 
@@ -179,6 +191,84 @@ def test_a_literal_that_a_name_never_has_is_warned_about(condition: str, message
     assert line[(problem.column or 0) - 1 :].startswith(f'"{bad}"')
 
 
+@pytest.mark.parametrize(
+    ("condition", "message", "suggestion"),
+    [
+        ('now.weekend || now.time > "25:00"', "now.time is compared with '25:00', which is no time of day", None),
+        ('now.weekend || now.time > "9:00"', "now.time is compared with '9:00', which is no time of day", "09:00"),
+        ('now.weekend || "9:30" <= now.time', "now.time is compared with '9:30'", "09:30"),
+        ('now.weekend && now.date == "2026-02-30"', "now.date is compared with '2026-02-30', which is no date", None),
+        ("now.weekend || now.hour > 30", "now.hour > 30 is never true: now.hour is 0 to 23", None),
+        ("now.weekend || 24 <= now.hour", "24 <= now.hour is never true", None),
+        ("now.weekend && now.hour < 24", "now.hour < 24 is always true", None),
+        ("now.bank_holiday || now.weekday == 0", "now.weekday == 0 is never true: now.weekday is 1 to 7", None),
+        ("now.weekend && study.revision >= 1", "study.revision >= 1 is always true", None),
+        (
+            'now.weekend || order.exam_code == "NOSUCH"',
+            "no code map and no exam table knows the exam code 'NOSUCH'",
+            None,
+        ),
+        ('now.weekend && order.exam_code in ["CSKUH", "CSKUX"]', "no code map and no exam table knows", "CSKUH"),
+    ],
+)
+def test_a_part_of_a_condition_that_tells_nothing_is_warned_about(
+    condition: str, message: str, suggestion: str | None
+) -> None:
+    (problem,) = problems(text(rule(condition)))
+    assert problem.message.startswith(message), problem.message
+    assert (problem.severity, problem.suggestion) == ("warning", suggestion)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'now.time >= "17:30" || now.time < "08:00"',
+        'now.date >= "2026-12-24" && now.date <= "2027-01-02"',
+        "now.hour >= 22 || now.hour < 6",
+        "now.weekday == 7 || now.weekday in [1, 2]",
+        "2 * now.hour > 30",
+        "now.hour > 30 - study.revision",
+        "30 - now.hour > 10",
+        "study.age_known && study.age_years < 0",
+        "order.minutes_to_due < -60",
+        'study.description.contains("NOW.HOUR > 30")',
+        'order.exam_code == "CSKUH"',
+        'order.exam_code == ""',
+        'order.exam_code.startsWith("CS")',
+    ],
+)
+def test_a_part_that_tells_something_is_not_warned_about(condition: str) -> None:
+    assert [one.message for one in problems(text(rule(condition))) if "matches, whatever" not in one.message] == []
+
+
+def test_effects_behind_a_rule_that_always_matches_are_warned_about() -> None:
+    all_ages = "study.age_known && study.age_years >= 0 || !study.age_known"
+    rules = text(
+        rule("now.weekend", 'priority = "urgent"', "before"),
+        rule(all_ages, 'priority = "routine"\nhold = "look"', "all"),
+        rule("now.weekend", 'priority = "emergency"\nsubspecialty = "neuro"\nhold = "too"', "after"),
+        default='priority = "urgent"',
+    )
+    words = "never acts: rule 'all' before it always matches and decides priority"
+    found = [(one.where, one.message) for one in problems(rules) if "never acts" in one.message]
+    assert found == [("rules[2].effects.priority", words), ("default.priority", words)]
+
+
+def test_an_always_true_rule_of_a_limited_period_overrules_nothing_for_ever() -> None:
+    over = f"valid_until = {(NOW + timedelta(days=1)).isoformat()}"
+    limited = rule("true", 'priority = "routine"', "all", extra=over)
+    rules = text(limited, rule("now.weekend", 'priority = "urgent"', "after"))
+    assert not any("never acts" in one.message for one in problems(rules))
+
+
+def test_a_rule_that_excludes_all_whom_it_requires_is_warned_about() -> None:
+    both = 'require = { readers = ["dr-a"] }\nexclude = { readers = ["dr-a", "dr-b"] }'
+    (problem,) = problems(text(rule("now.weekend", both)))
+    assert problem.message == "excludes all whom `require` asks for: nobody is left"
+    some = 'require = { readers = ["dr-a"], trusts = ["RXN"] }\nexclude = { readers = ["dr-a"] }'
+    assert problems(text(rule("now.weekend", some))) == ()
+
+
 def test_a_rule_whose_period_is_over_is_warned_about() -> None:
     over = f"valid_until = {(NOW - timedelta(days=1)).isoformat()}"
     assert "is over: it never matches" in only(text(rule("now.weekend", extra=over))).message
@@ -191,3 +281,45 @@ def test_errors_come_before_warnings_and_each_in_the_files_order() -> None:
     found = problems(rules)
     assert [problem.severity for problem in found] == ["error", "error", "error", "warning"]
     assert [problem.line for problem in found[:3]] == sorted(problem.line or 0 for problem in found[:3])
+
+
+def test_everything_that_is_wrong_is_told_in_one_run() -> None:
+    """Mistakes in the form, unknown pools and conditions that cannot be used, each once and in the file's order."""
+    over = "valid_from = 2026-02-01T00:00:00Z\nvalid_until = 2026-01-01T00:00:00Z"
+    rules = text(
+        rule("now.hours > 3", 'priorty = "urgent"', "a"),
+        rule("study.modalty == 1", 'prefer = { pools = ["hub"] }', "b", extra='conditon = "x"'),
+        rule("now.weekend", 'priority = "urgnt"\ndue_minutes = 0', "c", extra=over),
+        rule("now.weekend", "prefer = { }", "c").replace('owner = "lead"', ""),
+        rule("now.day > 3", name="e").replace('name = "e"', "name = 5"),
+        default='subspecialty = "nuero"',
+    )
+    found = problems(rules)
+    assert [problem.where for problem in found if problem.severity == "error"] == [
+        "rules[0].condition",
+        "rules[0].effects.priorty",
+        "rules[1].condition",
+        "rules[1].conditon",
+        "rules[1].effects.prefer.pools",
+        "rules[2].valid_until",
+        "rules[2].effects.priority",
+        "rules[2].effects.due_minutes",
+        "rules[3].owner",
+        "rules[3].name",
+        "rules[3].effects.prefer",
+        "rules[4].name",
+        "rules[4].condition",
+        "default.subspecialty",
+    ]
+    lines = rules.splitlines()
+    (validity,) = [problem for problem in found if problem.where == "rules[2].valid_until"]
+    assert lines[(validity.line or 0) - 1].startswith("valid_until = ")
+
+
+@pytest.mark.parametrize(
+    "rules", ["rules = 3\n[default]\n", "rules = [1, {}]\n[default]\n", "pools = [1]\ndefault = 2\n"]
+)
+def test_a_text_of_another_shape_altogether_is_refused_and_no_more(rules: str) -> None:
+    checked = check(rules, KNOWN, NOW)
+    assert checked.compiled is None
+    assert checked.errors

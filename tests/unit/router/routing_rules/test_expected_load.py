@@ -35,6 +35,8 @@ def test_reads_are_spread_over_those_with_most_room_and_counted_as_aid() -> None
     load = load_of(reads, (reader("a"), session("a")), (reader("b", employer="RXN"), session("b")))
     assert load.readers == {"a": ReaderLoad(2, 20.0), "b": ReaderLoad(2, 20.0)}
     assert load.aid_minutes == {("RXL", "RXN"): 20.0}
+    assert sorted(load.read_by.values()) == ["a", "a", "b", "b"]
+    assert sorted(load.read_by) == ["1.2.0", "1.2.1", "1.2.2", "1.2.3"]
     assert (load.held, load.unread, load.late) == (0, 0, {})
 
 
