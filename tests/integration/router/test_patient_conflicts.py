@@ -263,6 +263,46 @@ def test_a_study_that_comes_after_a_merge_is_known_by_all_that_it_says_of_the_su
     ]
 
 
+@pytest.mark.parametrize("decision", ["confirm", "reject"])
+def test_a_revision_that_is_first_to_say_another_nhs_number_is_put_before_two_persons(
+    sqlite_region: Region, decision: str
+) -> None:
+    region = sqlite_region
+    bare = PATIENT.model_copy(update={"nhs_number": None})
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"), settled(patient=bare))
+    region.plan()
+    region.bring_images()
+    assert known_numbers(region) == {"1.2.3.4": "H7"}
+    region.rxn.say(settled(revision=2, contents="abc"), settled(revision=2, contents="abc"))
+    region.plan()
+    region.bring_images()
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["study_patient"]["nhs_number"], conflict["present"]["nhs_number"]) == ("9990000018", "9990000026")
+    final = received()
+    region.rxl.say(final)
+    assert (returns(region), known_numbers(region)) == ([], {"1.2.3.4": "H100200"})
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, decision, "omar", conflict["id"]).is_success
+    body = {"read_id": region.read()["id"], "reason": "the patient is settled"}
+    accepted = region.client.post(f"/reports/{final.report_id}/accept", json=body, headers=region.staff)
+    assert accepted.is_success
+    told = [(order.study.patient, order.present_patient) for order in returns(region)]
+    assert told == [(PATIENT, OTHER if decision == "confirm" else None)]
+    region.rxn.say(settled(revision=3, contents="abcd"))
+    assert region.get("/patient-conflicts") == []
+
+
+def test_a_revision_that_denies_an_updated_nhs_number_is_put_before_two_persons(sqlite_region: Region) -> None:
+    region = sqlite_region
+    bare, other = (PATIENT.model_copy(update={"nhs_number": number}) for number in (None, OTHER.nhs_number))
+    region.offer(patient=bare)
+    region.rxn.say(PatientChanged(present=other, reference="A31-1"), settled(revision=2, contents="abc"))
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["how"], conflict["present"]["nhs_number"]) == ("updated", "9990000026")
+    region.rxl.say(received())
+    assert returns(region) == []
+
+
 def test_a_rejected_merge_leaves_a_study_that_came_after_it_as_its_images_say(sqlite_region: Region) -> None:
     region = sqlite_region
     region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"), settled())
