@@ -19,7 +19,7 @@ class SqlPatients:
 
     def record_merge(self, origin: str, prior_id: str, present: PatientKey, at: datetime) -> None:
         values = {"origin": origin, "issuer": present.issuer or "", "prior_id": prior_id, "at": at}
-        values["present_id"] = present.patient_id or ""
+        values["present_id"] = values["present_of"] = present.patient_id or ""
         values |= {"present_nhs_number": present.nhs_number, "present_birth_date": present.birth_date}
         upsert(self._connection, t.patient_merge, ["origin", "issuer", "prior_id"], values)
 
@@ -32,8 +32,9 @@ class SqlPatients:
         for number in self.path(origin, issuer, patient_id)[:-1]:
             query = select(t.patient_merge).where(m.origin == origin, m.issuer == issuer, m.prior_id == number)
             row = self._connection.execute(query).one()
-            nhs_number, birth_date = row.present_nhs_number or who.nhs_number, row.present_birth_date or who.birth_date
-            who = PatientKey(issuer, row.present_id, nhs_number, birth_date)
+            is_of_it = row.present_of == row.present_id
+            said = (row.present_nhs_number, row.present_birth_date) if is_of_it else (None, None)
+            who = PatientKey(issuer, row.present_id, said[0] or who.nhs_number, said[1] or who.birth_date)
         return who
 
     def path(self, origin: str, issuer: str, patient_id: str) -> Sequence[str]:

@@ -303,6 +303,17 @@ def test_a_revision_that_denies_an_updated_nhs_number_is_put_before_two_persons(
     assert returns(region) == []
 
 
+def test_what_a_merge_said_is_not_said_of_the_number_that_a_router_of_before_puts_in_its_place(region: Region) -> None:
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"))
+    database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE patient_merge SET present_id = 'H5'")
+    bare = PATIENT.model_copy(update={"nhs_number": None})
+    region.offer(patient=bare)
+    region.rxl.say(received(patient=bare))
+    assert [order.present_patient for order in returns(region)] == [bare.model_copy(update={"patient_id": "H5"})]
+
+
 def test_a_rejected_merge_leaves_a_study_that_came_after_it_as_its_images_say(sqlite_region: Region) -> None:
     region = sqlite_region
     region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"), settled())
