@@ -1,12 +1,16 @@
 """What the merges of a trust's numbers that stand, one after another, have made of its studies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import reduce
 
 from router.flows.ports import Transaction
 from router.model.patient_change import PatientChange
+from router.model.record import Entry
 from router.model.study import Study
 from router.model.study_identity import PatientKey
-from router.rules.patient_change import Conflict, Rekey, judge, was_joined
+from router.rules.patient_change import Conflict, Rekey, judge_identity, present_after, was_joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +30,44 @@ def present_identity(tx: Transaction, study: Study) -> tuple[PatientKey | None, 
     own = study.patient
     if not own.issuer or not own.patient_id:
         return None, None
-    surviving = tx.patients.surviving(study.origin, own.issuer, own.patient_id)
-    if surviving.patient_id == own.patient_id:
+    merges = tx.patients.merges(study.origin, own.issuer, own.patient_id)
+    if not merges:
         return None, None
-    change = PatientChange(surviving, PatientKey(own.issuer, own.patient_id))
-    verdict = judge(change, replace(study, present_patient=None))
+    ended = PatientKey(own.issuer, own.patient_id)
+    change = PatientChange(reduce(lambda who, said: present_after(said, who), merges, ended), ended)
+    verdict = judge_identity(change, own)
     if isinstance(verdict, Conflict):
         return None, Contradicted(change, f"{verdict.reason}, which came after the merge")
+    if _is_doubted(tx, study.origin, merges):
+        return None, Contradicted(change, "a change of the surviving patient's record waits for two persons")
     assert isinstance(verdict, Rekey)
     return verdict.present, None
+
+
+def correct_survivor(tx: Transaction, origin: str, told: PatientKey, now: datetime) -> None:
+    """The trust says another NHS number or birth date of this patient: so do the merges into the number from now on,
+    those that wait for two persons too; who was proposed to them looks again."""
+    for prior_id, said in tx.patients.merges_into(origin, told.issuer or "", told.patient_id or "").items():
+        tx.patients.record_merge(origin, prior_id, present_after(told, said), now)
+    for waiting in tx.patient_conflicts.undecided():
+        number = waiting.origin, waiting.present.issuer, waiting.present.patient_id
+        present = present_after(told, waiting.present)
+        if waiting.how == "merged" and number == (origin, told.issuer, told.patient_id) and present != waiting.present:
+            locked = tx.patient_conflicts.get(waiting.id, lock=True)
+            if locked is not None and locked.decided is None:
+                anew = replace(locked, present=present, proposed_by=None, proposed_at=None, proposed_why=None)
+                tx.patient_conflicts.put(anew)
+                why = "the surviving patient's record was changed since; a proposal of before counts no more"
+                detail = {"how": anew.how, "conflict": anew.id, "reason": why}
+                uid = anew.study_instance_uid
+                tx.ledger.append(Entry("patient.change_corrected", now, "router", uid, node=origin, detail=detail))
+
+
+def _is_doubted(tx: Transaction, origin: str, merges: Sequence[PatientKey]) -> bool:
+    """Whether two persons have yet to say who one of these survivors is."""
+    numbers = {(origin, one.issuer, one.patient_id) for one in merges}
+    updates = (one for one in tx.patient_conflicts.undecided() if one.how == "updated")
+    return any((one.origin, one.present.issuer, one.present.patient_id) in numbers for one in updates)
 
 
 def joined_by(tx: Transaction, origin: str, change: PatientChange) -> list[Study]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import resolve_open
-from router.flows.merged_numbers import joined_by, present_identity
+from router.flows.merged_numbers import correct_survivor, joined_by, present_identity
 from router.flows.ports import Transaction
 from router.flows.rekey_study import HELD_BECAUSE, apply_change, keep_reports_out, show_conflict, show_contradicted
 from router.flows.return_report import send_again, stop
@@ -62,7 +62,7 @@ def confirm_change(tx: Transaction, conflict_id: str, by: str, reason: str, now:
     if not is_doubted(tx, conflict.study_instance_uid, conflict.origin):
         send_again(tx, held, conflict.study_instance_uid, now)
         tell_ris_anew(tx, study, now)
-    if conflict.how == "merged" and not _is_doubted_elsewhere(tx, conflict):
+    if conflict.how != "unlinked" and not _is_doubted_elsewhere(tx, conflict):
         _let_studies_follow(tx, conflict, by, now)
     return decided
 
@@ -83,9 +83,9 @@ def reject_change(tx: Transaction, conflict_id: str, by: str, reason: str, now: 
 
 
 def _is_doubted_elsewhere(tx: Transaction, conflict: PatientConflict) -> bool:
-    """Whether of another study the same merge waits for two persons, or one of them has rejected it since."""
+    """Whether of another study the same change waits for two persons, or one of them has rejected it since."""
     others = [one for one in tx.patient_conflicts.of_origin(conflict.origin) if one.id != conflict.id]
-    same = [one for one in others if one.how == "merged" and _numbers(one) == _numbers(conflict)]
+    same = [one for one in others if one.how == conflict.how and _numbers(one) == _numbers(conflict)]
     return any(
         one.decided is None or (one.decided == "rejected" and (one.decided_at or one.told_at) > conflict.told_at)
         for one in same
@@ -93,7 +93,10 @@ def _is_doubted_elsewhere(tx: Transaction, conflict: PatientConflict) -> bool:
 
 
 def _let_studies_follow(tx: Transaction, conflict: PatientConflict, by: str, now: datetime) -> None:
-    """The merge holds: studies to come are known by it, and what came meanwhile under the ended number is judged."""
+    """The change holds: studies to come are known by it, and what came meanwhile under the ended number is judged."""
+    if conflict.how == "updated":
+        correct_survivor(tx, conflict.origin, conflict.present, now)
+        return
     issuer, prior_id, _ = _numbers(conflict)
     tx.patients.record_merge(conflict.origin, prior_id, conflict.present, now)
     change = PatientChange(conflict.present, conflict.prior)

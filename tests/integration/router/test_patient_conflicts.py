@@ -1,5 +1,6 @@
 """A merge that contradicts, and an unlinking, wait for two persons who see both sides; then held reports go out."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +104,11 @@ def test_an_unlinking_of_what_was_never_joined_here_asks_nobody(sqlite_region: R
     assert sqlite_region.queue() == sqlite_region.get("/patient-conflicts") == []
 
 
-def known_numbers(region: Region) -> dict[str, str]:
+def known_numbers(region: Region, which: str = "patient_id") -> dict[str, str]:
     """By study, the number that its patient has now."""
     database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
     with database.read() as connection:
-        known = "SELECT study_instance_uid, COALESCE(present_patient_id, patient_id) FROM study"
+        known = f"SELECT study_instance_uid, COALESCE(present_{which}, {which}) FROM study"
         return {row[0]: row[1] for row in connection.exec_driver_sql(known)}
 
 
@@ -312,6 +313,56 @@ def test_what_a_merge_said_is_not_said_of_the_number_that_a_router_of_before_put
     region.offer(patient=bare)
     region.rxl.say(received(patient=bare))
     assert [order.present_patient for order in returns(region)] == [bare.model_copy(update={"patient_id": "H5"})]
+
+
+MERGED = PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1")
+CORRECTED = OTHER.model_copy(update={"nhs_number": "9990000034"})
+UPDATED = PatientChanged(present=CORRECTED, reference="A31-1")
+
+
+def test_a_study_that_comes_after_a_merge_is_known_by_what_was_corrected_of_the_survivor(region: Region) -> None:
+    region.rxn.say(MERGED, UPDATED)
+    bare, right = (PATIENT.model_copy(update={"nhs_number": number}) for number in (None, CORRECTED.nhs_number))
+    region.offer(patient=bare)
+    region.rxl.say(received(patient=bare))
+    assert [order.present_patient for order in returns(region)] == [CORRECTED]
+    region.rxn.say(settled("1.9", patient=right))
+    assert (region.get("/patient-conflicts"), known_numbers(region)["1.9"]) == ([], "H7")
+    region.rxn.say(settled("1.10", patient=PATIENT.model_copy(update={"nhs_number": OTHER.nhs_number})))
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["study_instance_uid"], conflict["present"]["nhs_number"]) == ("1.10", "9990000034")
+
+
+@pytest.mark.parametrize("decision", ["confirm", "reject"])
+def test_no_study_follows_a_merge_unasked_while_the_survivor_is_doubted(sqlite_region: Region, decision: str) -> None:
+    region = sqlite_region
+    another = CORRECTED.model_copy(update={"birth_date": date(1961, 2, 3)})
+    region.rxn.say(settled("1.8", patient=OTHER), MERGED, PatientChanged(present=another, reference="A31-1"))
+    bare = PATIENT.model_copy(update={"nhs_number": None, "birth_date": None})
+    region.rxn.say(settled("1.9", patient=bare))
+    merged, updated = sorted(region.get("/patient-conflicts"), key=lambda one: str(one["how"]))
+    assert (updated["how"], merged["how"], known_numbers(region)["1.9"]) == ("updated", "merged", "H100200")
+    settle(region, "propose", "jane", merged["id"])
+    settle(region, "propose", "jane", updated["id"])
+    assert settle(region, decision, "omar", updated["id"]).is_success
+    (merged,) = region.get("/patient-conflicts")
+    if decision == "confirm":  # what was proposed spoke of the survivor of before
+        assert (merged["proposed_by"], merged["present"]["nhs_number"]) == (None, "9990000034")
+        assert "patient.change_corrected" in region.events("1.9")
+        settle(region, "propose", "jane", merged["id"])
+    assert settle(region, "confirm", "omar", merged["id"]).is_success
+    region.rxn.say(settled("1.10", patient=bare))
+    assert known_numbers(region, "nhs_number")["1.10"] == (another if decision == "confirm" else OTHER).nhs_number
+
+
+def test_no_study_follows_a_merge_into_a_number_that_may_be_another_person_now(sqlite_region: Region) -> None:
+    region = sqlite_region
+    another = CORRECTED.model_copy(update={"birth_date": date(1961, 2, 3)})
+    bare = PATIENT.model_copy(update={"nhs_number": None, "birth_date": None})
+    region.rxn.say(MERGED, PatientChanged(present=another, reference="A31-1"), settled("1.9", patient=bare))
+    (item,) = region.queue("patient_change_refused")
+    assert "both another NHS number and another birth date" in item["reason"]
+    assert known_numbers(region) == {"1.9": "H100200"}
 
 
 def test_a_rejected_merge_leaves_a_study_that_came_after_it_as_its_images_say(sqlite_region: Region) -> None:
