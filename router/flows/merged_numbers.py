@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import reduce
+from itertools import accumulate
 
 from router.flows.ports import Transaction
 from router.model.patient_change import PatientChange
@@ -15,7 +15,8 @@ from router.rules.patient_change import Conflict, Rekey, judge_identity, present
 
 @dataclass(frozen=True, slots=True)
 class Contradicted:
-    """A merge of the number that a study's images name, whose surviving patient is not theirs; `reason` in words."""
+    """A merge that the number of a study's images has followed, whose surviving patient is not theirs; `reason` in
+    words. Of several merges it is the one that said so."""
 
     change: PatientChange
     reason: str
@@ -34,12 +35,15 @@ def present_identity(tx: Transaction, study: Study) -> tuple[PatientKey | None, 
     if not merges:
         return None, None
     ended = PatientKey(own.issuer, own.patient_id)
-    change = PatientChange(reduce(lambda who, said: present_after(said, who), merges, ended), ended)
-    verdict = judge_identity(change, own)
+    survivors = list(accumulate(merges, lambda who, said: present_after(said, who), initial=ended))
+    verdict = judge_identity(PatientChange(survivors[-1], ended), own)
     if isinstance(verdict, Conflict):
-        return None, Contradicted(change, f"{verdict.reason}, which came after the merge")
-    if _is_doubted(tx, study.origin, merges):
-        return None, Contradicted(change, "a change of the surviving patient's record waits for two persons")
+        link = _first_to_contradict(merges, own)
+        return None, Contradicted(_link(survivors, link), f"{verdict.reason}, which came after the merge")
+    doubted = _first_in_doubt(tx, study.origin, merges)
+    if doubted is not None:
+        why = "a change of the surviving patient's record waits for two persons"
+        return None, Contradicted(_link(survivors, doubted), why)
     assert isinstance(verdict, Rekey)
     return verdict.present, None
 
@@ -63,11 +67,27 @@ def correct_survivor(tx: Transaction, origin: str, told: PatientKey, now: dateti
                 tx.ledger.append(Entry("patient.change_corrected", now, "router", uid, node=origin, detail=detail))
 
 
-def _is_doubted(tx: Transaction, origin: str, merges: Sequence[PatientKey]) -> bool:
-    """Whether two persons have yet to say who one of these survivors is."""
-    numbers = {(origin, one.issuer, one.patient_id) for one in merges}
-    updates = (one for one in tx.patient_conflicts.undecided() if one.how == "updated")
-    return any((one.origin, one.present.issuer, one.present.patient_id) in numbers for one in updates)
+def _link(survivors: Sequence[PatientKey], at: int) -> PatientChange:
+    """The merge at this place, as the message said it; what it did not say of its survivor is said by those before."""
+    ended = survivors[at]
+    return PatientChange(survivors[at + 1], PatientKey(ended.issuer, ended.patient_id))
+
+
+def _first_to_contradict(merges: Sequence[PatientKey], own: PatientKey) -> int:
+    """Which merge brought the value that contradicts: who says it last counts, of two values the earlier merge."""
+    lasts = []
+    for name in ("nhs_number", "birth_date"):
+        said = [at for at, one in enumerate(merges) if getattr(one, name)]
+        if said and getattr(own, name) not in {None, getattr(merges[said[-1]], name)}:
+            lasts.append(said[-1])
+    return min(lasts)
+
+
+def _first_in_doubt(tx: Transaction, origin: str, merges: Sequence[PatientKey]) -> int | None:
+    """Which of these survivors two persons have yet to judge."""
+    updates = [one for one in tx.patient_conflicts.undecided() if one.how == "updated" and one.origin == origin]
+    numbers = {(one.present.issuer, one.present.patient_id) for one in updates}
+    return next((at for at, one in enumerate(merges) if (one.issuer, one.patient_id) in numbers), None)
 
 
 def joined_by(tx: Transaction, origin: str, change: PatientChange) -> list[Study]:

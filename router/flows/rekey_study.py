@@ -105,11 +105,10 @@ def show_conflict(
 
 def show_contradicted(tx: Transaction, study: Study, contradicted: Contradicted, key: str, now: datetime) -> None:
     """Two persons judge whether a merge is right of a study that came later; until then no other follows it."""
-    change, own = contradicted.change, study.patient
+    change = contradicted.change
     show_conflict(tx, study, change, "merged", contradicted.reason, key, now)
-    issuer, number = own.issuer or "", own.patient_id or ""
-    followed = tx.patients.path(study.origin, issuer, number)
-    tx.patients.forget_merge(study.origin, issuer, *followed[:2])
+    present, ended = change.present, change.number
+    tx.patients.forget_merge(study.origin, present.issuer or "", ended.patient_id or "", present.patient_id or "")
 
 
 def show_news(tx: Transaction, study: Study, present: PatientKey, key: str, now: datetime) -> None:

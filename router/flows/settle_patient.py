@@ -10,7 +10,14 @@ from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import resolve_open
 from router.flows.merged_numbers import correct_survivor, joined_by, present_identity
 from router.flows.ports import Transaction
-from router.flows.rekey_study import HELD_BECAUSE, apply_change, keep_reports_out, show_conflict, show_contradicted
+from router.flows.rekey_study import (
+    HELD_BECAUSE,
+    apply_change,
+    keep_reports_out,
+    rekey,
+    show_conflict,
+    show_contradicted,
+)
 from router.flows.return_report import send_again, stop
 from router.flows.tell_ris_anew import tell_ris_anew
 from router.model.delivery import OWED, Delivery, DeliveryState
@@ -19,7 +26,7 @@ from router.model.patient_change import PatientChange
 from router.model.patient_conflict import PatientConflict
 from router.model.record import Entry
 from router.model.study import Study
-from router.rules.patient_change import present_after
+from router.rules.patient_change import Rekey, present_after
 from router.rules.two_persons import require_second_person
 
 
@@ -79,6 +86,7 @@ def reject_change(tx: Transaction, conflict_id: str, by: str, reason: str, now: 
     decided = _decide(tx, conflict, "rejected", by, reason, now)
     if conflict.how == "merged":
         _let_no_study_follow(tx, conflict, now)
+        _follow_what_stands(tx, conflict, by, now)
     return decided
 
 
@@ -129,7 +137,29 @@ def _carry_out(tx: Transaction, study: Study, conflict: PatientConflict, now: da
         if contradicted is not None:
             show_contradicted(tx, known, contradicted, conflict.id, now)
         return
-    tx.studies.revise(replace(study, present_patient=present_after(conflict.present, conflict.study_patient)))
+    present = present_after(conflict.present, conflict.study_patient)
+    known = replace(study, present_patient=present)
+    tx.studies.revise(known)
+    if conflict.how == "merged":  # the surviving number may have ended since
+        following, contradicted = present_identity(tx, replace(known, patient=present))
+        if contradicted is not None:
+            show_contradicted(tx, known, contradicted, conflict.id, now)
+        elif following is not None:
+            tx.studies.revise(replace(known, present_patient=following))
+
+
+def _follow_what_stands(tx: Transaction, conflict: PatientConflict, by: str, now: datetime) -> None:
+    """A study that waited as its images say is known by the merges of its number that nobody doubts."""
+    uid = conflict.study_instance_uid
+    study = tx.studies.get(uid, lock=True)
+    if study is None or study.present_patient is not None or tx.patient_conflicts.is_undecided(uid):
+        return
+    keep_reports_out(tx, uid)
+    present, contradicted = present_identity(tx, study)
+    if contradicted is not None:
+        show_contradicted(tx, study, contradicted, conflict.id, now)
+    elif present is not None:
+        rekey(tx, study, Rekey(present, ("patient_id",)), "merged", by, now)
 
 
 def _recall_what_goes(tx: Transaction, study_instance_uid: str, now: datetime) -> None:

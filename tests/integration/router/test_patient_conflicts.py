@@ -365,6 +365,40 @@ def test_no_study_follows_a_merge_into_a_number_that_may_be_another_person_now(s
     assert known_numbers(region) == {"1.9": "H100200"}
 
 
+@pytest.mark.parametrize("decision", ["confirm", "reject"])
+def test_of_a_chain_of_merges_only_that_is_doubted_which_says_another_patient(
+    sqlite_region: Region, decision: str
+) -> None:
+    region = sqlite_region
+    silent = SURVIVING.model_copy(update={"nhs_number": None})
+    bare = PATIENT.model_copy(update={"nhs_number": None})
+    into_other = PatientChanged(present=OTHER, prior=silent, reference="A40-2")
+    region.rxn.say(PatientChanged(present=silent, prior=PATIENT, reference="A40-1"), into_other, settled("1.9"))
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["prior"]["patient_id"], conflict["present"]["patient_id"]) == ("H900900", "H7")
+    region.rxn.say(settled("1.10", patient=silent), settled("1.11", patient=bare))
+    assert known_numbers(region) == {"1.9": "H100200", "1.10": "H900900", "1.11": "H900900"}
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, decision, "omar", conflict["id"]).is_success
+    region.rxn.say(settled("1.12", patient=silent), settled("1.13", patient=bare))
+    number = "H7" if decision == "confirm" else "H900900"
+    assert known_numbers(region) == dict.fromkeys(("1.9", "1.10", "1.11", "1.12", "1.13"), number)
+    assert region.get("/patient-conflicts") == region.queue("study_conflict") == []
+
+
+def test_a_confirmed_merge_is_followed_to_the_number_that_stands(sqlite_region: Region) -> None:
+    region = sqlite_region
+    silent = LAST.model_copy(update={"nhs_number": None})
+    region.rxn.say(MERGED, PatientChanged(present=silent, prior=OTHER, reference="A40-2"), settled())
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["prior"]["patient_id"], conflict["present"]["patient_id"]) == ("H100200", "H7")
+    region.rxn.say(settled("1.9", patient=OTHER))
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, "confirm", "omar", conflict["id"]).is_success
+    assert set(known_numbers(region).values()) == {"H900901"}
+    assert set(known_numbers(region, "nhs_number").values()) == {OTHER.nhs_number}
+
+
 def test_a_rejected_merge_leaves_a_study_that_came_after_it_as_its_images_say(sqlite_region: Region) -> None:
     region = sqlite_region
     region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"), settled())
