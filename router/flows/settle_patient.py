@@ -87,6 +87,9 @@ def reject_change(tx: Transaction, conflict_id: str, by: str, reason: str, now: 
     if conflict.how == "merged":
         _let_no_study_follow(tx, conflict, now)
         _follow_what_stands(tx, conflict, by, now)
+    study = tx.studies.get(conflict.study_instance_uid)
+    if study is not None and not is_doubted(tx, conflict.study_instance_uid, conflict.origin):
+        tell_ris_anew(tx, study, now)  # of what was confirmed while this one was open
     return decided
 
 

@@ -436,5 +436,22 @@ def test_an_alert_that_lies_at_its_node_is_sent_anew_under_the_present_number(
         assert told_to_ris(region) == []
 
 
+def test_an_alert_is_sent_anew_once_the_last_of_two_doubts_is_decided(tmp_path: Path) -> None:
+    with running_alert_region(tmp_path / "region", f"sqlite:///{tmp_path}/r.sqlite", ris=True) as region:
+        region.claim(region.offer())
+        body = {"read_id": region.read()["id"], "code": CRITICAL.model_dump()}
+        assert region.client.post("/alerts", json=body, headers=region.reader()).is_success
+        region.work()
+        assert [told.present_patient for told in told_to_ris(region)] == [None]
+        another = PATIENT.model_copy(update={"nhs_number": "9990000034", "birth_date": date(1961, 2, 3)})
+        region.rxn.say(MERGED, PatientChanged(present=another, reference="A31-1"))
+        merged, updated = sorted(region.get("/patient-conflicts"), key=lambda one: str(one["how"]))
+        settle(region, "propose", "jane", merged["id"])
+        assert settle(region, "confirm", "omar", merged["id"]).is_success
+        assert told_to_ris(region) == []
+        assert settle(region, "reject", "omar", updated["id"]).is_success
+        assert [told.present_patient for told in told_to_ris(region)] == [OTHER]
+
+
 def told_to_ris(region: Region) -> list[TellRis]:
     return [order.body for order in region.rxn.new_orders() if isinstance(order.body, TellRis)]
