@@ -7,12 +7,12 @@ from datetime import datetime
 
 from dicom_nodes.contract import PatientChanged, PatientIdentity
 from router.flows.human_queue import About, ask_a_person
-from router.flows.merged_numbers import joined_by
+from router.flows.merged_numbers import correct_survivor, joined_by
 from router.flows.ports import Transaction
 from router.flows.rekey_study import apply_change, show_conflict
 from router.model.patient_change import PatientChange
 from router.model.study_identity import PatientKey
-from router.rules.patient_change import refusal
+from router.rules.patient_change import Conflict, judge_identity, refusal
 
 
 def take_patient_change(tx: Transaction, node: str, changed: PatientChanged, key: str, now: datetime) -> None:
@@ -30,8 +30,31 @@ def take_patient_change(tx: Transaction, node: str, changed: PatientChanged, key
     present, prior = change.present, change.prior
     studies = list(tx.studies.of_patient(node, change.number.issuer or "", change.number.patient_id or ""))
     done = [apply_change(tx, study, change, key, f"node {node}", now) for study in studies]
-    if prior is not None and all(done):  # studies to come follow no merge that two persons still have to judge
+    if not all(done):
+        return  # studies to come follow no change that two persons still have to judge
+    if prior is not None:
         tx.patients.record_merge(node, prior.patient_id or "", present, now)
+    else:
+        _correct_survivor(tx, node, change, key, now)
+
+
+def _correct_survivor(tx: Transaction, node: str, change: PatientChange, key: str, now: datetime) -> None:
+    """Studies to come that follow a merge into this number are known as the trust says now.
+
+    Where it may be another person under the number, they do not follow the merge, and a person asks.
+    """
+    told = change.present
+    into = tx.patients.merges_into(node, told.issuer or "", told.patient_id or "")
+    others = [prior_id for prior_id, said in into.items() if isinstance(judge_identity(change, said), Conflict)]
+    for prior_id in others:
+        tx.patients.forget_merge(node, told.issuer or "", prior_id, told.patient_id or "")
+    if others:
+        reason = (
+            f"node {node} told of a patient, into whose number others were merged, both another NHS number and another "
+            "birth date: studies that come under the ended numbers keep them; ask there, and have the merge sent again"
+        )
+        ask_a_person(tx, "patient_change_refused", reason, key, now, About(node=node))
+    correct_survivor(tx, node, told, now)
 
 
 def _unlink(tx: Transaction, node: str, change: PatientChange, key: str, now: datetime) -> None:

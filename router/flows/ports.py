@@ -335,8 +335,11 @@ class Patients(Protocol):
     def record_merge(self, origin: str, prior_id: str, present: PatientKey, at: datetime) -> None:
         """The number ended, and `present`, of the same issuer, is who the patient is."""
 
-    def surviving(self, origin: str, issuer: str, patient_id: str) -> PatientKey:
-        """Who it is now by the merges of this number, one after another; what a later one does not say stays."""
+    def merges(self, origin: str, issuer: str, patient_id: str) -> Sequence[PatientKey]:
+        """What the merges of this number, one after another, each say of who the patient is; none: never merged."""
+
+    def merges_into(self, origin: str, issuer: str, patient_id: str) -> Mapping[str, PatientKey]:
+        """By the number that ended, what the merges into this number say of it; locked."""
 
     def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
         """The number that stands for this one now; itself where it was never merged."""

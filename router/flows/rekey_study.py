@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from router.flows.human_queue import About, ask_a_person
-from router.flows.merged_numbers import Contradicted
+from router.flows.merged_numbers import Contradicted, present_identity
 from router.flows.ports import Transaction
 from router.flows.return_report import send_again, stop
 from router.flows.tell_ris_anew import tell_ris_anew
@@ -18,6 +18,7 @@ from router.model.patient_conflict import How, PatientConflict
 from router.model.read import Read
 from router.model.record import Entry
 from router.model.study import Study
+from router.model.study_identity import PatientKey
 from router.rules.patient_change import Conflict, Rekey, Unchanged, judge
 from router.rules.read_states import ENDS
 
@@ -104,11 +105,23 @@ def show_conflict(
 
 def show_contradicted(tx: Transaction, study: Study, contradicted: Contradicted, key: str, now: datetime) -> None:
     """Two persons judge whether a merge is right of a study that came later; until then no other follows it."""
-    change, own = contradicted.change, study.patient
+    change = contradicted.change
     show_conflict(tx, study, change, "merged", contradicted.reason, key, now)
-    issuer, number = own.issuer or "", own.patient_id or ""
-    followed = tx.patients.path(study.origin, issuer, number)
-    tx.patients.forget_merge(study.origin, issuer, *followed[:2])
+    present, ended = change.present, change.number
+    tx.patients.forget_merge(study.origin, present.issuer or "", ended.patient_id or "", present.patient_id or "")
+
+
+def show_news(tx: Transaction, study: Study, present: PatientKey, key: str, now: datetime) -> None:
+    """Images say only now what contradicts `present`, whom the study was known to be of: two persons judge."""
+    _, contradicted = present_identity(tx, study)
+    if contradicted is not None:
+        show_contradicted(tx, study, contradicted, key, now)
+        return
+    own = study.patient
+    is_merged = (own.issuer, own.patient_id) != (present.issuer, present.patient_id)
+    change = PatientChange(present, PatientKey(own.issuer, own.patient_id) if is_merged else None)
+    reason = "a revision of the study says another NHS number or birth date than the patient it was known to be of"
+    show_conflict(tx, study, change, "merged" if is_merged else "updated", reason, key, now)
 
 
 def _keep_conflict(

@@ -12,7 +12,7 @@ from router.flows.images import send_images
 from router.flows.merged_numbers import present_identity
 from router.flows.ports import Transaction
 from router.flows.read_life import change_read
-from router.flows.rekey_study import show_contradicted
+from router.flows.rekey_study import show_contradicted, show_news
 from router.flows.second_read import supersede_second_reads
 from router.flows.take_imaging_order import ask_about_suspicion, join_order
 from router.model.directives import NO_DIRECTIVES
@@ -65,8 +65,8 @@ def take_settled_study(tx: Transaction, node: str, settled: StudySettled, routin
     if known is None:
         study = _add(tx, study, settled.manifest.digest, now)
     else:
-        study = join_order(tx, with_known_identity(study, known), now)
-        tx.studies.revise(study)
+        key = f"{settled.manifest.digest}:{settled.revision}"
+        study = _know_more(tx, known, with_known_identity(study, known), key, now)
     tx.studies.add_revision(settled, now)
     detail = {"revision": settled.revision, "instances": len(settled.manifest.entries)}
     tx.ledger.append(Entry("study.settled", now, f"node {node}", study_instance_uid=uid, node=node, detail=detail))
@@ -91,6 +91,25 @@ def _add(tx: Transaction, study: Study, key: str, now: datetime) -> Study:
     study = join_order(tx, study, now)
     tx.studies.revise(study)
     return study
+
+
+def _know_more(tx: Transaction, known: Study, study: Study, key: str, now: datetime) -> Study:
+    """A revision may be the first to say an NHS number or birth date, and that of another person than the study is
+    known to be of: then it is known as its images say until two persons have judged."""
+    present = known.present_patient
+    if present is not None and _is_news_of_another(known.patient, study.patient, present):
+        study = replace(study, present_patient=None)
+        tx.studies.revise(study)
+        show_news(tx, study, present, key, now)
+    study = join_order(tx, study, now)
+    tx.studies.revise(study)
+    return study
+
+
+def _is_news_of_another(was: PatientKey, told: PatientKey, present: PatientKey) -> bool:
+    """Whether the images say now what they had not said, and it contradicts; what they said before was judged."""
+    news = (name for name in ("nhs_number", "birth_date") if getattr(was, name) is None)
+    return any(_differ(getattr(told, name), getattr(present, name)) for name in news)
 
 
 def take_archived_study(tx: Transaction, node: str, archived: StudyArchived, now: datetime) -> None:

@@ -8,9 +8,16 @@ from datetime import datetime
 
 from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import resolve_open
-from router.flows.merged_numbers import joined_by, present_identity
+from router.flows.merged_numbers import correct_survivor, joined_by, present_identity
 from router.flows.ports import Transaction
-from router.flows.rekey_study import HELD_BECAUSE, apply_change, keep_reports_out, show_conflict, show_contradicted
+from router.flows.rekey_study import (
+    HELD_BECAUSE,
+    apply_change,
+    keep_reports_out,
+    rekey,
+    show_conflict,
+    show_contradicted,
+)
 from router.flows.return_report import send_again, stop
 from router.flows.tell_ris_anew import tell_ris_anew
 from router.model.delivery import OWED, Delivery, DeliveryState
@@ -19,7 +26,7 @@ from router.model.patient_change import PatientChange
 from router.model.patient_conflict import PatientConflict
 from router.model.record import Entry
 from router.model.study import Study
-from router.rules.patient_change import present_after
+from router.rules.patient_change import Rekey, present_after
 from router.rules.two_persons import require_second_person
 
 
@@ -62,7 +69,7 @@ def confirm_change(tx: Transaction, conflict_id: str, by: str, reason: str, now:
     if not is_doubted(tx, conflict.study_instance_uid, conflict.origin):
         send_again(tx, held, conflict.study_instance_uid, now)
         tell_ris_anew(tx, study, now)
-    if conflict.how == "merged" and not _is_doubted_elsewhere(tx, conflict):
+    if conflict.how != "unlinked" and not _is_doubted_elsewhere(tx, conflict):
         _let_studies_follow(tx, conflict, by, now)
     return decided
 
@@ -79,13 +86,17 @@ def reject_change(tx: Transaction, conflict_id: str, by: str, reason: str, now: 
     decided = _decide(tx, conflict, "rejected", by, reason, now)
     if conflict.how == "merged":
         _let_no_study_follow(tx, conflict, now)
+        _follow_what_stands(tx, conflict, by, now)
+    study = tx.studies.get(conflict.study_instance_uid)
+    if study is not None and not is_doubted(tx, conflict.study_instance_uid, conflict.origin):
+        tell_ris_anew(tx, study, now)  # of what was confirmed while this one was open
     return decided
 
 
 def _is_doubted_elsewhere(tx: Transaction, conflict: PatientConflict) -> bool:
-    """Whether of another study the same merge waits for two persons, or one of them has rejected it since."""
+    """Whether of another study the same change waits for two persons, or one of them has rejected it since."""
     others = [one for one in tx.patient_conflicts.of_origin(conflict.origin) if one.id != conflict.id]
-    same = [one for one in others if one.how == "merged" and _numbers(one) == _numbers(conflict)]
+    same = [one for one in others if one.how == conflict.how and _numbers(one) == _numbers(conflict)]
     return any(
         one.decided is None or (one.decided == "rejected" and (one.decided_at or one.told_at) > conflict.told_at)
         for one in same
@@ -93,7 +104,10 @@ def _is_doubted_elsewhere(tx: Transaction, conflict: PatientConflict) -> bool:
 
 
 def _let_studies_follow(tx: Transaction, conflict: PatientConflict, by: str, now: datetime) -> None:
-    """The merge holds: studies to come are known by it, and what came meanwhile under the ended number is judged."""
+    """The change holds: studies to come are known by it, and what came meanwhile under the ended number is judged."""
+    if conflict.how == "updated":
+        correct_survivor(tx, conflict.origin, conflict.present, now)
+        return
     issuer, prior_id, _ = _numbers(conflict)
     tx.patients.record_merge(conflict.origin, prior_id, conflict.present, now)
     change = PatientChange(conflict.present, conflict.prior)
@@ -126,7 +140,29 @@ def _carry_out(tx: Transaction, study: Study, conflict: PatientConflict, now: da
         if contradicted is not None:
             show_contradicted(tx, known, contradicted, conflict.id, now)
         return
-    tx.studies.revise(replace(study, present_patient=present_after(conflict.present, conflict.study_patient)))
+    present = present_after(conflict.present, conflict.study_patient)
+    known = replace(study, present_patient=present)
+    tx.studies.revise(known)
+    if conflict.how == "merged":  # the surviving number may have ended since
+        following, contradicted = present_identity(tx, replace(known, patient=present))
+        if contradicted is not None:
+            show_contradicted(tx, known, contradicted, conflict.id, now)
+        elif following is not None:
+            tx.studies.revise(replace(known, present_patient=following))
+
+
+def _follow_what_stands(tx: Transaction, conflict: PatientConflict, by: str, now: datetime) -> None:
+    """A study that waited as its images say is known by the merges of its number that nobody doubts."""
+    uid = conflict.study_instance_uid
+    study = tx.studies.get(uid, lock=True)
+    if study is None or study.present_patient is not None or tx.patient_conflicts.is_undecided(uid):
+        return
+    keep_reports_out(tx, uid)
+    present, contradicted = present_identity(tx, study)
+    if contradicted is not None:
+        show_contradicted(tx, study, contradicted, conflict.id, now)
+    elif present is not None:
+        rekey(tx, study, Rekey(present, ("patient_id",)), "merged", by, now)
 
 
 def _recall_what_goes(tx: Transaction, study_instance_uid: str, now: datetime) -> None:

@@ -16,6 +16,7 @@ from router.flows.cancelled_orders import (
     open_reads,
     tell_of_revival,
 )
+from router.flows.doubted_studies import is_doubted
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Transaction
 from router.model.imaging_order import ImagingOrder
@@ -89,6 +90,8 @@ def _cancels_anothers(
     if problem is None:
         return False
     found = tx.studies.by_accession(known.accession_number, known.accession_issuer)
+    if any(_is_of_present_patient(tx, cancellation, study) for study in found if study.origin == known.origin):
+        return False
     uid = next((study.study_instance_uid for study in found if study.origin == known.origin), None)
     reason = (
         f"a cancellation has the accession number of an order that is known, but {problem}: nothing was cancelled; ask "
@@ -96,6 +99,14 @@ def _cancels_anothers(
     )
     ask_a_person(tx, "order_conflict", reason, key, now, About(study_instance_uid=uid, node=known.origin))
     return True
+
+
+def _is_of_present_patient(tx: Transaction, cancellation: ImagingOrder, study: Study) -> bool:
+    """Whether it names who the patient of the order's study is now: an update of the trust's may have come between."""
+    present = study.present_patient
+    if study.order is None or present is None or is_doubted(tx, study.study_instance_uid, study.origin):
+        return False
+    return joins(_as_of_now(tx, cancellation), replace(study, patient=present)) is None
 
 
 def _is_anothers(tx: Transaction, order: ImagingOrder, studies: Sequence[Study], key: str, now: datetime) -> bool:

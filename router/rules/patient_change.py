@@ -83,7 +83,11 @@ def was_joined(change: PatientChange, study: Study, path: Sequence[str]) -> bool
 
 def judge(change: PatientChange, study: Study) -> Unchanged | Rekey | Conflict:
     """What becomes of a study of this patient."""
-    known = study.present_patient or study.patient
+    return judge_identity(change, study.present_patient or study.patient)
+
+
+def judge_identity(change: PatientChange, known: PatientKey) -> Unchanged | Rekey | Conflict:
+    """What becomes of whatever is known to be of this patient."""
     told = change.present
     present = present_after(told, known)
     changed = tuple(_changed(known, present))

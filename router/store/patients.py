@@ -1,10 +1,10 @@
 """Merged numbers and imaging orders in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, or_, select
+from sqlalchemy import Connection, Row, and_, delete, or_, select
 
 from router.model.imaging_order import ImagingOrder
 from router.model.study_identity import PatientKey
@@ -19,32 +19,32 @@ class SqlPatients:
 
     def record_merge(self, origin: str, prior_id: str, present: PatientKey, at: datetime) -> None:
         values = {"origin": origin, "issuer": present.issuer or "", "prior_id": prior_id, "at": at}
-        values["present_id"] = present.patient_id or ""
+        values["present_id"] = values["present_of"] = present.patient_id or ""
         values |= {"present_nhs_number": present.nhs_number, "present_birth_date": present.birth_date}
         upsert(self._connection, t.patient_merge, ["origin", "issuer", "prior_id"], values)
 
     def surviving_id(self, origin: str, issuer: str, patient_id: str) -> str:
         return self.path(origin, issuer, patient_id)[-1]
 
-    def surviving(self, origin: str, issuer: str, patient_id: str) -> PatientKey:
+    def merges(self, origin: str, issuer: str, patient_id: str) -> Sequence[PatientKey]:
         m = t.patient_merge.c
-        who = PatientKey(issuer, patient_id)
-        for number in self.path(origin, issuer, patient_id)[:-1]:
-            query = select(t.patient_merge).where(m.origin == origin, m.issuer == issuer, m.prior_id == number)
-            row = self._connection.execute(query).one()
-            nhs_number, birth_date = row.present_nhs_number or who.nhs_number, row.present_birth_date or who.birth_date
-            who = PatientKey(issuer, row.present_id, nhs_number, birth_date)
-        return who
+        numbers, said = [patient_id], list[PatientKey]()
+        while True:
+            query = select(t.patient_merge).where(m.origin == origin, m.issuer == issuer, m.prior_id == numbers[-1])
+            row = self._connection.execute(query).one_or_none()
+            if row is None or row.present_id in numbers:
+                return said
+            numbers.append(row.present_id)
+            said.append(_survivor(row))
+
+    def merges_into(self, origin: str, issuer: str, patient_id: str) -> Mapping[str, PatientKey]:
+        m = t.patient_merge.c
+        query = select(t.patient_merge).where(m.origin == origin, m.issuer == issuer, m.present_id == patient_id)
+        rows = self._connection.execute(query.order_by(m.prior_id).with_for_update())
+        return {row.prior_id: _survivor(row) for row in rows}
 
     def path(self, origin: str, issuer: str, patient_id: str) -> Sequence[str]:
-        m = t.patient_merge.c
-        numbers = [patient_id]
-        while True:
-            query = select(m.present_id).where(m.origin == origin, m.issuer == issuer, m.prior_id == numbers[-1])
-            following = self._connection.execute(query).scalar_one_or_none()
-            if following is None or following in numbers:
-                return numbers
-            numbers.append(following)
+        return [patient_id, *(one.patient_id or "" for one in self.merges(origin, issuer, patient_id))]
 
     def forget_merge(self, origin: str, issuer: str, one_id: str, other_id: str) -> bool:
         m = t.patient_merge.c
@@ -52,6 +52,13 @@ class SqlPatients:
         joined = or_(*(and_(m.prior_id == prior, m.present_id == present) for prior, present in pairs))
         this = delete(t.patient_merge).where(m.origin == origin, m.issuer == issuer, joined)
         return self._connection.execute(this).rowcount > 0
+
+
+def _survivor(row: Row[Any]) -> PatientKey:
+    """Who it is by this merge; what a router of before 0070 has left of an earlier one does not count."""
+    if row.present_of != row.present_id:
+        return PatientKey(row.issuer, row.present_id)
+    return PatientKey(row.issuer, row.present_id, row.present_nhs_number, row.present_birth_date)
 
 
 class SqlImagingOrders:

@@ -275,6 +275,7 @@ patient_merge = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("present_nhs_number", Text),
     Column("present_birth_date", Date),
+    Column("present_of", Text),  # of which number both are said; of another than present_id they do not count
 )
 
 study_revision = Table(

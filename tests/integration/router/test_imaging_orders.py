@@ -239,3 +239,16 @@ def test_a_cancellation_under_the_number_that_the_patient_has_now_counts(region:
     region.rxn.say(ordered(), PatientChanged(present=surviving, prior=PATIENT, reference="A40-1"))
     region.rxn.say(ordered(cancelled=True, patient=surviving), plain())
     assert [item["kind"] for item in region.queue()] == ["order_cancelled"]
+
+
+@pytest.mark.parametrize("number", ["9990000034", "9990000026"])
+def test_a_cancellation_under_the_nhs_number_that_was_corrected_counts_and_no_other(
+    sqlite_region: Region, number: str
+) -> None:
+    region = sqlite_region
+    corrected = PATIENT.model_copy(update={"nhs_number": "9990000034"})
+    region.rxn.say(plain(), ordered(), PatientChanged(present=corrected, reference="A31-1"))
+    region.rxn.say(ordered(cancelled=True, patient=PATIENT.model_copy(update={"nhs_number": number})))
+    counts = number == corrected.nhs_number
+    assert [item["kind"] for item in region.queue()] == ["order_cancelled" if counts else "order_conflict"]
+    assert region.get(f"/reads/{region.read()['id']}/order")["cancelled"] is counts

@@ -1,5 +1,6 @@
 """A merge that contradicts, and an unlinking, wait for two persons who see both sides; then held reports go out."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +104,11 @@ def test_an_unlinking_of_what_was_never_joined_here_asks_nobody(sqlite_region: R
     assert sqlite_region.queue() == sqlite_region.get("/patient-conflicts") == []
 
 
-def known_numbers(region: Region) -> dict[str, str]:
+def known_numbers(region: Region, which: str = "patient_id") -> dict[str, str]:
     """By study, the number that its patient has now."""
     database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
     with database.read() as connection:
-        known = "SELECT study_instance_uid, COALESCE(present_patient_id, patient_id) FROM study"
+        known = f"SELECT study_instance_uid, COALESCE(present_{which}, {which}) FROM study"
         return {row[0]: row[1] for row in connection.exec_driver_sql(known)}
 
 
@@ -263,6 +264,141 @@ def test_a_study_that_comes_after_a_merge_is_known_by_all_that_it_says_of_the_su
     ]
 
 
+@pytest.mark.parametrize("decision", ["confirm", "reject"])
+def test_a_revision_that_is_first_to_say_another_nhs_number_is_put_before_two_persons(
+    sqlite_region: Region, decision: str
+) -> None:
+    region = sqlite_region
+    bare = PATIENT.model_copy(update={"nhs_number": None})
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"), settled(patient=bare))
+    region.plan()
+    region.bring_images()
+    assert known_numbers(region) == {"1.2.3.4": "H7"}
+    region.rxn.say(settled(revision=2, contents="abc"), settled(revision=2, contents="abc"))
+    region.plan()
+    region.bring_images()
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["study_patient"]["nhs_number"], conflict["present"]["nhs_number"]) == ("9990000018", "9990000026")
+    final = received()
+    region.rxl.say(final)
+    assert (returns(region), known_numbers(region)) == ([], {"1.2.3.4": "H100200"})
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, decision, "omar", conflict["id"]).is_success
+    body = {"read_id": region.read()["id"], "reason": "the patient is settled"}
+    accepted = region.client.post(f"/reports/{final.report_id}/accept", json=body, headers=region.staff)
+    assert accepted.is_success
+    told = [(order.study.patient, order.present_patient) for order in returns(region)]
+    assert told == [(PATIENT, OTHER if decision == "confirm" else None)]
+    region.rxn.say(settled(revision=3, contents="abcd"))
+    assert region.get("/patient-conflicts") == []
+
+
+def test_a_revision_that_denies_an_updated_nhs_number_is_put_before_two_persons(sqlite_region: Region) -> None:
+    region = sqlite_region
+    bare, other = (PATIENT.model_copy(update={"nhs_number": number}) for number in (None, OTHER.nhs_number))
+    region.offer(patient=bare)
+    region.rxn.say(PatientChanged(present=other, reference="A31-1"), settled(revision=2, contents="abc"))
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["how"], conflict["present"]["nhs_number"]) == ("updated", "9990000026")
+    region.rxl.say(received())
+    assert returns(region) == []
+
+
+def test_what_a_merge_said_is_not_said_of_the_number_that_a_router_of_before_puts_in_its_place(region: Region) -> None:
+    region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"))
+    database = region.client.app.state.services.store.database  # type: ignore[attr-defined]
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE patient_merge SET present_id = 'H5'")
+    bare = PATIENT.model_copy(update={"nhs_number": None})
+    region.offer(patient=bare)
+    region.rxl.say(received(patient=bare))
+    assert [order.present_patient for order in returns(region)] == [bare.model_copy(update={"patient_id": "H5"})]
+
+
+MERGED = PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1")
+CORRECTED = OTHER.model_copy(update={"nhs_number": "9990000034"})
+UPDATED = PatientChanged(present=CORRECTED, reference="A31-1")
+
+
+def test_a_study_that_comes_after_a_merge_is_known_by_what_was_corrected_of_the_survivor(region: Region) -> None:
+    region.rxn.say(MERGED, UPDATED)
+    bare, right = (PATIENT.model_copy(update={"nhs_number": number}) for number in (None, CORRECTED.nhs_number))
+    region.offer(patient=bare)
+    region.rxl.say(received(patient=bare))
+    assert [order.present_patient for order in returns(region)] == [CORRECTED]
+    region.rxn.say(settled("1.9", patient=right))
+    assert (region.get("/patient-conflicts"), known_numbers(region)["1.9"]) == ([], "H7")
+    region.rxn.say(settled("1.10", patient=PATIENT.model_copy(update={"nhs_number": OTHER.nhs_number})))
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["study_instance_uid"], conflict["present"]["nhs_number"]) == ("1.10", "9990000034")
+
+
+@pytest.mark.parametrize("decision", ["confirm", "reject"])
+def test_no_study_follows_a_merge_unasked_while_the_survivor_is_doubted(sqlite_region: Region, decision: str) -> None:
+    region = sqlite_region
+    another = CORRECTED.model_copy(update={"birth_date": date(1961, 2, 3)})
+    region.rxn.say(settled("1.8", patient=OTHER), MERGED, PatientChanged(present=another, reference="A31-1"))
+    bare = PATIENT.model_copy(update={"nhs_number": None, "birth_date": None})
+    region.rxn.say(settled("1.9", patient=bare))
+    merged, updated = sorted(region.get("/patient-conflicts"), key=lambda one: str(one["how"]))
+    assert (updated["how"], merged["how"], known_numbers(region)["1.9"]) == ("updated", "merged", "H100200")
+    settle(region, "propose", "jane", merged["id"])
+    settle(region, "propose", "jane", updated["id"])
+    assert settle(region, decision, "omar", updated["id"]).is_success
+    (merged,) = region.get("/patient-conflicts")
+    if decision == "confirm":  # what was proposed spoke of the survivor of before
+        assert (merged["proposed_by"], merged["present"]["nhs_number"]) == (None, "9990000034")
+        assert "patient.change_corrected" in region.events("1.9")
+        settle(region, "propose", "jane", merged["id"])
+    assert settle(region, "confirm", "omar", merged["id"]).is_success
+    region.rxn.say(settled("1.10", patient=bare))
+    assert known_numbers(region, "nhs_number")["1.10"] == (another if decision == "confirm" else OTHER).nhs_number
+
+
+def test_no_study_follows_a_merge_into_a_number_that_may_be_another_person_now(sqlite_region: Region) -> None:
+    region = sqlite_region
+    another = CORRECTED.model_copy(update={"birth_date": date(1961, 2, 3)})
+    bare = PATIENT.model_copy(update={"nhs_number": None, "birth_date": None})
+    region.rxn.say(MERGED, PatientChanged(present=another, reference="A31-1"), settled("1.9", patient=bare))
+    (item,) = region.queue("patient_change_refused")
+    assert "both another NHS number and another birth date" in item["reason"]
+    assert known_numbers(region) == {"1.9": "H100200"}
+
+
+@pytest.mark.parametrize("decision", ["confirm", "reject"])
+def test_of_a_chain_of_merges_only_that_is_doubted_which_says_another_patient(
+    sqlite_region: Region, decision: str
+) -> None:
+    region = sqlite_region
+    silent = SURVIVING.model_copy(update={"nhs_number": None})
+    bare = PATIENT.model_copy(update={"nhs_number": None})
+    into_other = PatientChanged(present=OTHER, prior=silent, reference="A40-2")
+    region.rxn.say(PatientChanged(present=silent, prior=PATIENT, reference="A40-1"), into_other, settled("1.9"))
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["prior"]["patient_id"], conflict["present"]["patient_id"]) == ("H900900", "H7")
+    region.rxn.say(settled("1.10", patient=silent), settled("1.11", patient=bare))
+    assert known_numbers(region) == {"1.9": "H100200", "1.10": "H900900", "1.11": "H900900"}
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, decision, "omar", conflict["id"]).is_success
+    region.rxn.say(settled("1.12", patient=silent), settled("1.13", patient=bare))
+    number = "H7" if decision == "confirm" else "H900900"
+    assert known_numbers(region) == dict.fromkeys(("1.9", "1.10", "1.11", "1.12", "1.13"), number)
+    assert region.get("/patient-conflicts") == region.queue("study_conflict") == []
+
+
+def test_a_confirmed_merge_is_followed_to_the_number_that_stands(sqlite_region: Region) -> None:
+    region = sqlite_region
+    silent = LAST.model_copy(update={"nhs_number": None})
+    region.rxn.say(MERGED, PatientChanged(present=silent, prior=OTHER, reference="A40-2"), settled())
+    (conflict,) = region.get("/patient-conflicts")
+    assert (conflict["prior"]["patient_id"], conflict["present"]["patient_id"]) == ("H100200", "H7")
+    region.rxn.say(settled("1.9", patient=OTHER))
+    settle(region, "propose", "jane", conflict["id"])
+    assert settle(region, "confirm", "omar", conflict["id"]).is_success
+    assert set(known_numbers(region).values()) == {"H900901"}
+    assert set(known_numbers(region, "nhs_number").values()) == {OTHER.nhs_number}
+
+
 def test_a_rejected_merge_leaves_a_study_that_came_after_it_as_its_images_say(sqlite_region: Region) -> None:
     region = sqlite_region
     region.rxn.say(PatientChanged(present=OTHER, prior=PATIENT, reference="A40-1"), settled())
@@ -298,6 +434,23 @@ def test_an_alert_that_lies_at_its_node_is_sent_anew_under_the_present_number(
                 region.rxn.complete(order)
         region.rxn.say(PatientChanged(present=LAST, prior=into, reference="A40-2"))
         assert told_to_ris(region) == []
+
+
+def test_an_alert_is_sent_anew_once_the_last_of_two_doubts_is_decided(tmp_path: Path) -> None:
+    with running_alert_region(tmp_path / "region", f"sqlite:///{tmp_path}/r.sqlite", ris=True) as region:
+        region.claim(region.offer())
+        body = {"read_id": region.read()["id"], "code": CRITICAL.model_dump()}
+        assert region.client.post("/alerts", json=body, headers=region.reader()).is_success
+        region.work()
+        assert [told.present_patient for told in told_to_ris(region)] == [None]
+        another = PATIENT.model_copy(update={"nhs_number": "9990000034", "birth_date": date(1961, 2, 3)})
+        region.rxn.say(MERGED, PatientChanged(present=another, reference="A31-1"))
+        merged, updated = sorted(region.get("/patient-conflicts"), key=lambda one: str(one["how"]))
+        settle(region, "propose", "jane", merged["id"])
+        assert settle(region, "confirm", "omar", merged["id"]).is_success
+        assert told_to_ris(region) == []
+        assert settle(region, "reject", "omar", updated["id"]).is_success
+        assert [told.present_patient for told in told_to_ris(region)] == [OTHER]
 
 
 def told_to_ris(region: Region) -> list[TellRis]:
