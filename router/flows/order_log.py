@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from router.flows.alert_record import record_failed
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Store, Transaction
 from router.model.sent_order import BrokenOrder, SentOrder
@@ -50,7 +51,7 @@ def orders_for(
                 tx.network.record_traffic(node, now, None)
             tx.deliveries.mark_sent(returns, now)
             for order in broken:
-                show_broken(tx, node, order.order_id, order.reason, now)
+                show_broken(tx, node, order, now)
     return OrdersToSend(present, orders)
 
 
@@ -65,13 +66,18 @@ def _after(tx: Transaction, node: str, seq: int, limit: int) -> list[SentOrder |
     return found
 
 
-def show_broken(tx: Transaction, node: str, order_id: str, reason: str, now: datetime) -> None:
-    """It stays open, and the node gets its other orders; nobody but a person can say what is to be done instead."""
+def show_broken(tx: Transaction, node: str, order: BrokenOrder, now: datetime) -> None:
+    """It stays open, and the node gets its other orders; nobody but a person can say what is to be done instead.
+
+    An alert that was to be told by it does not wait: its ladder goes on at once.
+    """
     text = (
-        f"order {order_id} for node {node} cannot be handed over ({reason}); the node gets its other orders. "
-        "Have what it was for done again, or by other means"
+        f"order {order.order_id} for node {node} cannot be handed over ({order.reason}); the node gets its other "
+        "orders. Have what it was for done again, or by other means"
     )
-    ask_a_person(tx, "broken_order", text, order_id, now, About(order_id=order_id, node=node))
+    ask_a_person(tx, "broken_order", text, order.order_id, now, About(order_id=order.order_id, node=node))
+    if order.notification_id is not None:
+        record_failed(tx, order.notification_id, f"its order cannot be handed over ({order.reason})", now)
 
 
 def _renamed(tx: Transaction, node: str, before: str, after: int, now: datetime) -> str:

@@ -12,10 +12,9 @@ from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, fun
 
 from dicom_nodes.contract import DeliverStudy, FetchStudy, Order, OrderBody
 from dicom_nodes.foundation.inserts import inserted_unless_there, unless_there
-from router.model.errors import RouterError
 from router.model.fact import KeptFact
 from router.model.read import LEASED
-from router.model.sent_order import BrokenOrder, SentOrder
+from router.model.sent_order import FAULTS_OF_AN_ORDER, BrokenOrder, SentOrder, notification_of
 from router.store import tables as t
 from router.store.manifests import SqlManifests
 from router.store.memo import UNKNOWN, Kind, Memo
@@ -164,8 +163,8 @@ class SqlOrders:
         """What one order lacks stops no other one; what the database cannot do now is not the order's fault."""
         try:
             return self._sent(row)
-        except (RouterError, ValueError, LookupError, TypeError) as error:
-            return BrokenOrder(row.seq, row.order_id, type(error).__name__)
+        except FAULTS_OF_AN_ORDER as error:
+            return BrokenOrder(row.seq, row.order_id, type(error).__name__, notification_of(row.body))
 
     def _sent(self, row: Row[Any]) -> SentOrder:
         body = json.loads(row.body)
