@@ -56,13 +56,19 @@ def orders_for(
 
 
 def _after(tx: Transaction, node: str, seq: int, limit: int) -> list[SentOrder | BrokenOrder]:
-    """Further than `limit` where nothing of that can be handed over: what is whole behind it must not wait for ever."""
-    found = list(tx.orders.after(node, seq, limit))
-    while len(found) % limit == 0 and found and not any(isinstance(order, SentOrder) for order in found):
-        more = tx.orders.after(node, found[-1].seq, limit)
+    """Further than `limit` where nothing of that can be handed over: what is whole behind it must not wait for ever.
+
+    No further than one that a newer release wrote: the node's position would pass what that one can hand over.
+    """
+    found: list[SentOrder | BrokenOrder] = []
+    while len(found) % limit == 0 and not any(isinstance(order, SentOrder) for order in found):
+        more = tx.orders.after(node, found[-1].seq if found else seq, limit)
+        found += more
+        newer = [at for at, order in enumerate(found) if isinstance(order, BrokenOrder) and order.of_next_release]
+        if newer:
+            return found[: newer[0] + 1]
         if not more:
             break
-        found += more
     return found
 
 
@@ -71,11 +77,19 @@ def show_broken(tx: Transaction, node: str, order: BrokenOrder, now: datetime) -
 
     An alert that was to be told by it does not wait: its ladder goes on at once.
     """
+    about = About(order_id=order.order_id, node=node)
+    if order.of_next_release:
+        text = (
+            f"order {order.order_id} for node {node} was written by a newer release of the router than this one, which "
+            "hands the node no order from there on. Serve the node by a router of that release; nothing is lost"
+        )
+        ask_a_person(tx, "broken_order", text, f"{order.order_id}:newer", now, about)
+        return
     text = (
         f"order {order.order_id} for node {node} cannot be handed over ({order.reason}); the node gets its other "
         "orders. Have what it was for done again, or by other means"
     )
-    ask_a_person(tx, "broken_order", text, order.order_id, now, About(order_id=order.order_id, node=node))
+    ask_a_person(tx, "broken_order", text, order.order_id, now, about)
     if order.notification_id is not None:
         record_failed(tx, order.notification_id, f"its order cannot be handed over ({order.reason})", now)
 

@@ -23,13 +23,15 @@ class SentOrder:
 class BrokenOrder:
     """One that cannot be handed over as it is stored; `reason` names what is wrong without what it holds.
 
-    `notification_id` is that of the alert's notification which waits for it, if it is known.
+    `notification_id` is that of the alert's notification which waits for it, if it is known. One `of_next_release` is
+    whole and only not understood here: another replica, or this one when it is new again, hands it over.
     """
 
     seq: int
     order_id: str
     reason: str
     notification_id: str | None = None
+    of_next_release: bool = False
 
 
 def notification_of(text: str) -> str | None:

@@ -63,6 +63,24 @@ def test_whole_orders_come_behind_more_broken_ones_than_a_batch_has(sqlite_regio
     assert len(sqlite_region.queue("broken_order")) == 60
 
 
+OF_A_NEW_KIND = {"kind": "of next release", "study": {"study_instance_uid": "1.2.3.4"}}
+
+
+@pytest.mark.parametrize("newer", ["a new field", "a new kind"])
+def test_a_router_of_an_older_release_hands_over_nothing_from_an_order_on_that_it_does_not_know(
+    sqlite_region: Region, newer: str
+) -> None:
+    region = sqlite_region
+    read_id, body = region.assign()["id"], body_of_the_fetch(region)
+    put_in_the_log(region, body | {"of_next_release": 1} if newer == "a new field" else OF_A_NEW_KIND, "new", read_id)
+    put_in_the_log(region, body, "behind", read_id)
+    for _ in range(2):
+        assert [order.seq for order in region.rxl.orders(after=0).orders] == [1]
+    assert region.rxl.orders(after=1).orders == ()
+    (item,) = region.queue("broken_order")
+    assert (item["order_id"], "newer release" in item["reason"]) == ("new", True)
+
+
 @pytest.fixture
 def alerted(tmp_path: Path) -> Iterator[AlertRegion]:
     """The origin's node has an order to tell its RIS of an alert, and a return behind it."""
