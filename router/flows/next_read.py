@@ -1,7 +1,8 @@
 """A reader asks for the next read: what the plan has for this reader now, claimed at once."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,12 +20,22 @@ _KEPT_FOR = timedelta(minutes=5)
 
 
 class PullMemory:
-    """What is kept from one reader's question to the next one's; one is answered at a time."""
+    """What is kept from one reader's question to the next one's; one is answered at a time.
+
+    `turn` is taken before a transaction is begun, never within one: who has the database's only turn to write and waits
+    here for another reader's plan keeps everybody waiting.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._memory = PlannerMemory()
         self._anew_at: datetime | None = None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Nobody else asks meanwhile."""
+        with self._lock:
+            yield
 
     def planned(
         self, tx: Transaction, reader_id: str, now: datetime, lists: ListLengths, without: Collection[str] = ()
@@ -56,7 +67,7 @@ def claim_next(
     """
     not_allowed: set[str] = set()
     for _ in range(_TRIES):
-        with store.read() as tx:
+        with memory.turn(), store.read() as tx:
             decision = memory.planned(tx, reader_id, now, lists, not_allowed)
         if decision is None:
             return None
@@ -81,7 +92,7 @@ def _claimed_at_once(
     not_allowed: Collection[str],
 ) -> Read | None:
     """Look and claim in one transaction: where one writes at a time, nobody can come in between."""
-    with store.write() as tx:
+    with memory.turn(), store.write() as tx:
         decision = memory.planned(tx, reader_id, now, lists, not_allowed)
         if decision is None:
             return None

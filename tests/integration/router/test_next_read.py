@@ -1,5 +1,6 @@
 """A reader who asks for the next read gets one while one waits, however often others are first."""
 
+import threading
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +17,8 @@ from router.store.transaction import SqlStore
 from tests.integration.router.region import Region, settled
 
 READS = 8
+TRIES = 4
+"""Looks before look and claim are one transaction."""
 
 
 class Beaten(PullMemory):
@@ -111,3 +114,41 @@ def test_who_is_beaten_each_time_is_told_to_ask_again_and_not_that_nothing_waits
     assert (told.value.status, told.value.code) == (409, "ask_again")
     assert region.get("/reads", state="READY")
     assert region.client.post("/reads/next", headers=region.reader()).status_code == 200
+
+
+def test_who_waits_for_another_readers_plan_keeps_no_fact_waiting(sqlite_region: Region) -> None:
+    region = sqlite_region
+    waiting_for_who_pull(region)
+    store: SqlStore = region.client.app.state.services.store  # type: ignore[attr-defined]
+    is_held, is_said, now = threading.Event(), threading.Event(), region.clock()
+
+    def be_first(read_id: str) -> None:
+        with store.write() as tx:
+            claim(tx, read_id, "reader-2", now, 600.0)
+
+    class AnotherPlans(Beaten):
+        """Another reader's turn comes before the last look, and is long."""
+
+        def forget(self, read_id: str) -> None:
+            super().forget(read_id)
+            if self.looks == self.times:
+                threading.Thread(target=self._plan_long).start()
+                assert is_held.wait(20)
+
+        def _plan_long(self) -> None:
+            with self.turn():
+                is_held.set()
+                is_said.wait(20)
+
+    memory = AnotherPlans(TRIES, be_first)
+    asks = threading.Thread(target=claim_next, args=(store, "reader-1", now, 600.0, ListLengths(), memory))
+    asks.start()
+    assert is_held.wait(20)
+    says = threading.Thread(target=region.rxn.say, args=(settled("1.9"),))
+    says.start()
+    says.join(10)
+    waits = says.is_alive()
+    is_said.set()
+    asks.join()
+    says.join()
+    assert not waits
