@@ -7,10 +7,11 @@ from datetime import datetime
 
 import pytest
 
-from router.flows.hold_lease import claim, decline
+from router.flows import next_read
+from router.flows.hold_lease import claim, claim_planned, decline
 from router.flows.next_read import PullMemory, claim_next
 from router.flows.ports import Transaction
-from router.model.errors import AskAgain
+from router.model.errors import AskAgain, NotAllowed
 from router.model.read import Read, ReadState
 from router.rules.planning import Assign, ListLengths
 from router.store.transaction import SqlStore
@@ -152,3 +153,23 @@ def test_who_waits_for_another_readers_plan_keeps_no_fact_waiting(sqlite_region:
     asks.join()
     says.join()
     assert not waits
+
+
+@pytest.mark.parametrize("forbidden", [READS - 1, READS])
+def test_reads_that_this_reader_may_not_claim_are_no_lost_races(
+    sqlite_region: Region, monkeypatch: pytest.MonkeyPatch, forbidden: int
+) -> None:
+    """However many: the reader gets another one, or is told that nothing is there for it, and never to ask again."""
+    waiting_for_who_pull(sqlite_region)
+    reads = [read["id"] for read in sqlite_region.get("/reads", state="READY")]
+    allowed = reads[forbidden:]
+
+    def claim_if_allowed(tx: Transaction, decision: Assign, now: datetime, timeout_s: float) -> Read:
+        if decision.read_id not in allowed:
+            raise NotAllowed("the plan and the rules differ")
+        return claim_planned(tx, decision, now, timeout_s)
+
+    monkeypatch.setattr(next_read, "claim_planned", claim_if_allowed)
+    answer = sqlite_region.client.post("/reads/next", headers=sqlite_region.reader())
+    assert answer.status_code == (200 if allowed else 404)
+    assert not allowed or answer.json()["read"]["id"] == allowed[0]
