@@ -1,7 +1,7 @@
 """A reader asks for the next read: what the plan has for this reader now, claimed at once."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from router.flows.kept_snapshot import PlannerMemory
 from router.flows.ports import Store, Transaction
 from router.model.errors import AskAgain, NotAllowed, TransitionRefused
 from router.model.read import Read
-from router.rules.planning import Assign, ListLengths, plan
+from router.rules.planning import Assign, ListLengths, Wait, plan
 
 _TRIES = 4
 """Somebody else may be first, and then there is a next one; after so many, look and claim are one transaction.
@@ -47,13 +47,22 @@ class PullMemory:
         with self._lock:
             if self._anew_at is None or not self._anew_at - _KEPT_FOR <= now < self._anew_at:
                 self._memory, self._anew_at = PlannerMemory(), now + _KEPT_FOR
-            snapshot = self._memory.snapshot.take(tx, now, lists)
-            if without:
-                left = tuple(read for read in snapshot.reads if read.need.read_id not in without)
-                snapshot = replace(snapshot, reads=left)
-            decisions = plan(snapshot, pulling=reader_id, kept=self._memory.kept)
+            try:
+                decisions = self._plan(tx, reader_id, now, lists, without)
+            except Exception:  # in the middle of keeping, perhaps
+                self._anew_at = None
+                raise
         given = (decision for decision in decisions if isinstance(decision, Assign))
         return next((decision for decision in given if decision.read_id not in without), None)
+
+    def _plan(
+        self, tx: Transaction, reader_id: str, now: datetime, lists: ListLengths, without: Collection[str]
+    ) -> Sequence[Assign | Wait]:
+        snapshot = self._memory.snapshot.take(tx, now, lists)
+        if without:
+            left = tuple(read for read in snapshot.reads if read.need.read_id not in without)
+            snapshot = replace(snapshot, reads=left)
+        return plan(snapshot, pulling=reader_id, kept=self._memory.kept)
 
     def forget(self, read_id: str) -> None:
         """What was planned of it was refused: read it again, whatever its version."""
