@@ -1,5 +1,6 @@
 """The router's composition root: the only place where its parts are wired, started and stopped."""
 
+import asyncio
 import gc
 import signal
 import socket
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
@@ -335,12 +337,22 @@ def _server(settings: RouterSettings, clock: Clock) -> _Server:
     app = create_app(settings, clock)
     config = uvicorn.Config(
         app,
+        http=_http_protocol(),
         access_log=False,  # URLs carry accession numbers
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=10,
     )
     return _Server(config, app.state.services.bell)
+
+
+def _http_protocol() -> "type[asyncio.Protocol] | Literal['auto']":
+    """The fast parser with a limit; without it uvicorn's own choice, which has one."""
+    try:
+        from router.web.bounded_http import BoundedHttp
+    except ImportError:
+        return "auto"
+    return BoundedHttp
 
 
 def _bind(settings: RouterSettings) -> socket.socket:

@@ -5,11 +5,21 @@ from typing import TypeVar
 import httpx2
 from pydantic import ValidationError
 
-from dicom_nodes.contract import FactBatch, FactReceipt, OrderBatch
+from dicom_nodes.contract import FactBatch, FactReceipt, OrderBatch, ReportRefused
 from dicom_nodes.model.errors import NumberingRefused, PeerRefused, PeerUnavailable
 
 _TIMEOUT_S = 30.0
 AnswerT = TypeVar("AnswerT", FactReceipt, OrderBatch)
+
+
+def facts_json(batch: FactBatch) -> str:
+    """As it is sent: a refusal that changes nothing does not say so, because a router of before knows no `changes`.
+
+    It would take such a fact for one that cannot be understood, and of most refusals nothing else is new.
+    """
+    facts = enumerate(batch.facts)
+    silent = {at for at, fact in facts if isinstance(fact.body, ReportRefused) and not fact.body.changes}
+    return batch.model_dump_json(exclude={"facts": {at: {"body": {"changes"}} for at in silent}} if silent else None)
 
 
 class HttpRouterLink:
@@ -25,7 +35,7 @@ class HttpRouterLink:
 
     def post_facts(self, batch: FactBatch) -> FactReceipt:
         """Raises PeerUnavailable, PeerRefused, or NumberingRefused when the router answers 409 to our numbers."""
-        response = self._call("POST", "/node/v1/facts", content=batch.model_dump_json())
+        response = self._call("POST", "/node/v1/facts", content=facts_json(batch))
         return self._parsed(FactReceipt, response)
 
     def get_orders(self, log_id: str | None, after: int, wait_s: float) -> OrderBatch:

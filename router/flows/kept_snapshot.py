@@ -59,8 +59,8 @@ class KeptSnapshot:
         version_of = self._versions.get
         stale = [id_ for id_, version in now.items() if version_of(id_) != version]
         self.changed = tuple(stale)
-        for id_ in self._versions.keys() - now.keys():
-            known.pop(id_, None)
+        for id_ in known.keys() - now.keys():  # and not of `_versions`, which are behind where a snapshot failed
+            known.pop(id_)
         for id_ in stale:
             known.pop(id_, None)
         for read, version, past in tx.reads.to_plan(stale):

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from router.flows.alert_record import record_failed
 from router.flows.human_queue import About, ask_a_person
 from router.flows.ports import Store, Transaction
 from router.model.sent_order import BrokenOrder, SentOrder
@@ -50,28 +51,47 @@ def orders_for(
                 tx.network.record_traffic(node, now, None)
             tx.deliveries.mark_sent(returns, now)
             for order in broken:
-                show_broken(tx, node, order.order_id, order.reason, now)
+                show_broken(tx, node, order, now)
     return OrdersToSend(present, orders)
 
 
 def _after(tx: Transaction, node: str, seq: int, limit: int) -> list[SentOrder | BrokenOrder]:
-    """Further than `limit` where nothing of that can be handed over: what is whole behind it must not wait for ever."""
-    found = list(tx.orders.after(node, seq, limit))
-    while len(found) % limit == 0 and found and not any(isinstance(order, SentOrder) for order in found):
-        more = tx.orders.after(node, found[-1].seq, limit)
+    """Further than `limit` where nothing of that can be handed over: what is whole behind it must not wait for ever.
+
+    No further than one that a newer release wrote: the node's position would pass what that one can hand over.
+    """
+    found: list[SentOrder | BrokenOrder] = []
+    while len(found) % limit == 0 and not any(isinstance(order, SentOrder) for order in found):
+        more = tx.orders.after(node, found[-1].seq if found else seq, limit)
+        found += more
+        newer = [at for at, order in enumerate(found) if isinstance(order, BrokenOrder) and order.of_next_release]
+        if newer:
+            return found[: newer[0] + 1]
         if not more:
             break
-        found += more
     return found
 
 
-def show_broken(tx: Transaction, node: str, order_id: str, reason: str, now: datetime) -> None:
-    """It stays open, and the node gets its other orders; nobody but a person can say what is to be done instead."""
+def show_broken(tx: Transaction, node: str, order: BrokenOrder, now: datetime) -> None:
+    """It stays open, and the node gets its other orders; nobody but a person can say what is to be done instead.
+
+    An alert that was to be told by it does not wait: its ladder goes on at once.
+    """
+    about = About(order_id=order.order_id, node=node)
+    if order.of_next_release:
+        text = (
+            f"order {order.order_id} for node {node} was written by a newer release of the router than this one, which "
+            "hands the node no order from there on. Serve the node by a router of that release; nothing is lost"
+        )
+        ask_a_person(tx, "broken_order", text, f"{order.order_id}:newer", now, about)
+        return
     text = (
-        f"order {order_id} for node {node} cannot be handed over ({reason}); the node gets its other orders. "
-        "Have what it was for done again, or by other means"
+        f"order {order.order_id} for node {node} cannot be handed over ({order.reason}); the node gets its other "
+        "orders. Have what it was for done again, or by other means"
     )
-    ask_a_person(tx, "broken_order", text, order_id, now, About(order_id=order_id, node=node))
+    ask_a_person(tx, "broken_order", text, order.order_id, now, about)
+    if order.notification_id is not None:
+        record_failed(tx, order.notification_id, f"its order cannot be handed over ({order.reason})", now)
 
 
 def _renamed(tx: Transaction, node: str, before: str, after: int, now: datetime) -> str:

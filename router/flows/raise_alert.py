@@ -21,6 +21,9 @@ from router.rules.alert_states import AlertActor, AlertEvent
 
 NO_TRUST = ""
 _LONGEST_ID = 64
+_REFUSED = "refused:"
+_REFUSED_CHANGE = f"{_REFUSED}change:"
+"""Of a report that corrects or adds to an earlier one, or does not say."""
 
 
 def raise_for_report(tx: Transaction, report: Report, read: Read | None, now: datetime) -> None:
@@ -53,21 +56,34 @@ def raise_for_refusal(
     """Raise the alert of a report that was refused, at the origin of the study that it is of for certain.
 
     What `changes` an earlier report may say something else under the same code: whoever was told hears of it anew.
+    But once until somebody answers: its sender repeats it until it is taken, and each repetition is a refusal of its
+    own. Each refused original waits for a person besides.
     """
     uid = study.study_instance_uid
     tx.reads.of_study(uid, lock=True)  # nobody else raises the same meanwhile
-    known = told_already(tx, code, uid, None)
+    before = _change_before(tx, code, uid, raised_by) if changes else None
+    known = before or told_already(tx, code, uid, None)
     known = known and tx.alerts.get(known.id, lock=True)  # its ladder does not begin meanwhile
-    if known is not None and known.is_unanswered and not (changes and may_be_told(known)):
+    is_told_anew = changes and before is None and known is not None and may_be_told(known)
+    if known is not None and known.is_unanswered and not is_told_anew:
         log_alert(tx, "alert.repeated", known, now, raised_by, {"refusal": key})
         return
     alert = replace(
-        _new(f"refused:{key}", code, study.origin, raised_by, now),
+        _new(f"{_REFUSED_CHANGE if changes else _REFUSED}{key}", code, study.origin, raised_by, now),
         study_instance_uid=uid,
         accession_number=study.accession_number,
         accession_issuer=study.accession_issuer,
     )
     _raised_once(tx, alert, now)
+
+
+def _change_before(tx: Transaction, code: AlertCode, study_instance_uid: str, sender: str) -> Alert | None:
+    """What an earlier refused correction of this sender raised, if nobody has answered it."""
+    for alert in tx.alerts.of_study(study_instance_uid):
+        is_such = alert.raised_for.startswith(_REFUSED_CHANGE) and alert.raised_by == sender
+        if is_such and alert.is_unanswered and (alert.code, alert.scheme) == (code.value, code.scheme):
+            return alert
+    return None
 
 
 def ask_about_unread(tx: Transaction, node: str, body: dict[str, object], key: str, now: datetime) -> None:

@@ -15,7 +15,7 @@ from router.flows.order_log import OrdersToSend, show_broken
 from router.flows.ports import IssuedOrder, Store, Transaction
 from router.flows.report_whereabouts import whereabouts
 from router.model.alert import Alert, Notification, Urgency
-from router.model.sent_order import SentOrder
+from router.model.sent_order import FAULTS_OF_AN_ORDER, BrokenOrder, SentOrder, notification_of
 from router.model.study import Study
 from router.rules.report_place_words import where_it_is
 
@@ -54,7 +54,8 @@ def _newest_read(tx: Transaction, study: Study) -> str | None:
 def with_links(store: Store, node: str, batch: OrdersToSend, settings: AlertsFile, now: datetime) -> OrdersToSend:
     """The batch as it is handed to the node: an alert gets its one-time link now, so that the log keeps no secret.
 
-    An order that gets none is shown to a person, and the node gets the others.
+    An order that can get none is shown to a person, and the node gets the others; what may pass fails the poll, which
+    the node repeats.
     """
     if not any(order.kind == "tell_ris" for order in batch.orders):
         return batch
@@ -62,9 +63,15 @@ def with_links(store: Store, node: str, batch: OrdersToSend, settings: AlertsFil
     with store.write() as tx:
         for sent in batch.orders:
             failure = tx.attempt(partial(_add_linked, orders, tx, sent, settings, now))
-            if failure is not None:
-                show_broken(tx, node, sent.order_id, type(failure).__name__, now)
+            if isinstance(failure, FAULTS_OF_AN_ORDER):
+                show_broken(tx, node, _broken(sent, failure), now)
+            elif failure is not None:
+                raise failure
     return replace(batch, orders=tuple(orders))
+
+
+def _broken(sent: SentOrder, failure: Exception) -> BrokenOrder:
+    return BrokenOrder(sent.seq, sent.order_id, type(failure).__name__, notification_of(sent.text))
 
 
 def _add_linked(orders: list[SentOrder], tx: Transaction, sent: SentOrder, settings: AlertsFile, now: datetime) -> None:

@@ -7,15 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, cast, func, insert, or_, select, update
 
 from dicom_nodes.contract import DeliverStudy, FetchStudy, Order, OrderBody
 from dicom_nodes.foundation.inserts import inserted_unless_there, unless_there
-from router.model.errors import RouterError
 from router.model.fact import KeptFact
 from router.model.read import LEASED
-from router.model.sent_order import BrokenOrder, SentOrder
+from router.model.sent_order import FAULTS_OF_AN_ORDER, BrokenOrder, SentOrder, notification_of
 from router.store import tables as t
 from router.store.manifests import SqlManifests
 from router.store.memo import UNKNOWN, Kind, Memo
@@ -23,6 +22,7 @@ from router.store.statements import upserting
 from router.store.unwritten import Place, Unwritten
 
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
+_OF_NEXT_RELEASE = {"extra_forbidden", "union_tag_invalid"}
 _WITH_MANIFEST = ("fetch", "deliver")
 _SOURCE = (t.fact_source.c.node == bindparam("of_node"), t.fact_source.c.outbox_id == bindparam("of_outbox"))
 _LAST_SEQ = select(t.fact_source.c.last_seq).where(*_SOURCE).with_for_update()
@@ -164,8 +164,9 @@ class SqlOrders:
         """What one order lacks stops no other one; what the database cannot do now is not the order's fault."""
         try:
             return self._sent(row)
-        except (RouterError, ValueError, LookupError, TypeError) as error:
-            return BrokenOrder(row.seq, row.order_id, type(error).__name__)
+        except FAULTS_OF_AN_ORDER as error:
+            told, is_newer = notification_of(row.body), _is_of_next_release(error)
+            return BrokenOrder(row.seq, row.order_id, type(error).__name__, told, is_newer)
 
     def _sent(self, row: Row[Any]) -> SentOrder:
         body = json.loads(row.body)
@@ -236,6 +237,11 @@ class SqlOrders:
     def _begin_log(self, node: str) -> None:
         row = {"node": node, "last_seq": 0}
         self._connection.execute_noted(unless_there(t.order_head, tuple(row)), row)
+
+
+def _is_of_next_release(error: Exception) -> bool:
+    """Whether nothing is wrong with a body but that it has more than this release knows."""
+    return isinstance(error, ValidationError) and {one["type"] for one in error.errors()} <= _OF_NEXT_RELEASE
 
 
 def _with_outcome() -> Select[Any]:

@@ -45,18 +45,6 @@ def may_change(body: dict[str, object]) -> bool:
     return str(body.get("status")) not in _OF_A_FIRST_REPORT
 
 
-def is_xml_without_codes(original: bytes) -> bool:
-    """Whether it is plainly XML in which no alert code stands; else nobody knows.
-
-    What a name of an element is has no second spelling in UTF-8.
-    """
-    try:
-        text = original.decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        return False
-    return text.startswith("<") and not any(sign in text for sign in ("conclusionCode", "<!ENTITY", "\x00"))
-
-
 def _codes(said: object) -> Iterator[AlertCode | None]:
     """None for each that is no code and no mere text."""
     for concept in _each(said):

@@ -27,7 +27,7 @@ from router.store.tokens import Caller
 from router.web.errors import responses
 from router.web.fhir.diagnostic_report import Sender, report_id_of, report_of
 from router.web.fhir.outcome import MEDIA_TYPE, Issue, ResourceRefused, issues_of, outcome, require_characters
-from router.web.fhir.refused_claims import claimed_codes, claimed_identity, is_xml_without_codes, may_change
+from router.web.fhir.refused_claims import claimed_codes, claimed_identity, may_change
 from router.web.fhir.resources import DiagnosticReport
 from router.web.security import require
 from router.web.services import Services, WithServices
@@ -146,12 +146,12 @@ def _claims(body: dict[str, object]) -> _Claims:
 
 
 def _refused_in_kind(services: Services, caller: Caller, original: bytes) -> JSONResponse:
-    """It came as something else than JSON: kept whole, and a person reads it (ADR 130)."""
+    """It came as something else than JSON: kept whole, and a person reads it and telephones (ADR 130)."""
     issue = Issue("not-supported", f"expected the content type {MEDIA_TYPE}")
     if not original.strip():
         return outcome([issue], 415)
-    claims = _Claims(seen=is_xml_without_codes(original))
-    return _refused(services, caller, _sender(services, caller), claims, original, [issue], 415, _ANY_BYTES)
+    sender = _sender(services, caller)
+    return _refused(services, caller, sender, _Claims(), original, [issue], 415, _ANY_BYTES)
 
 
 def _refused_unread(services: Services, caller: Caller, original: bytes, issue: Issue, status: int) -> JSONResponse:

@@ -172,9 +172,9 @@ def test_a_refused_correction_raises_anew_once_anybody_was_told(region: AlertReg
     region.work()
     assert (len(alerts(region)), region.mail.to()) == (2, ["ward7@rxn.test"] * 2)
     bad = {"presentedForm": None, "conclusionCode": ALERT}
-    assert post(region, diagnostic_report(**bad)).status_code == 422
+    assert post(region, diagnostic_report(**bad), region.reader()).status_code == 422
     assert len(alerts(region)) == 2
-    assert post(region, diagnostic_report(**bad, status="corrected")).status_code == 422
+    assert post(region, diagnostic_report(**bad, status="corrected"), region.reader()).status_code == 422
     assert len(alerts(region)) == 3
 
 
@@ -188,3 +188,28 @@ def test_a_correction_that_the_api_refuses_raises_anew_once_anybody_was_told(reg
         assert refusal.status_code == 422
         region.work()
         assert len(region.mail.to()) == told
+
+
+def test_a_refused_correction_that_its_sender_repeats_is_told_once(region: AlertRegion) -> None:
+    region.claim(region.offer())
+    region.rxl.say(refused())
+    region.work()
+    for number in range(6):  # each with another MSH-10, as engines repeat what was answered AE
+        region.rxl.say(refused(f"again-{number}", changes=True))
+        region.work()
+        region.clock.pass_s(30)
+    assert (len(alerts(region)), region.mail.to()) == (2, ["ward7@rxn.test"] * 2)
+    assert len(region.queue("report_refused")) == 7
+
+
+def test_a_refused_correction_is_told_anew_after_an_answer_and_of_another_sender(region: AlertRegion) -> None:
+    region.claim(region.offer())
+    region.rxl.say(refused("c1", changes=True))
+    region.work()
+    region.rxn.say(refused("c2", changes=True))
+    region.work()
+    assert len(alerts(region)) == 2
+    for alert in region.get("/alerts"):
+        region.answer(alert, "acknowledge").raise_for_status()
+    region.rxl.say(refused("c3", changes=True))
+    assert len(alerts(region)) == 3

@@ -133,7 +133,7 @@ def test_a_report_in_xml_is_kept_whole_for_a_person_and_its_sender_is_told_so(sq
         wrong, kept = answer.json()["issue"]
         assert (answer.status_code, wrong["severity"], wrong["code"]) == (415, "error", "not-supported")
         assert (kept["severity"], "person, who must act" in kept["diagnostics"]) == ("information", True)
-    (item,) = region.queue()
+    (item,) = region.queue("report_refused")
     path = item["reason"].rpartition("GET ")[2]
     assert (item["kind"], path.split("/")[2] in kept["diagnostics"]) == ("report_refused", True)
     original = region.client.get(path, headers=region.staff)
@@ -147,6 +147,8 @@ def test_a_report_in_xml_is_kept_whole_for_a_person_and_its_sender_is_told_so(sq
         "<DiagnosticReport><conclusionCode/></DiagnosticReport>".encode("utf-16"),
         b'<!DOCTYPE a [<!ENTITY a "<conclusion&#67;ode/>">]><DiagnosticReport>&a;</DiagnosticReport>',
         b"\x1f\x8b compressed",
+        b'<DiagnosticReport xmlns="http://hl7.org/fhir"><status value="final"/><concl',
+        b'<ClinicalDocument xmlns="urn:hl7-org:v3"><value code="CRITICAL" codeSystem="99ALERT"/></ClinicalDocument>',
     ],
 )
 def test_of_a_report_in_another_form_that_may_name_an_alert_a_person_telephones(

@@ -1,10 +1,15 @@
 """The planner's memory follows the database: whatever happened, its snapshot is the one taken from nothing."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from router.flows.assign_reads import take_snapshot
+import pytest
+
+from router.flows import kept_snapshot, next_read
+from router.flows.assign_reads import planned_as, take_snapshot
 from router.flows.kept_snapshot import KeptSnapshot, PlannerMemory
+from router.flows.next_read import PullMemory
 from router.model.read import ReadState
 from router.rules.planning import ListLengths, Snapshot, plan
 from tests.integration.router.region import Region, settled
@@ -51,6 +56,55 @@ def test_what_did_not_change_is_not_read_again(sqlite_region: Region) -> None:
     assert kept.changed == ()
     assert all(before is after for before, after in zip(first.reads, second.reads, strict=True))
     assert all(before is after for before, after in zip(first.readers, second.readers, strict=True))
+
+
+def test_a_snapshot_that_failed_midway_leaves_nothing_behind_of_reads_that_go(
+    sqlite_region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    region, kept = sqlite_region, KeptSnapshot()
+    region.rxn.say(settled("1.8"), settled("1.9"))
+    with monkeypatch.context() as patched:
+        patched.setattr(kept_snapshot, "planned_as", failing_at_the_second())
+        with pytest.raises(MemoryError):
+            both(region, kept)
+    for read in region.get("/reads"):
+        path, body = f"/reads/{read['id']}/cancel", {"reason": "by phone"}
+        region.client.post(path, json=body, headers=region.staff).raise_for_status()
+    region.rxn.say(settled("1.10"))
+    follows, from_nothing = both(region, kept)
+    assert follows == from_nothing
+    assert len(follows.reads) == 1
+
+
+def test_a_plan_for_who_pulls_that_failed_is_forgotten(sqlite_region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    region, memory = sqlite_region, PullMemory()
+    region.change_reader("reader-1", delivery="pull")
+    region.rxn.say(settled("1.8"), settled("1.9"))
+    store, now = region.client.app.state.services.store, region.clock()  # type: ignore[attr-defined]
+    with store.read() as tx:
+        with monkeypatch.context() as patched:
+            patched.setattr(next_read, "plan", failing)
+            with pytest.raises(MemoryError):
+                memory.planned(tx, "reader-1", now, LISTS)
+        with monkeypatch.context() as patched:
+            patched.setattr(kept_snapshot, "planned_as", failing)  # nothing kept is believed: all is read again
+            with pytest.raises(MemoryError):
+                memory.planned(tx, "reader-1", now, LISTS)
+        assert memory.planned(tx, "reader-1", now, LISTS) is not None
+
+
+def failing(*_: object, **__: object) -> Any:
+    raise MemoryError
+
+
+def failing_at_the_second() -> Callable[..., Any]:
+    made: list[object] = []
+
+    def fail_then(*given: Any) -> Any:
+        made.append(given)
+        return failing() if len(made) == 2 else planned_as(*given)
+
+    return fail_then
 
 
 def arrive(region: Region) -> None:

@@ -134,3 +134,49 @@ def test_a_router_runs_in_a_thread_and_plans_by_itself(tmp_path: Path) -> None:
         assert httpx2.post(f"{url}/facts", content=fact_batch(settled()), headers=making).status_code == 200
         orders = httpx2.get(f"{url}/orders", params={"wait": 20}, headers=reading, timeout=30).json()["orders"]
         assert [order["body"]["kind"] for order in orders] == ["fetch"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param((b"GET /", b"a", b" HTTP/1.1\r\nHost: x\r\n\r\n"), id="a URL"),
+        pytest.param((b"GET /health HTTP/1.1\r\nHost: x\r\nX: ", b"a", b"\r\n\r\n"), id="one header"),
+        pytest.param((b"GET /health HTTP/1.1\r\nHost: x\r\n", b"X: y\r\n", b"\r\n"), id="many headers"),
+        pytest.param(
+            (b"POST /health HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"a", b"\r\n\r\n"),
+            id="a trailer",
+        ),
+    ],
+)
+def test_a_head_without_end_is_taken_from_nobody_and_the_router_goes_on(
+    running: RunningRouter, head: tuple[bytes, bytes, bytes]
+) -> None:
+    start, more, end = head
+    host, port = running.address.split(":")
+    for size, is_taken in ((50_000, True), (8_000_000, False)):
+        with socket.create_connection((host, int(port)), timeout=30) as caller:
+            assert is_taken == _is_served(caller, start + more * (size // len(more)) + end)
+
+
+def test_a_body_of_many_parts_is_no_head(running: RunningRouter) -> None:
+    answer = httpx2.post(f"http://{running.address}/node/v1/facts", content=b" " * 1_000_000)
+    assert answer.status_code == 401
+
+
+def _is_served(caller: socket.socket, request: bytes) -> bool:
+    """Whether all of it is read and answered, and the connection kept for the next request."""
+    try:
+        caller.sendall(request + b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        said = b""
+        while part := caller.recv(65_536):
+            said += part
+    except ConnectionError:
+        return False
+    return b'"state"' in said
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRouter]:
+    folder = tmp_path_factory.mktemp("serving")
+    with RunningRouter(write_region(folder, f"sqlite:///{folder}/router.sqlite")) as router:
+        yield router
