@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dicom_nodes import contract
 from dicom_nodes.flows.ordered_report import ordered_report
 from dicom_nodes.flows.ports import Catalogue, Checkpoint
-from dicom_nodes.flows.return_ports import ReturnedAnswer, ReturnPlace, ReturnStore, Standing
+from dicom_nodes.flows.return_ports import SHOWS_THE_LAST, ReturnedAnswer, ReturnPlace, ReturnStore, Standing
 from dicom_nodes.flows.return_turns import ReturnTurns
 from dicom_nodes.foundation.jobs import Job
-from dicom_nodes.model.errors import CrashConsistency
+from dicom_nodes.model.errors import CrashConsistency, NothingSent, PeerRefused
 from dicom_nodes.model.report import ChannelAnswer, OutgoingReport
 from dicom_nodes.model.study import StudyRecord
 
@@ -48,6 +48,7 @@ class ReturnGroup:
         self._standings: dict[ReturnPlace, Standing] = {}
         self._read_at_s, self._recalls = 0.0, 0
         self._held: dict[int, ReturnPlace] = {}
+        self._begun: dict[int, bool] = {}
         self._guard, self._settling = threading.Lock(), threading.Lock()
         self._answered: list[ReturnedAnswer] = []
         self._ended: list[tuple[Job, Exception | None]] = []
@@ -64,7 +65,8 @@ class ReturnGroup:
             place = ReturnPlace(order_id, report.study_instance_uid, channel)
             self._hold(job, place)
             self._return(job, place, report)
-        except BaseException:
+        except BaseException as error:
+            self._forget_unsent(job, error)
             self._let_go(job)
             raise
 
@@ -94,12 +96,35 @@ class ReturnGroup:
             is_last = self._store.finish_return(job)
             self._end(job, None, is_last)
             return
+        if report.version == 1 and place.channel in SHOWS_THE_LAST and job.id not in self._begun:
+            self._begin_first(job, place)
         answer = self._send(place.order_id, place.channel, report, standing)
         losses = tuple(map(str, answer.losses))
         with self._guard:
             self._answered.append(
                 ReturnedAnswer(place.order_id, place.channel, answer.code, answer.reference, losses, job)
             )
+
+    def _begin_first(self, job: Job, place: ReturnPlace) -> None:
+        """Remember this first version and those that follow here: who calls one off is told that it may be there."""
+        with self._guard:
+            held = {**self._held, job.id: place}
+        first = {number: other for number, other in held.items() if number not in self._begun and self._is_first(other)}
+        known = self._store.begin_first({place, *first.values()})
+        self._begun |= {number: other in known for number, other in {**first, job.id: place}.items()}
+
+    def _forget_unsent(self, job: Job, error: BaseException) -> None:
+        """After a plain no, or where nothing was sent; a repeat may have arrived before."""
+        with self._guard:
+            place = self._held.get(job.id)
+        if place is not None and isinstance(error, PeerRefused | NothingSent) and self._begun.get(job.id) is False:
+            self._store.forget_begun(place.study_instance_uid, place.channel, 1)
+
+    def _is_first(self, place: ReturnPlace) -> bool:
+        order = self._orders.get(place.order_id)
+        if order is None or not isinstance(order.body, contract.ReturnReport):
+            return False
+        return order.body.version == 1 and place.channel in SHOWS_THE_LAST
 
     def _write_down(self, answers: Sequence[ReturnedAnswer]) -> None:
         for answer, outcome in zip(answers, self._store.record_all(answers), strict=True):

@@ -228,8 +228,8 @@ class SqlOrders(SqlBegunReturns):
             self._outbox.append(connection, self._resend(connection, order.order_id, order.body))
             return
         if isinstance(order.body, RecallReport):
-            self._recall(connection, order.body)
-            self._outbox.append(connection, OrderCompleted(order_id=order.order_id))
+            may_be_there = self._recall(connection, order.body)
+            self._outbox.append(connection, *may_be_there, OrderCompleted(order_id=order.order_id))
             return
         if isinstance(order.body, ReturnReport):
             raise TypeError("reports on their way home are queued together")
@@ -245,6 +245,8 @@ class SqlOrders(SqlBegunReturns):
         """Queue the parked job again, and say truly whether there was one."""
         if body.job_kind == RETURN_JOB:
             found = self._resend_return(connection, body.job_key)
+            if found:
+                self._release(connection, body.job_key)
         else:
             found = self._jobs.resend(connection, kind=body.job_kind, key=body.job_key)
         if found:

@@ -117,10 +117,22 @@ def _resend_failed(
 
 
 def take_parked_job(tx: Transaction, node: str, parked: JobParked, key: str, now: datetime) -> None:
-    """Work of the node's own ran out of attempts."""
+    """Work of the node's own ran out of attempts; or a return that was called off may have arrived all the same."""
+    issued = tx.orders.get(parked.job_key.partition("/")[0]) if parked.job_kind == "return" else None
+    if issued is not None and issued.node == node:
+        _ask_whether_it_arrived(tx, issued, parked, key, now)
+        return
     about = About(node=node, resend_kind=parked.job_kind, resend_key=parked.job_key)
     reason = f"{parked.job_kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
     ask_a_person(tx, "job", reason, key, now, about)
+
+
+def _ask_whether_it_arrived(tx: Transaction, issued: IssuedOrder, parked: JobParked, key: str, now: datetime) -> None:
+    """Nothing can be sent again by this item: somebody has to look there."""
+    body = issued.order.body
+    uid = body.study.study_instance_uid if isinstance(body, ReturnReport) else None
+    about = About(uid, issued.read_id, issued.report_id, issued.order.order_id, issued.node)
+    ask_a_person(tx, "recalled_report", f"a report at {issued.node}: {parked.reason}", key, now, about)
 
 
 def _images_arrived(

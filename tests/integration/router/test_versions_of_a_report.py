@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from dicom_nodes.contract import (
+    JobParked,
     Order,
     OrderCompleted,
     OrderParked,
@@ -234,3 +235,19 @@ def test_the_refusals_words_are_shown_with_the_delivery(sqlite_region: Region) -
     assert (shown["ris"]["code"], shown["ris"]["words"]) == ("AE", "OBR-4 unknown")
     assert "OBR-4 unknown" in region.queue("report_rejected")[0]["reason"]
     assert shown["ris"]["report_id"] == report.report_id
+
+
+def test_a_person_is_asked_about_a_report_that_arrived_though_it_was_called_off(region: Region) -> None:
+    region.offer()
+    report = say(region)
+    ((first, _),) = returns(region)
+    path = f"/reports/{report.report_id}/deliveries/ris/cancel"
+    region.client.post(path, json={"reason": "typed in by hand"}, headers=region.staff)
+    reason = "version 1 may have reached the ris"
+    key = f"{first.order_id}/ris"
+    region.rxn.say(JobParked(job_kind="return", job_key=key, reason=reason, attempts=1))
+    (item,) = region.queue("recalled_report")
+    assert (item["report_id"], item["order_id"], item["node"]) == (report.report_id, first.order_id, "RXN")
+    assert reason in item["reason"]
+    region.rxl.say(JobParked(job_kind="return", job_key=key, reason="another trust's order", attempts=1))
+    assert len(region.queue("recalled_report")) == 1
