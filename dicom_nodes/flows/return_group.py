@@ -38,10 +38,13 @@ class ReturnGroup:
         turns: ReturnTurns,
         send: Send,
         checkpoint: Checkpoint,
+        none_follows: Callable[[], None],
     ) -> None:
+        """`none_follows` is called by the worker that sends, before it waits for anything but the next answer."""
         self.settle_within_s = _SETTLE_WITHIN_S
         self._jobs, self._store, self._catalogue, self._own_ods = jobs, store, catalogue, own_ods
         self._turns, self._send, self._checkpoint = turns, send, checkpoint
+        self._none_follows = none_follows
         self._orders: dict[str, contract.Order] = {}
         self._records: dict[str, StudyRecord] = {}
         self._has_looked_ahead, self._looked_ahead_at_s = False, -math.inf
@@ -71,7 +74,8 @@ class ReturnGroup:
             raise
 
     def settle(self) -> None:
-        """Write down what was answered since; durable on return."""
+        """Write down what was answered since; durable on return. An alert does not wait for the database meanwhile."""
+        self._none_follows()
         with self._settling:
             with self._guard:
                 answers, self._answered = self._answered, []
@@ -93,6 +97,7 @@ class ReturnGroup:
     def _return(self, job: Job, place: ReturnPlace, report: OutgoingReport) -> None:
         standing = self._standing(place)
         if standing.returned:
+            self._none_follows()
             is_last = self._store.finish_return(job)
             self._end(job, None, is_last)
             return
@@ -107,6 +112,7 @@ class ReturnGroup:
 
     def _begin_first(self, job: Job, place: ReturnPlace) -> None:
         """Remember this first version and those that follow here: who calls one off is told that it may be there."""
+        self._none_follows()
         with self._guard:
             held = {**self._held, job.id: place}
         first = {number: other for number, other in held.items() if number not in self._begun and self._is_first(other)}

@@ -36,7 +36,7 @@ class ReturnReport:
     ) -> None:
         """`channels` are those of the trust's file, by the names that the router knows them by.
 
-        `none_follows` is called by a worker that has sent what it had.
+        `none_follows` is called by a worker that has sent what it had, or is about to wait for something else.
         """
         self._orders, self._catalogue, self._own_ods = orders, catalogue, own_ods
         self._channels = dict(channels)
@@ -62,7 +62,14 @@ class ReturnReport:
     def together(self, jobs: Sequence[Job]) -> Iterator[ReturnGroup]:
         """Of jobs that one worker does one after the other: see `ReturnGroup`."""
         group = ReturnGroup(
-            jobs, self._orders, self._catalogue, self._own_ods, self._turns, self._sent, self._checkpoint
+            jobs,
+            self._orders,
+            self._catalogue,
+            self._own_ods,
+            self._turns,
+            self._sent,
+            self._checkpoint,
+            self._none_follows,
         )
         try:
             yield group
@@ -94,6 +101,7 @@ class ReturnReport:
         if channel not in SHOWS_THE_LAST or report.version == 1:
             return sender.send(report)
         place = (report.study_instance_uid, channel, report.version)
+        self._none_follows()
         may_be_there = self._orders.begin_return(*place)
         try:
             answer = sender.send(report)

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from dicom_nodes.flows.report_channels import RisChannel
 from dicom_nodes.flows.return_group import ReturnGroup
 from dicom_nodes.flows.return_ports import ReturnedAnswer
+from dicom_nodes.flows.return_report import ReturnReport
 from dicom_nodes.foundation.jobs import Job, LeaseLost
 from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
 from dicom_nodes.model.report import AckCode, Acknowledgement, OutgoingReport
@@ -238,3 +240,34 @@ def test_an_answer_is_written_down_while_the_next_report_waits_for_its_own() -> 
         slow.result(10)
         group.settle()
         wait_until(lambda: "order-1.2" in desk.orders.acknowledged, "the second is written down")
+
+
+def test_a_worker_hangs_up_before_it_waits_for_a_turn_or_for_the_database() -> None:
+    """A RIS may take one connection at a time: an alert must not wait behind one that idles."""
+    desk = desk_with("1.1", "1.2", "1.3")
+    desk.also("order-2", version=2, status="C", study=desk.orders.orders["order-1.2"].body.study)
+    steps: list[str] = []
+    flow = ReturnReport(
+        desk.orders,
+        MemoryCatalogue(desk.studies),
+        {"ris": RisChannel(desk.ris)},  # type: ignore[arg-type]
+        "RXN",
+        none_follows=lambda: steps.append("hung up"),
+    )
+
+    def tell(owner: object, name: str) -> None:
+        told = getattr(owner, name)
+        setattr(owner, name, lambda *args, **more: (steps.append(name), told(*args, **more))[1])
+
+    for owner, name in ((flow._turns, "take"), (desk.orders, "begin_return"), (desk.orders, "record_all")):
+        tell(owner, name)
+    tell(desk.ris, "send")
+    jobs = jobs_of("order-1.1", "order-1.2", "order-1.3", "order-2")
+    with flow.together(jobs) as group:
+        for job in jobs:
+            group(job)
+    waits = [number for number, step in enumerate(steps) if step in {"take", "begin_return", "record_all"}]
+    assert len(waits) >= 3
+    for number in waits:
+        before = [step for step in steps[:number] if step in {"hung up", "send"}]
+        assert not before or before[-1] == "hung up", steps
