@@ -17,7 +17,7 @@ from dicom_nodes.foundation.backoff import Park, RetryPolicy, after_failure
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.foundation.jobs import Job, LeaseLost
-from dicom_nodes.model.errors import NodeError, Stopping
+from dicom_nodes.model.errors import HandBack, NodeError
 
 LEASE_S = 60.0
 _IDLE_S = 0.25
@@ -36,6 +36,9 @@ class JobGroup(Protocol):
 
     def __call__(self, job: Job) -> None:
         """Do it. Raises as a `Handler`; otherwise `ended` tells of it, soon or after `settle`."""
+
+    def next_of(self, waiting: Sequence[Job]) -> Job:
+        """Which of these to do next; it never raises."""
 
     def settle(self) -> None:
         """Record what was achieved and complete its jobs."""
@@ -135,7 +138,10 @@ class Workers:
             pulse = threading.Thread(target=self._keep_alive, args=(held, group, done), name=f"lease-{jobs[0].id}")
             pulse.start()
             try:
-                for job in jobs:
+                waiting = list(jobs)
+                while waiting:
+                    job = group.next_of(waiting)
+                    waiting.remove(job)
                     if job.id in held and not self._do(job, group):
                         held.pop(job.id, None)
                     self._conclude(group, held)
@@ -196,7 +202,7 @@ class Workers:
             act()
         except LeaseLost:
             raise
-        except Stopping:
+        except HandBack:
             self._queue.hand_back(job)
             event_log().info("job.handed_back", kind=job.kind, job=job.id)
         except NodeError as error:
@@ -253,6 +259,9 @@ class _EachAlone:
     def __call__(self, job: Job) -> None:
         self._handler(job)
         self._ended.append((job, None))
+
+    def next_of(self, waiting: Sequence[Job]) -> Job:
+        return waiting[0]
 
     def settle(self) -> None:
         """Nothing waits."""
