@@ -13,7 +13,7 @@ from dicom_nodes.contract import FactBody, JobParked, RecallReport, ReturnReport
 from dicom_nodes.flows.return_ports import ReturnPlace
 from dicom_nodes.foundation.inserts import insert_missing, unless_there
 from dicom_nodes.spool import tables
-from dicom_nodes.spool.returned_answers import RECALLED, RETURN_JOB, answers_of, begun_of, filed_of
+from dicom_nodes.spool.returned_answers import RECALLED, RETURN_JOB, answers_of, begun_of, filed_of, lock_orders
 from dicom_nodes.spool.returns import SqlReturns
 
 _BEGUN, _ORDER = tables.begun_version, tables.order
@@ -52,6 +52,7 @@ class SqlBegunReturns(SqlReturns):
 
     def _recall(self, connection: Connection, recall: RecallReport) -> Sequence[FactBody]:
         """What was begun and never answered may be there, and stays remembered: a person is asked about it."""
+        lock_orders(connection, [recall.order_id])
         may_be_there = _may_be_there(connection, recall)
         return [*super()._recall(connection, recall), *may_be_there]
 

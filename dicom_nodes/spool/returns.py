@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from dicom_nodes.contract import FactBody, RecallReport, ReportAcknowledged, ReturnReport
 from dicom_nodes.flows.return_ports import ReturnedAnswer, ReturnPlace, Standing
@@ -68,8 +69,12 @@ class SqlReturns:
         return is_last
 
     def record_all(self, answers: Sequence[ReturnedAnswer]) -> list[bool | Exception]:
+        """What another process has written down meanwhile is seen by the second try."""
         wanted = [_Wanted(answer) for answer in answers]
         failures = self._recording.all(wanted)
+        beside = [number for number, failure in enumerate(failures) if isinstance(failure, IntegrityError)]
+        for number in beside:
+            (failures[number],) = self._recording.all([wanted[number]])
         return [failure or one.is_last for one, failure in zip(wanted, failures, strict=True)]
 
     def _write(self, wanted: Sequence[_Wanted]) -> None:
@@ -161,8 +166,7 @@ class SqlReturns:
 
     def _recall(self, connection: Connection, recall: RecallReport) -> Sequence[FactBody]:
         """Count what is not acknowledged as done, so that it is sent no more; a parked job ends by itself then."""
-        known = connection.execute(select(tables.order.c.order_id).where(tables.order.c.order_id == recall.order_id))
-        if known.first() is None:
+        if not lock_orders(connection, [recall.order_id]):
             return ()
         returned = tables.returned_report
         of_order = select(returned.c.channel).where(returned.c.order_id == recall.order_id)

@@ -1,6 +1,7 @@
 """A report that is recalled after it was sent, and before its answer was written down: it may be in the RIS."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -15,12 +16,15 @@ from dicom_nodes.contract import (
     ResendJob,
 )
 from dicom_nodes.flows.report_channels import RisChannel
+from dicom_nodes.flows.return_ports import ReturnedAnswer
 from dicom_nodes.flows.return_report import ReturnReport
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.spool.returned_answers import write_answers
 from dicom_nodes.spool.store import open_store
 from tests.fakes.report_desk import Desk
 from tests.fakes.report_fakes import MemoryCatalogue, MemoryRis
+from tests.peers.processes import wait_until
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -140,3 +144,46 @@ def test_nobody_is_asked_about_what_was_never_sent_or_was_answered(node: Node) -
     node.recall(2, seq=91)
     assert node.asked() == []
     assert [fact.order_id for fact in node.facts() if isinstance(fact, ReportAcknowledged)] == ["o-2"]
+
+
+@pytest.fixture
+def shared(postgresql_url: str) -> Iterator[Node]:
+    """A node whose database takes several writers."""
+    node = Node(postgresql_url)
+    yield node
+    node.store.database.dispose()
+
+
+def test_a_yes_that_is_written_down_beside_a_recall_is_told(shared: Node) -> None:
+    shared.accept(shared.order(1))
+    job = shared.leased()["o-1/ris"]
+    recall = RecallReport(read_id="r", order_id="o-1", channels=("ris",))
+    answer = ReturnedAnswer("o-1", "ris", "AA", "C", (), job)
+    with ThreadPoolExecutor(1) as pool:
+        with shared.store.database.write() as connection:
+            shared.store.orders._recall(connection, recall)
+            recorded = pool.submit(shared.store.orders.record_all, [answer])
+            wait_until(lambda: waits_for_a_lock(shared), "the answer waits for the recall")
+        assert recorded.result(10) == [True]
+    assert [fact.order_id for fact in shared.facts() if isinstance(fact, ReportAcknowledged)] == ["o-1"]
+
+
+def test_recalls_and_answers_of_several_orders_do_not_stop_each_other(shared: Node) -> None:
+    shared.accept(shared.order(1), shared.order(2))
+    jobs = shared.leased()
+    recalls = [RecallReport(read_id="r", order_id=f"o-{n}", channels=("ris",)) for n in (1, 2)]
+    orders = [Order(seq=90 + n, order_id=f"r-{n}", issued_at=NOW, body=body) for n, body in enumerate(recalls)]
+    with ThreadPoolExecutor(1) as pool:
+        with shared.store.database.write() as connection:
+            answer = ReturnedAnswer("o-2", "ris", "AA", "C", (), jobs["o-2/ris"])
+            facts, _ = write_answers(connection, shared.store.jobs, [answer], NOW)
+            accepted = pool.submit(shared.accept, *orders)
+            wait_until(lambda: waits_for_a_lock(shared), "the recalls wait for the answer")
+            shared.store.orders._outbox.append(connection, *facts)
+        accepted.result(10)
+    assert [fact.order_id for fact in shared.facts()] == ["o-2", "o-2", "r-0", "r-1"]  # type: ignore[union-attr]
+
+
+def waits_for_a_lock(node: Node) -> bool:
+    with node.store.database.read() as connection:
+        return connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar_one() > 0
