@@ -21,6 +21,7 @@ from router.flows.images import deliver_images, place_of
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.priors import is_of_prior, prior_arrived
 from router.flows.tell_ris import take_not_told, take_told
+from router.model.delivery import DONE, DeliveryState
 from router.model.read import LEASED, Read, ReadState
 from router.model.record import Entry
 from router.rules.eligibility import entitlement_problems
@@ -128,7 +129,16 @@ def take_parked_job(tx: Transaction, node: str, parked: JobParked, key: str, now
 
 
 def _ask_whether_it_arrived(tx: Transaction, issued: IssuedOrder, parked: JobParked, key: str, now: datetime) -> None:
-    """Nothing can be sent again by this item: somebody has to look there."""
+    """Somebody has to look there; nothing can be sent again by this item.
+
+    Not where it was answered since, or is dropped: then what took its place comes after it.
+    """
+    detail = {"kind": parked.job_kind, "reason": parked.reason, "attempts": parked.attempts}
+    _log(tx, "order.parked", issued, now, detail)
+    channel = parked.job_key.partition("/")[2]
+    deliveries = tx.deliveries.of_report(issued.report_id or "")
+    if any(one.channel == channel and one.state in DONE | {DeliveryState.DROPPED} for one in deliveries):
+        return
     body = issued.order.body
     uid = body.study.study_instance_uid if isinstance(body, ReturnReport) else None
     about = About(uid, issued.read_id, issued.report_id, issued.order.order_id, issued.node)

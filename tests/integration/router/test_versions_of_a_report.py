@@ -119,6 +119,9 @@ def test_a_preliminary_report_that_has_not_gone_is_dropped_for_the_final_one(sql
     assert [type(order.body) for order in orders].count(RecallReport) == 1
     assert set(states(region, preliminary).values()) == {"DROPPED"}
     assert region.events().count("delivery.dropped") == 2
+    (recall,) = [order.body for order in orders if isinstance(order.body, RecallReport)]
+    region.rxn.say(JobParked(job_kind="return", job_key=f"{recall.order_id}/ris", reason="may be there", attempts=1))
+    assert region.queue() == [], "the final one comes after it"
 
 
 def test_what_the_node_gave_up_for_a_later_version_asks_nobody(sqlite_region: Region) -> None:
