@@ -226,16 +226,20 @@ class Workers:
         event_log().error("job.parked", kind=job.kind, job=job.id, attempt=job.attempt, exc_info=error)
 
     def _keep_alive(self, held: dict[int, Job], group: JobGroup, done: threading.Event) -> None:
-        """Settles the group, too: what a slow job keeps back is recorded without waiting for its end."""
+        """Settles the group, too: what a slow job keeps back is recorded without waiting for its end.
+
+        Leases come first, as settling may take long; what it ended has none.
+        """
         beaten_s = time.monotonic()
         while not done.wait(group.settle_within_s):
+            if time.monotonic() - beaten_s > LEASE_S / 4:
+                beaten_s = time.monotonic()
+                self._beat(held)
             try:
                 group.settle()
             except Exception as error:  # noqa: BLE001 - the jobs' leases run out, and they go on
                 event_log().error("worker.failed", exc_info=error)
-            if time.monotonic() - beaten_s > LEASE_S / 4:
-                beaten_s = time.monotonic()
-                self._beat(held)
+            self._conclude(group, held)
 
     def _beat(self, held: dict[int, Job]) -> None:
         for job in tuple(held.values()):
@@ -254,11 +258,13 @@ class _EachAlone:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._ended: list[tuple[Job, Exception | None]] = []
+        self._guard = threading.Lock()
         self.settle_within_s = LEASE_S / 3
 
     def __call__(self, job: Job) -> None:
         self._handler(job)
-        self._ended.append((job, None))
+        with self._guard:
+            self._ended.append((job, None))
 
     def next_of(self, waiting: Sequence[Job]) -> Job:
         return waiting[0]
@@ -267,7 +273,8 @@ class _EachAlone:
         """Nothing waits."""
 
     def ended(self) -> Sequence[tuple[Job, Exception | None]]:
-        ended, self._ended = self._ended, []
+        with self._guard:
+            ended, self._ended = self._ended, []
         return ended
 
 
