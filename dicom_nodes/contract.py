@@ -430,7 +430,7 @@ class RecallReport(Message):
     order_id: str
     channels: tuple[ReturnChannel, ...]
     called_off: bool = False
-    """By a person: what is older may go now. Otherwise the version comes again, or one that takes its place."""
+    """By a person. Otherwise the version comes again, or one that takes its place."""
 
 
 class TellRis(Message):

@@ -8,6 +8,9 @@ from dicom_nodes.contract import Order
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.rules.report_order import Filed
 
+SHOWS_THE_LAST = frozenset({"ris", "fhir"})
+"""Channels that show what came last as the report; in an archive each version is a document of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReturnedAnswer:
@@ -78,6 +81,9 @@ class ReturnStore(Protocol):
 
     def begin_return(self, study_instance_uid: str, channel: str, version: int) -> bool:
         """Remember, durable on return, that this version's sending begins; whether it was begun before."""
+
+    def begin_first(self, places: Collection[ReturnPlace]) -> Collection[ReturnPlace]:
+        """The same of the first versions of several places; those that were begun before."""
 
     def forget_begun(self, study_instance_uid: str, channel: str, version: int) -> None:
         """This version did certainly not arrive."""

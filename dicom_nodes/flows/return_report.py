@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from dicom_nodes.flows.ports import Catalogue, Checkpoint, ReportSender, no_checkpoint
 from dicom_nodes.flows.return_group import ReturnGroup
-from dicom_nodes.flows.return_ports import ReturnStore, Standing
+from dicom_nodes.flows.return_ports import SHOWS_THE_LAST, ReturnStore, Standing
 from dicom_nodes.flows.return_turns import ReturnTurns
 from dicom_nodes.foundation.jobs import Job
 from dicom_nodes.model.errors import NothingSent, PeerRefused, PeerUnavailable
@@ -19,8 +19,6 @@ from dicom_nodes.rules.partner_words import may_name_patient
 from dicom_nodes.rules.report_order import goes_backwards
 
 _LONGEST_WORDS = 300
-_SHOWS_THE_LAST = {"ris", "fhir"}
-"""Channels that show what came last as the report; in an archive each version is a document of its own."""
 _ASKED_AS = {"ris": "the RIS", "fhir": "the FHIR endpoint"}
 
 
@@ -38,7 +36,7 @@ class ReturnReport:
     ) -> None:
         """`channels` are those of the trust's file, by the names that the router knows them by.
 
-        `none_follows` is called by a worker that has sent what it had.
+        `none_follows` is called by a worker that has sent what it had, or is about to wait for something else.
         """
         self._orders, self._catalogue, self._own_ods = orders, catalogue, own_ods
         self._channels = dict(channels)
@@ -64,7 +62,14 @@ class ReturnReport:
     def together(self, jobs: Sequence[Job]) -> Iterator[ReturnGroup]:
         """Of jobs that one worker does one after the other: see `ReturnGroup`."""
         group = ReturnGroup(
-            jobs, self._orders, self._catalogue, self._own_ods, self._turns, self._sent, self._checkpoint
+            jobs,
+            self._orders,
+            self._catalogue,
+            self._own_ods,
+            self._turns,
+            self._sent,
+            self._checkpoint,
+            self._none_follows,
         )
         try:
             yield group
@@ -91,10 +96,12 @@ class ReturnReport:
         or where there was no connection, so that nothing was sent.
 
         The no to a repeat is not plain: it may mean that the channel has it, from a time whose answer was lost.
+        First versions, which are most, the group remembers together.
         """
-        if channel not in _SHOWS_THE_LAST or report.version == 1:
+        if channel not in SHOWS_THE_LAST or report.version == 1:
             return sender.send(report)
         place = (report.study_instance_uid, channel, report.version)
+        self._none_follows()
         may_be_there = self._orders.begin_return(*place)
         try:
             answer = sender.send(report)

@@ -20,11 +20,13 @@ class ReturnTurns:
             self._taken.add(of_study)
             return True
 
-    def take(self, of_study: _OfStudy) -> None:
-        """Wait for it."""
+    def take(self, of_study: _OfStudy, within_s: float) -> bool:
+        """Wait for it; False where it was another's all the while."""
         with self._change:
-            self._change.wait_for(lambda: of_study not in self._taken)
-            self._taken.add(of_study)
+            is_free = self._change.wait_for(lambda: of_study not in self._taken, within_s)
+            if is_free:
+                self._taken.add(of_study)
+            return is_free
 
     def give_back(self, of_study: _OfStudy) -> None:
         with self._change:

@@ -17,7 +17,7 @@ from dicom_nodes.foundation.backoff import Park, RetryPolicy, after_failure
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.event_log import event_log
 from dicom_nodes.foundation.jobs import Job, LeaseLost
-from dicom_nodes.model.errors import NodeError, Stopping
+from dicom_nodes.model.errors import HandBack, NodeError
 
 LEASE_S = 60.0
 _IDLE_S = 0.25
@@ -36,6 +36,9 @@ class JobGroup(Protocol):
 
     def __call__(self, job: Job) -> None:
         """Do it. Raises as a `Handler`; otherwise `ended` tells of it, soon or after `settle`."""
+
+    def next_of(self, waiting: Sequence[Job]) -> Job:
+        """Which of these to do next; it never raises."""
 
     def settle(self) -> None:
         """Record what was achieved and complete its jobs."""
@@ -135,7 +138,10 @@ class Workers:
             pulse = threading.Thread(target=self._keep_alive, args=(held, group, done), name=f"lease-{jobs[0].id}")
             pulse.start()
             try:
-                for job in jobs:
+                waiting = list(jobs)
+                while waiting:
+                    job = group.next_of(waiting)
+                    waiting.remove(job)
                     if job.id in held and not self._do(job, group):
                         held.pop(job.id, None)
                     self._conclude(group, held)
@@ -196,7 +202,7 @@ class Workers:
             act()
         except LeaseLost:
             raise
-        except Stopping:
+        except HandBack:
             self._queue.hand_back(job)
             event_log().info("job.handed_back", kind=job.kind, job=job.id)
         except NodeError as error:
@@ -220,16 +226,20 @@ class Workers:
         event_log().error("job.parked", kind=job.kind, job=job.id, attempt=job.attempt, exc_info=error)
 
     def _keep_alive(self, held: dict[int, Job], group: JobGroup, done: threading.Event) -> None:
-        """Settles the group, too: what a slow job keeps back is recorded without waiting for its end."""
+        """Settles the group, too: what a slow job keeps back is recorded without waiting for its end.
+
+        Leases come first, as settling may take long; what it ended has none.
+        """
         beaten_s = time.monotonic()
         while not done.wait(group.settle_within_s):
+            if time.monotonic() - beaten_s > LEASE_S / 4:
+                beaten_s = time.monotonic()
+                self._beat(held)
             try:
                 group.settle()
             except Exception as error:  # noqa: BLE001 - the jobs' leases run out, and they go on
                 event_log().error("worker.failed", exc_info=error)
-            if time.monotonic() - beaten_s > LEASE_S / 4:
-                beaten_s = time.monotonic()
-                self._beat(held)
+            self._conclude(group, held)
 
     def _beat(self, held: dict[int, Job]) -> None:
         for job in tuple(held.values()):
@@ -248,17 +258,23 @@ class _EachAlone:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._ended: list[tuple[Job, Exception | None]] = []
+        self._guard = threading.Lock()
         self.settle_within_s = LEASE_S / 3
 
     def __call__(self, job: Job) -> None:
         self._handler(job)
-        self._ended.append((job, None))
+        with self._guard:
+            self._ended.append((job, None))
+
+    def next_of(self, waiting: Sequence[Job]) -> Job:
+        return waiting[0]
 
     def settle(self) -> None:
         """Nothing waits."""
 
     def ended(self) -> Sequence[tuple[Job, Exception | None]]:
-        ended, self._ended = self._ended, []
+        with self._guard:
+            ended, self._ended = self._ended, []
         return ended
 
 

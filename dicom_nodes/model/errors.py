@@ -19,7 +19,8 @@
     ├── CannotTranscode             one instance cannot be had in another transfer syntax; it is not sent
     ├── NotInSpool                  the instance is known, but its bytes were evicted: its archive has them
     ├── CrashConsistency            what is on disk and what the catalogue says differ
-    └── Stopping                    the node is asked to end; the work in hand goes back into the queue unharmed
+    └── HandBack                    the work in hand goes back into the queue unharmed
+        └── Stopping                the node is asked to end
 
 Messages are for people and name what, where and what was expected; none holds patient data.
 """
@@ -132,7 +133,14 @@ class CrashConsistency(NodeError):
     phase = "recovery"
 
 
-class Stopping(NodeError):
+class HandBack(NodeError):
+    """Raised where work cannot be done now, though nothing failed: somebody takes it up again."""
+
+    phase = "worker"
+    retryable = True
+
+
+class Stopping(HandBack):
     """Raised between two instances when the node is asked to stop."""
 
     phase = "shutdown"

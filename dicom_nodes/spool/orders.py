@@ -43,7 +43,7 @@ from dicom_nodes.model.report import (
 from dicom_nodes.spool import tables
 from dicom_nodes.spool.begun_returns import SqlBegunReturns
 from dicom_nodes.spool.outbox import SqlOutbox
-from dicom_nodes.spool.returned_answers import RETURN_JOB
+from dicom_nodes.spool.returned_answers import RETURN_JOB, lock_orders
 
 ORDER_KINDS = ("fetch", "deliver", "tell_ris", RETURN_JOB)
 _BODY: TypeAdapter[OrderBody] = TypeAdapter(OrderBody)
@@ -73,15 +73,20 @@ class SqlOrders(SqlBegunReturns):
         return (None, 0) if row is None else (row.log_id, row.after)
 
     def accept(self, batch: OrderBatch) -> None:
+        """Orders' rows are locked first, in one order, and the outbox last: as by those who write answers down."""
         wanted = [order.order_id for order in batch.orders]
+        recalled = {order.body.order_id for order in batch.orders if isinstance(order.body, RecallReport)}
         with self._database.write() as connection:
+            if recalled:
+                lock_orders(connection, recalled)
             known = set(connection.execute(_KNOWN_ORDERS, {"ids": wanted}).scalars()) if wanted else set()
             new: dict[str, Order] = {}
             for order in batch.orders:
                 if order.order_id not in known:
                     new.setdefault(order.order_id, order)
-            self._keep(connection, list(new.values()))
+            facts = self._keep(connection, list(new.values()))
             self._move_to(connection, batch)
+            self._outbox.append(connection, *facts)
         self._recalls += sum(isinstance(order.body, RecallReport) for order in batch.orders)
 
     def kept_orders(self, order_ids: Collection[str]) -> dict[str, Order]:
@@ -200,10 +205,10 @@ class SqlOrders(SqlBegunReturns):
         with self._database.read() as connection:
             return frozenset(connection.execute(select(taken.original_digest).where(here)).scalars())
 
-    def _keep(self, connection: Connection, orders: Sequence[Order]) -> None:
-        """Reports on their way home, which come by the hundred, together."""
+    def _keep(self, connection: Connection, orders: Sequence[Order]) -> list[FactBody]:
+        """Reports on their way home, which come by the hundred, together. What is to be told of the others at once."""
         if not orders:
-            return
+            return []
         now = self._clock()
         kept = [
             {
@@ -219,18 +224,14 @@ class SqlOrders(SqlBegunReturns):
         connection.execute(_KEEP_ORDER, kept)
         returns = {order.order_id: order.body for order in orders if isinstance(order.body, ReturnReport)}
         self._queue_returns(connection, returns)
-        for order in orders:
-            if order.order_id not in returns:
-                self._begin(connection, order)
+        others = [order for order in orders if order.order_id not in returns]
+        return [fact for order in others for fact in self._begin(connection, order)]
 
-    def _begin(self, connection: Connection, order: Order) -> None:
+    def _begin(self, connection: Connection, order: Order) -> Sequence[FactBody]:
         if isinstance(order.body, ResendJob):
-            self._outbox.append(connection, self._resend(connection, order.order_id, order.body))
-            return
+            return [self._resend(connection, order.order_id, order.body)]
         if isinstance(order.body, RecallReport):
-            self._recall(connection, order.body)
-            self._outbox.append(connection, OrderCompleted(order_id=order.order_id))
-            return
+            return [*self._recall(connection, order.body), OrderCompleted(order_id=order.order_id)]
         if isinstance(order.body, ReturnReport):
             raise TypeError("reports on their way home are queued together")
         self._jobs.enqueue(
@@ -240,11 +241,14 @@ class SqlOrders(SqlBegunReturns):
             destination=_destination(order.body),
             priority=int(isinstance(order.body, TellRis)),  # an alert waits behind nothing
         )
+        return ()
 
     def _resend(self, connection: Connection, order_id: str, body: ResendJob) -> FactBody:
         """Queue the parked job again, and say truly whether there was one."""
         if body.job_kind == RETURN_JOB:
             found = self._resend_return(connection, body.job_key)
+            if found:
+                self._release(connection, body.job_key)
         else:
             found = self._jobs.resend(connection, kind=body.job_kind, key=body.job_key)
         if found:

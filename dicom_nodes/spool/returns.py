@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from dicom_nodes.contract import RecallReport, ReportAcknowledged, ReturnReport
+from dicom_nodes.contract import FactBody, RecallReport, ReportAcknowledged, ReturnReport
 from dicom_nodes.flows.return_ports import ReturnedAnswer, ReturnPlace, Standing
 from dicom_nodes.foundation.clock import Clock
 from dicom_nodes.foundation.database import Database
@@ -68,8 +69,12 @@ class SqlReturns:
         return is_last
 
     def record_all(self, answers: Sequence[ReturnedAnswer]) -> list[bool | Exception]:
+        """What another process has written down meanwhile is seen by the second try."""
         wanted = [_Wanted(answer) for answer in answers]
         failures = self._recording.all(wanted)
+        beside = [number for number, failure in enumerate(failures) if isinstance(failure, IntegrityError)]
+        for number in beside:
+            (failures[number],) = self._recording.all([wanted[number]])
         return [failure or one.is_last for one, failure in zip(wanted, failures, strict=True)]
 
     def _write(self, wanted: Sequence[_Wanted]) -> None:
@@ -159,14 +164,14 @@ class SqlReturns:
         resent = [self._jobs.resend(connection, kind=RETURN_JOB, key=found) for found in keys]
         return any(resent)
 
-    def _recall(self, connection: Connection, recall: RecallReport) -> None:
+    def _recall(self, connection: Connection, recall: RecallReport) -> Sequence[FactBody]:
         """Count what is not acknowledged as done, so that it is sent no more; a parked job ends by itself then."""
-        known = connection.execute(select(tables.order.c.order_id).where(tables.order.c.order_id == recall.order_id))
-        if known.first() is None:
-            return
+        if not lock_orders(connection, [recall.order_id]):
+            return ()
         returned = tables.returned_report
         of_order = select(returned.c.channel).where(returned.c.order_id == recall.order_id)
         for channel in set(recall.channels) - set(connection.execute(of_order).scalars()):
             values = {"order_id": recall.order_id, "channel": channel, "code": RECALLED, "reference": ""}
             connection.execute(insert(returned).values(**values, at=self._clock()))
             self._resend_return(connection, f"{recall.order_id}/{channel}")
+        return ()

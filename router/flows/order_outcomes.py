@@ -21,6 +21,7 @@ from router.flows.images import deliver_images, place_of
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.priors import is_of_prior, prior_arrived
 from router.flows.tell_ris import take_not_told, take_told
+from router.model.delivery import DONE, DeliveryState
 from router.model.read import LEASED, Read, ReadState
 from router.model.record import Entry
 from router.rules.eligibility import entitlement_problems
@@ -117,10 +118,31 @@ def _resend_failed(
 
 
 def take_parked_job(tx: Transaction, node: str, parked: JobParked, key: str, now: datetime) -> None:
-    """Work of the node's own ran out of attempts."""
+    """Work of the node's own ran out of attempts; or a return that was called off may have arrived all the same."""
+    issued = tx.orders.get(parked.job_key.partition("/")[0]) if parked.job_kind == "return" else None
+    if issued is not None and issued.node == node:
+        _ask_whether_it_arrived(tx, issued, parked, key, now)
+        return
     about = About(node=node, resend_kind=parked.job_kind, resend_key=parked.job_key)
     reason = f"{parked.job_kind} at {node} gave up after {parked.attempts} attempts: {parked.reason}"
     ask_a_person(tx, "job", reason, key, now, about)
+
+
+def _ask_whether_it_arrived(tx: Transaction, issued: IssuedOrder, parked: JobParked, key: str, now: datetime) -> None:
+    """Somebody has to look there; nothing can be sent again by this item.
+
+    Not where it was answered since, or is dropped: then what took its place comes after it.
+    """
+    detail = {"kind": parked.job_kind, "reason": parked.reason, "attempts": parked.attempts}
+    _log(tx, "order.parked", issued, now, detail)
+    channel = parked.job_key.partition("/")[2]
+    deliveries = tx.deliveries.of_report(issued.report_id or "")
+    if any(one.channel == channel and one.state in DONE | {DeliveryState.DROPPED} for one in deliveries):
+        return
+    body = issued.order.body
+    uid = body.study.study_instance_uid if isinstance(body, ReturnReport) else None
+    about = About(uid, issued.read_id, issued.report_id, issued.order.order_id, issued.node)
+    ask_a_person(tx, "recalled_report", f"a report at {issued.node}: {parked.reason}", key, now, about)
 
 
 def _images_arrived(

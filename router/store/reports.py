@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, bindparam, or_, select, update
 
 from dicom_nodes.foundation.inserts import unless_there
+from router.model.errors import Conflict
 from router.model.report import AlertCode, Disposition, Report, ReportAuthor, ReportSection
 from router.model.study import PatientKey
 from router.store import tables as t
@@ -120,6 +121,7 @@ class SqlReports:
             self._forget(report.id)
             self._connection.execute_noted(_SETTLE, {"of_report": report.id, **values})
             return
+        _stays_accepted(before, report)
         added = self._connection.waiting(Place.REPORT, report.id)
         if added is not None:
             self._connection.put(Place.REPORT, report.id, unless_there(t.report, tuple(added)), added | values)
@@ -167,6 +169,22 @@ class SqlReports:
             last = select(r.c.received_at).where(r.c.id == after).scalar_subquery()
             query = query.where(or_(r.c.received_at > last, and_(r.c.received_at == last, r.c.id > after)))
         return [_report(row) for row in self._connection.execute(query)]
+
+
+def _stays_accepted(before: Report, after: Report) -> None:
+    """What the table's trigger keeps, of rows that it does not see one by one.
+
+    Raises:
+        Conflict: the report was accepted, and would be something else.
+    """
+    if before.disposition is not Disposition.ACCEPTED:
+        return
+    whose = ("study_instance_uid", "disposition", "read_id")
+    is_kept = all(getattr(before, name) == getattr(after, name) for name in whose)
+    goes_home = before.version is None and after.version is not None
+    says_why = tuple(before.reasons) == tuple(after.reasons) or goes_home
+    if not (is_kept and says_why) or before.version not in {None, after.version}:
+        raise Conflict("an accepted report never changes")
 
 
 def _as_kept(report: Report) -> Report:

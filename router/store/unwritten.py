@@ -30,6 +30,13 @@ class Place(enum.IntEnum):
     DELIVERY = 9
 
 
+_ALL_OF_THEM = {
+    Place.REPORT: "a report",
+    Place.REPORT_SETTLED: "a report",
+    Place.READ: "a read",
+    Place.ASSIGNMENT: "an assignment",
+}
+"""Every row counts: one that met another's, or found nothing to change, is not lost in silence."""
 _Row = tuple[Executable, dict[str, Any]]
 
 
@@ -76,7 +83,7 @@ class Unwritten:
         """Write what waits.
 
         Raises:
-            Conflict: a read is not as this transaction has seen it, which nobody else can have changed.
+            Conflict: a row is not as this transaction has seen it, which nobody else can have changed.
         """
         if not self._rows:
             return
@@ -87,8 +94,8 @@ class Unwritten:
                 alike.setdefault(statement, []).append(values)
             for statement, together in alike.items():
                 written = self._connection.execute(statement, together)
-                if place is Place.READ and written.rowcount != len(together):
-                    raise Conflict("a read was changed beside the transaction that had it alone")
+                if place in _ALL_OF_THEM and written.rowcount != len(together):
+                    raise Conflict(f"{_ALL_OF_THEM[place]} was changed beside the transaction that had it alone")
 
     def drop(self) -> None:
         """What the rows tell of is rolled back."""

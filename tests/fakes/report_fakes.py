@@ -77,6 +77,9 @@ class MemoryOrderStore:
         known.add(version)
         return was_begun
 
+    def begin_first(self, places: Collection[ReturnPlace]) -> list[ReturnPlace]:
+        return [place for place in places if self.begin_return(place.study_instance_uid, place.channel, 1)]
+
     def forget_begun(self, study_instance_uid: str, channel: str, version: int) -> None:
         self.under_way.get((study_instance_uid, channel), set()).discard(version)
 

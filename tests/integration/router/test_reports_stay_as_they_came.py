@@ -1,13 +1,20 @@
 """What a report says never changes, once accepted nothing of it does, none is removed: the database sees to it."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from dicom_nodes.contract import AlertCode, PatientIdentity, ReportAuthor, ReportSection
 from dicom_nodes.foundation.database import Database
+from router.flows.take_report import report_of
+from router.model.errors import Conflict
+from router.model.report import Disposition
 from router.store import tables as t
-from tests.integration.router.region import Region, received
+from router.store.memo import Memo
+from router.store.unwritten import Place, Unwritten
+from tests.integration.router.region import START, Region, received
 
 CONTENT = {
     "node": "'ZZZ'", "channel": "'api'", "accession_number": "'X'", "accession_issuer": "'X'", "patient_issuer": "'X'",
@@ -90,3 +97,39 @@ def test_sections_authors_and_codes_are_kept(region: Region) -> None:
     assert [(one.title, one.text) for one in kept.sections] == [("Findings", "Łucja's <5 mm")]
     assert [(one.registration, one.role) for one in kept.authors] == [("C1000001", "author"), (None, "assistant")]
     assert (kept.addendum, [code.value for code in kept.alert_codes]) == (True, ["CR1"])
+
+
+def test_an_accepted_report_stays_so_also_within_one_transaction(region: Region) -> None:
+    """Where rows wait to be written together, the database sees the last one only."""
+    region.offer()
+    report = report_of("RXL", received(), START, START)
+    store = region.client.app.state.services.store  # type: ignore[attr-defined]
+    read = region.read()["id"]
+
+    def settle_twice(**after: object) -> None:
+        with store.write() as tx:
+            tx.reports.get(report.id)
+            tx.reports.add(report)
+            accepted = replace(report, disposition=Disposition.ACCEPTED, read_id=read, version=1)
+            tx.reports.settle(accepted)
+            tx.reports.settle(replace(accepted, **after))
+
+    for after in ({"disposition": Disposition.WAITING}, {"version": 2}, {"read_id": None}, {"reasons": ("other",)}):
+        with pytest.raises((DBAPIError, Conflict), match="never changes"):
+            settle_twice(**after)
+    settle_twice()
+    assert [one["disposition"] for one in region.get("/reports")] == ["ACCEPTED"]
+
+
+@pytest.mark.parametrize("place", [Place.REPORT, Place.REPORT_SETTLED, Place.ASSIGNMENT])
+def test_a_row_that_waited_and_was_not_written_fails_its_transaction(sqlite_region: Region, place: Place) -> None:
+    statements = {
+        Place.REPORT: "INSERT INTO report_original SELECT * FROM report_original WHERE report_id = :id",
+        Place.REPORT_SETTLED: "UPDATE report SET read_id = NULL WHERE id = :id",
+        Place.ASSIGNMENT: "UPDATE assignment SET reason = 'x' WHERE read_id = :id",
+    }
+    with database_of(sqlite_region).write() as connection:
+        unwritten = Unwritten(connection, Memo(is_kept=True))
+        unwritten.put(place, "1", text(statements[place]), {"id": "none"})
+        with pytest.raises(Conflict, match="was changed beside"):
+            unwritten.flush()

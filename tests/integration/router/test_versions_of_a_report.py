@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from dicom_nodes.contract import (
+    JobParked,
     Order,
     OrderCompleted,
     OrderParked,
@@ -118,6 +119,9 @@ def test_a_preliminary_report_that_has_not_gone_is_dropped_for_the_final_one(sql
     assert [type(order.body) for order in orders].count(RecallReport) == 1
     assert set(states(region, preliminary).values()) == {"DROPPED"}
     assert region.events().count("delivery.dropped") == 2
+    (recall,) = [order.body for order in orders if isinstance(order.body, RecallReport)]
+    region.rxn.say(JobParked(job_kind="return", job_key=f"{recall.order_id}/ris", reason="may be there", attempts=1))
+    assert region.queue() == [], "the final one comes after it"
 
 
 def test_what_the_node_gave_up_for_a_later_version_asks_nobody(sqlite_region: Region) -> None:
@@ -234,3 +238,19 @@ def test_the_refusals_words_are_shown_with_the_delivery(sqlite_region: Region) -
     assert (shown["ris"]["code"], shown["ris"]["words"]) == ("AE", "OBR-4 unknown")
     assert "OBR-4 unknown" in region.queue("report_rejected")[0]["reason"]
     assert shown["ris"]["report_id"] == report.report_id
+
+
+def test_a_person_is_asked_about_a_report_that_arrived_though_it_was_called_off(region: Region) -> None:
+    region.offer()
+    report = say(region)
+    ((first, _),) = returns(region)
+    path = f"/reports/{report.report_id}/deliveries/ris/cancel"
+    region.client.post(path, json={"reason": "typed in by hand"}, headers=region.staff)
+    reason = "version 1 may have reached the ris"
+    key = f"{first.order_id}/ris"
+    region.rxn.say(JobParked(job_kind="return", job_key=key, reason=reason, attempts=1))
+    (item,) = region.queue("recalled_report")
+    assert (item["report_id"], item["order_id"], item["node"]) == (report.report_id, first.order_id, "RXN")
+    assert reason in item["reason"]
+    region.rxl.say(JobParked(job_kind="return", job_key=key, reason="another trust's order", attempts=1))
+    assert len(region.queue("recalled_report")) == 1

@@ -164,7 +164,7 @@ def _judge_queue(course: Course, items: Sequence[dict[str, Any]], reports: dict[
     assert held == waiting, _difference(held, waiting)
     others = [item for item in items if item["kind"] not in _HELD]
     strange = [one for one in others if one["kind"] not in _OF_FAILING or one["node"] not in course.network.failing]
-    assert strange == [], "nobody caused these"
+    assert strange == [], f"nobody caused these: {strange}"
 
 
 def _difference(came: Counter[Any], owed: Counter[Any]) -> str:

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from dicom_nodes.flows import return_group
+from dicom_nodes.flows.report_channels import RisChannel
 from dicom_nodes.flows.return_group import ReturnGroup
 from dicom_nodes.flows.return_ports import ReturnedAnswer
+from dicom_nodes.flows.return_report import ReturnReport
 from dicom_nodes.foundation.jobs import Job, LeaseLost
-from dicom_nodes.model.errors import PeerRefused, PeerUnavailable
+from dicom_nodes.model.errors import HandBack, PeerRefused, PeerUnavailable
 from dicom_nodes.model.report import AckCode, Acknowledgement, OutgoingReport
 from tests.fakes.report_desk import Desk
 from tests.fakes.report_fakes import MemoryCatalogue, MemoryRis, leased_job
@@ -31,6 +34,14 @@ def desk_with(*studies: str) -> Desk:
             study=desk.orders.orders["order-1"].body.study.model_copy(update={"study_instance_uid": uid}),
         )
     return desk
+
+
+def sent(group: ReturnGroup, job: Job) -> bool:
+    try:
+        group(job)
+    except HandBack:
+        return False
+    return True
 
 
 def ended_of(group: ReturnGroup) -> dict[str, Exception | None]:
@@ -167,7 +178,9 @@ def test_a_newer_version_of_another_worker_waits_until_the_older_answer_is_writt
 
     def newer() -> None:
         begun.set()
-        flow(leased_job("order-2/ris"))
+        with flow.together([leased_job("order-2/ris")]) as group:
+            wait_until(lambda: sent(group, leased_job("order-2/ris")), "its turn came")
+            group.settle()
 
     with ThreadPoolExecutor(1) as pool, flow.together(jobs) as group:
         group(jobs[0])
@@ -238,3 +251,100 @@ def test_an_answer_is_written_down_while_the_next_report_waits_for_its_own() -> 
         slow.result(10)
         group.settle()
         wait_until(lambda: "order-1.2" in desk.orders.acknowledged, "the second is written down")
+
+
+def test_a_worker_hangs_up_before_it_waits_for_a_turn_or_for_the_database() -> None:
+    """A RIS may take one connection at a time: an alert must not wait behind one that idles."""
+    desk = desk_with("1.1", "1.2", "1.3")
+    desk.also("order-2", version=2, status="C", study=desk.orders.orders["order-1.2"].body.study)
+    steps: list[str] = []
+    flow = ReturnReport(
+        desk.orders,
+        MemoryCatalogue(desk.studies),
+        {"ris": RisChannel(desk.ris)},  # type: ignore[arg-type]
+        "RXN",
+        none_follows=lambda: steps.append("hung up"),
+    )
+
+    def tell(owner: object, name: str) -> None:
+        told = getattr(owner, name)
+        setattr(owner, name, lambda *args, **more: (steps.append(name), told(*args, **more))[1])
+
+    for owner, name in ((flow._turns, "take"), (desk.orders, "begin_return"), (desk.orders, "record_all")):
+        tell(owner, name)
+    tell(desk.ris, "send")
+    jobs = jobs_of("order-1.1", "order-1.2", "order-1.3", "order-2")
+    with flow.together(jobs) as group:
+        for job in jobs:
+            group(job)
+    waits = [number for number, step in enumerate(steps) if step in {"take", "begin_return", "record_all"}]
+    assert len(waits) >= 3
+    for number in waits:
+        before = [step for step in steps[:number] if step in {"hung up", "send"}]
+        assert not before or before[-1] == "hung up", steps
+
+
+def in_order(group: ReturnGroup, jobs: list[Job]) -> list[str]:
+    """As a worker does them: those that were sent, one after the other."""
+    waiting, done = list(jobs), list[str]()
+    while waiting:
+        job = group.next_of(waiting)
+        waiting.remove(job)
+        if sent(group, job):
+            done.append(job.key)
+    return done
+
+
+def test_a_report_whose_study_is_another_groups_turn_keeps_no_other_waiting_and_goes_back() -> None:
+    desk = desk_with("1.1", "1.2", "1.3")
+    desk.also("order-2", version=2, status="C", study=desk.orders.orders["order-1.1"].body.study)
+    flow = desk.flow()
+    jobs = [replace(job, id=job.id + 10) for job in jobs_of("order-2", "order-1.2", "order-1.3")]
+    with ThreadPoolExecutor(1) as pool, flow.together(jobs_of("order-1.1")) as first, flow.together(jobs) as second:
+        assert first.next_of(jobs_of("order-1.1")).key == "order-1.1/ris"
+        done = pool.submit(in_order, second, jobs)
+        assert done.result(10) == ["order-1.2/ris", "order-1.3/ris"]
+        first(*jobs_of("order-1.1"))
+        first.settle()
+        assert pool.submit(in_order, second, jobs[:1]).result(10) == ["order-2/ris"]
+    assert [report.version for report in desk.ris.received] == [1, 1, 1, 2]
+
+
+def test_versions_of_one_study_keep_their_order_when_its_turn_becomes_free_in_between() -> None:
+    desk = desk_with("1.1")
+    desk.also("order-2", version=2, status="C", study=desk.orders.orders["order-1.1"].body.study)
+    flow, jobs = desk.flow(), jobs_of("order-1.1", "order-2")
+    with flow.together(jobs) as group:
+        assert in_order(group, jobs) == ["order-1.1/ris", "order-2/ris"]
+
+
+def test_a_database_that_is_away_when_the_group_looks_ahead_fails_a_report_and_not_the_group() -> None:
+    desk = desk_with("1.1")
+    jobs, kept = jobs_of("order-1.1"), desk.orders.kept_orders
+
+    def away(_: object) -> dict[str, object]:
+        raise OSError("the database is away")
+
+    desk.orders.kept_orders = away  # type: ignore[assignment,method-assign]
+    with desk.flow().together(jobs) as group:
+        assert group.next_of(jobs) is jobs[0]
+        with pytest.raises(OSError, match="away"):
+            group(jobs[0])
+        desk.orders.kept_orders = kept  # type: ignore[method-assign]
+        group(jobs[0])
+    assert len(desk.ris.received) == 1
+
+
+def test_who_waited_long_does_not_send_but_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lease may have run out, and another may be sending it."""
+    monkeypatch.setattr(return_group, "_SURE_S", -1.0)
+    desk = desk_with("1.1")
+    flow, jobs = desk.flow(), jobs_of("order-1.1")
+    with flow.together(jobs_of("order-1.1")) as first, flow.together(jobs) as group:
+        first.next_of(jobs)
+        group.next_of(jobs)
+        first.close()
+        assert not sent(group, jobs[0])
+        monkeypatch.setattr(return_group, "_SURE_S", 5.0)
+        assert sent(group, jobs[0])
+    assert len(desk.ris.received) == 1

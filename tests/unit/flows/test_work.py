@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -243,6 +244,73 @@ def test_a_job_whose_lease_the_pulse_found_lost_is_not_begun(monkeypatch: pytest
     finally:
         workers.stop()
     assert done == ["k1", "k3"]
+
+
+class Slow:
+    """A group whose second job takes until the pulse has beaten for it; the pulse settles the first."""
+
+    settle_within_s = 0.01
+
+    def __init__(self, queue: "Beaten") -> None:
+        self._queue = queue
+        self._answered: list[Job] = []
+        self._ended: list[tuple[Job, Exception | None]] = []
+
+    def next_of(self, waiting: Sequence[Job]) -> Job:
+        return waiting[0]
+
+    def __call__(self, held: Job) -> None:
+        if held.key == "k2":
+            wait_until(lambda: "k1" in self._queue.done, "the pulse has settled the first")
+            self._queue.beats.clear()
+            wait_until(lambda: self._queue.beats.count("k2") > 3, "the pulse beats on")
+        self._answered.append(held)
+
+    def settle(self) -> None:
+        assert self._queue.beaten.wait(10), "leases come first"
+        for held in tuple(self._answered):
+            self._answered.remove(held)
+            self._queue.done.append(held.key)
+            self._ended.append((held, None))
+
+    def ended(self) -> Sequence[tuple[Job, Exception | None]]:
+        ended, self._ended = self._ended, []
+        return ended
+
+
+class Beaten(Queue):
+    """Notes who is kept alive; who is done holds no lease."""
+
+    def __init__(self, *jobs: Job) -> None:
+        super().__init__(*jobs)
+        self.beats: list[str] = []
+        self.done: list[str] = []
+        self.beaten = threading.Event()
+
+    def heartbeat(self, held: Job, *, lease_s: float) -> None:
+        self.beats.append(held.key)
+        if threading.current_thread().name.startswith("lease-"):
+            self.beaten.set()
+        if held.key in self.done:
+            raise LeaseLost("it is done")
+
+
+def test_the_pulse_beats_before_it_settles_and_not_for_what_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicom_nodes.flows.work.LEASE_S", 0.03)
+    told: list[str] = []
+    monkeypatch.setattr("dicom_nodes.flows.work.event_log", lambda: Told(told))
+    fresh = [replace(job(number), lease_until=NOW + timedelta(seconds=0.03)) for number in (1, 2)]
+    queue = Beaten(*fresh)
+    groups = {"archive": lambda _jobs: nullcontext(Slow(queue))}
+    stopping, at_once = threading.Event(), {"archive": 2}
+    policy = RetryPolicy(attempts=3)
+    workers = Workers(queue, queue, {"archive": lambda _: None}, policy, lambda: NOW, 1, stopping, at_once, groups)
+    workers.start()
+    try:
+        wait_until(lambda: "k2" in queue.done, "the last is done")
+    finally:
+        workers.stop()
+    assert "job.lease_lost" not in told
 
 
 class Told:
