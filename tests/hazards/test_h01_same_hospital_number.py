@@ -204,7 +204,7 @@ UNSURE: list[tuple[str, dict[str, Any], str]] = [
             "accession_issuer": "RXL",
             "patient": twin("RXN"),
         },
-        "the accession number or its issuer differs",
+        "the Study Instance UID is of one study, the accession number of another",
     ),
     ("a patient and no study", {"patient": twin("RXN")}, "names neither a study nor an accession number"),
 ]
