@@ -18,6 +18,7 @@ NOTICE = AlertNotice(
     raised_at=NOW,
     deadline_at=NOW,
     link=None,
+    report_place=None,
     study_instance_uid="1.2.3",
     accession_number="A1",
     accession_issuer="RXN",

@@ -40,7 +40,8 @@ def weighed_one_by_one(it: PlanningProblem, groups: Groups, static: FloatArray, 
         read, holder = int(first[group]), int(waiting.holder[first[group]])
         at_holder = everybody[holder, group] if duty.on_duty[holder] else -np.inf
         minutes = waiting.expected_minutes[read]
-        delay = max(duty.free_in_min[holder] - minutes, 0.0)
+        speed = it.readers.speed[holder, it.classes.group[waiting.exam_class[read]]]
+        delay = max(round(float(duty.free_in_min[holder] - minutes / speed), 6), 0.0)
         slack = waiting.due_min[read] - it.now_min - minutes
         cost = -min(delay / TUNING.look_ahead_min, 1.0) * np.exp(-max(slack, 0.0) / TUNING.look_ahead_min)
         if 0 <= slack < delay:
@@ -49,7 +50,7 @@ def weighed_one_by_one(it: PlanningProblem, groups: Groups, static: FloatArray, 
             own = max(static[row, g] + pressing[first[g]] + TIER * groups.acute[g] for g in free)
             value = static[row, group] + pressing[read] + TIER * waiting.acute[read]
             gains = static[row, group] - max(at_holder, -1e9) - cost >= np.log(TUNING.move_gain)
-            sooner = bool(waiting.acute[read]) and duty.free_in_min[holder] > minutes
+            sooner = bool(waiting.acute[read]) and delay > 0
             better = row != holder and duty.listed[row] == 0 and value >= own + np.log(TUNING.move_gain)
             if not ((gains or sooner) and better):
                 found[row, group] = -np.inf
