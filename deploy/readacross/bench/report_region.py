@@ -22,8 +22,6 @@ from router.config import load_router_settings
 READER_NAME = "Wyre Rowan"
 _READS_OF_A_READER = 500
 _LIST_LENGTH = 1000
-_REPORTS_PER_CONNECTION = 16
-"""As an interface engine in front of a RIS allows; a trust's file says 1 where it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,6 @@ class ReportRegion:
         network.write_text(text.replace(plain, f'ods_code = "{ORIGIN}", {returns}, name ='), encoding="utf-8")
         (self.region.folder / "readers.toml").write_text("".join(map(_reader, self._readers)), encoding="utf-8")
         origin = self.origin.file.read_text(encoding="utf-8")
-        origin = origin.replace("[ris]\n", f"[ris]\nreports_per_connection = {_REPORTS_PER_CONNECTION}\n")
         self.origin.file.write_text(f'{origin}\n[reports]\nchannels = ["ris"]\n', encoding="utf-8")
         if self._replicas > 1:  # the reading node tells another replica than the one that orders the origin's node
             trust, last = self.reading.file, f"http://127.0.0.1:{self._ports[-1]}"
