@@ -9,6 +9,10 @@ LARGEST_HEAD_BYTES = 65_536
 _TOO_LARGE = f"The URL and headers have more than {LARGEST_HEAD_BYTES} bytes."
 
 
+class _HeadTooLarge(Exception):
+    """Ends the parsing of a request."""
+
+
 class BoundedHttp(HttpToolsProtocol):
     """Closes a connection whose URL and headers, or trailers, go on beyond the limit; a body may be of any length."""
 
@@ -26,7 +30,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._moved_on = True
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD_BYTES:
-            raise ValueError(_TOO_LARGE)  # the parser stops, and the connection is closed with 400
+            raise _HeadTooLarge  # the parser stops, and the connection is closed with 400
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
