@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from router.flows.hold_lease import claim_planned
@@ -78,52 +78,58 @@ def claim_next(
     Raises:
         AskAgain: others were first each time, so that it was not found out whether there is anything.
     """
-    not_allowed: set[str] = set()
+    asking = _Asking(store, reader_id, now, heartbeat_timeout_s, lists, memory)
     lost = 0
     while lost <= _TRIES:
-        look = _look_and_claim if lost < _TRIES else _claim_at_once
+        look = asking.look_and_claim if lost < _TRIES else asking.claim_at_once
         try:
-            return look(store, reader_id, now, heartbeat_timeout_s, lists, memory, not_allowed)
+            return look()
         except _NotGiven as refused:
             memory.forget(refused.read_id)
             if refused.is_allowed:  # somebody was first: a fresh look shows it no more
                 lost += 1
             else:  # it would be planned again, and keep the reader from all the others
-                not_allowed.add(refused.read_id)
+                asking.not_allowed.add(refused.read_id)
     raise AskAgain("others were first each time; reads may still wait for you: ask again")
 
 
-def _look_and_claim(
-    store: Store,
-    reader_id: str,
-    now: datetime,
-    heartbeat_timeout_s: float,
-    lists: ListLengths,
-    memory: PullMemory,
-    not_allowed: Collection[str],
-) -> Read | None:
-    """Nobody waits for the look, and somebody may be first after it."""
-    with memory.turn(), store.read() as tx:
-        decision = memory.planned(tx, reader_id, now, lists, not_allowed)
-    if decision is None:
-        return None
-    with store.write() as tx:
-        return _claimed(tx, decision, now, heartbeat_timeout_s)
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One reader's question, and what it has found that this reader may not claim."""
 
+    store: Store
+    reader_id: str
+    now: datetime
+    heartbeat_timeout_s: float
+    lists: ListLengths
+    memory: PullMemory
+    not_allowed: set[str] = field(default_factory=set)
 
-def _claim_at_once(
-    store: Store,
-    reader_id: str,
-    now: datetime,
-    heartbeat_timeout_s: float,
-    lists: ListLengths,
-    memory: PullMemory,
-    not_allowed: Collection[str],
-) -> Read | None:
-    """Look and claim in one transaction: where one writes at a time, nobody can come in between."""
-    with memory.turn(), store.write() as tx:
-        decision = memory.planned(tx, reader_id, now, lists, not_allowed)
-        return None if decision is None else _claimed(tx, decision, now, heartbeat_timeout_s)
+    def look_and_claim(self) -> Read | None:
+        """Nobody waits for the look, and somebody may be first after it."""
+        with self.memory.turn(), self.store.read() as tx:
+            decision = self._planned(tx)
+        if decision is None:
+            return None
+        with self.store.write() as tx:
+            return self._claimed(tx, decision)
+
+    def claim_at_once(self) -> Read | None:
+        """Look and claim in one transaction: where one writes at a time, nobody can come in between."""
+        with self.memory.turn(), self.store.write() as tx:
+            decision = self._planned(tx)
+            return None if decision is None else self._claimed(tx, decision)
+
+    def _planned(self, tx: Transaction) -> Assign | None:
+        return self.memory.planned(tx, self.reader_id, self.now, self.lists, self.not_allowed)
+
+    def _claimed(self, tx: Transaction, decision: Assign) -> Read:
+        try:
+            return claim_planned(tx, decision, self.now, self.heartbeat_timeout_s)
+        except NotAllowed:
+            raise _NotGiven(decision.read_id, is_allowed=False) from None
+        except TransitionRefused:
+            raise _NotGiven(decision.read_id, is_allowed=True) from None
 
 
 class _NotGiven(Exception):
@@ -132,12 +138,3 @@ class _NotGiven(Exception):
     def __init__(self, read_id: str, *, is_allowed: bool) -> None:
         super().__init__(read_id)
         self.read_id, self.is_allowed = read_id, is_allowed
-
-
-def _claimed(tx: Transaction, decision: Assign, now: datetime, heartbeat_timeout_s: float) -> Read:
-    try:
-        return claim_planned(tx, decision, now, heartbeat_timeout_s)
-    except NotAllowed:
-        raise _NotGiven(decision.read_id, is_allowed=False) from None
-    except TransitionRefused:
-        raise _NotGiven(decision.read_id, is_allowed=True) from None
