@@ -5,15 +5,17 @@ map in the database may know an exam group that no file has.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from router.config import ReadersFile, RouterSettings
 from router.config.readers import ReaderSeed, SessionSeed
-from router.model.reader import Credential, Outsourcer, Reader, Workstation
+from router.model.reader import Credential
 from router.model.session import Session
 from router.rules.known_exams import ExamNames, KnownExams, group_problems, modality_problems, scope_problems
 from router.rules.rota import capacity_problem, entitlement_warnings
+from router.rules.seed_reader import seeded_reader
 
 
 def seed_warnings(settings: RouterSettings, now: datetime) -> Iterator[tuple[Path, str, str]]:
@@ -41,29 +43,12 @@ def _session_warnings(seed: ReaderSeed, booked: SessionSeed, now: datetime) -> I
     """Of a session that is not over, as the API says it."""
     if booked.end <= now:
         return
-    reader, session = (
-        _reader(seed),
-        Session("", seed.id, booked.start, booked.end, booked.capacity_reads, booked.capacity_minutes),
-    )
+    credentials = tuple(Credential("", c.trust, c.valid_from, c.valid_until) for c in seed.credentials)
+    reader = replace(seeded_reader(seed), credentials=credentials)
+    session = Session("", seed.id, booked.start, booked.end, booked.capacity_reads, booked.capacity_minutes)
     if problem := capacity_problem(session, reader):
         yield problem
     yield from (warning.reason for warning in entitlement_warnings([("", session)], {seed.id: reader}))
-
-
-def _reader(seed: ReaderSeed) -> Reader:
-    """As much of the reader as a session is held against."""
-    outside = seed.outsourcer
-    return Reader(
-        id=seed.id,
-        name=seed.name,
-        registration=seed.registration,
-        employer=seed.employer,
-        modalities=frozenset(seed.modalities),
-        subspecialties=frozenset(seed.subspecialties),
-        workstation=Workstation(seed.workstation.node, seed.workstation.ae_title),
-        credentials=tuple(Credential("", c.trust, c.valid_from, c.valid_until) for c in seed.credentials),
-        outsourcer=None if outside is None else Outsourcer(outside.price_pence_per_read, outside.queue_limit),
-    )
 
 
 def reader_warnings(file: ReadersFile, now: datetime) -> Iterator[tuple[str, str]]:

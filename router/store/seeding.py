@@ -18,10 +18,11 @@ from router.model.aid import AidLimits
 from router.model.delivery import ReturnPolicy
 from router.model.exam import Exam
 from router.model.pathway import Pathway
-from router.model.reader import Credential, DeliveryMode, Level, Outsourcer, Profession, Reader, Workstation
+from router.model.reader import Credential, Level
 from router.model.session import Session, SessionKind
 from router.model.trust import Node, Trust
 from router.rules.rota import without_overlaps
+from router.rules.seed_reader import seeded_reader
 from router.store import tables as t
 from router.store.statements import upsert
 from router.store.transaction import SqlStore, SqlTransaction
@@ -39,7 +40,7 @@ def load_seeds(store: SqlStore, settings: RouterSettings) -> None:
                 tx.network.put_node(Node(node.ods_code, node.ae_title, node.host, node.port))
         for reader in settings.readers.readers:
             if _is_news(tx, "reader", reader.id, _content(reader)):
-                tx.readers.put(_reader(reader, tx.readers.get(reader.id)))
+                tx.readers.put(seeded_reader(reader, tx.readers.get(reader.id)))
             _load_credentials(tx, reader)
             for place, session in enumerate(_session(reader.id, entry) for entry in reader.sessions):
                 if _is_news(tx, "session", session.id, _content_of_session(session)):
@@ -167,32 +168,6 @@ def _content_of_session(session: Session) -> str:
     said = ", ".join(f"{name}={getattr(session, name)!r}" for name in names)
     kind = "" if session.kind is SessionKind.ELECTIVE else f", kind={session.kind.value}"
     return f"Session({said}{kind})"
-
-
-def _reader(seed: ReaderSeed, present: Reader | None) -> Reader:
-    """What the file says; whether the reader is active and how fast, the database knows better."""
-    outsourcer = None
-    if seed.outsourcer is not None:
-        outsourcer = Outsourcer(seed.outsourcer.price_pence_per_read, seed.outsourcer.queue_limit)
-    return Reader(
-        id=seed.id,
-        name=seed.name,
-        registration=seed.registration,
-        employer=seed.employer,
-        modalities=frozenset(seed.modalities),
-        subspecialties=frozenset(seed.subspecialties),
-        workstation=Workstation(seed.workstation.node, seed.workstation.ae_title),
-        active=present is None or present.active,
-        profession=Profession(seed.profession),
-        levels={name: Level[level.upper()] for name, level in seed.levels.items()},
-        exam_scope=None if seed.exam_scope is None else frozenset(seed.exam_scope),
-        speeds={} if present is None else present.speeds,
-        max_run=seed.max_run,
-        break_after_minutes=seed.break_after_minutes,
-        display_valid_until=seed.display_valid_until,
-        delivery=DeliveryMode(seed.delivery),
-        outsourcer=outsourcer,
-    )
 
 
 def _session(reader_id: str, seed: SessionSeed) -> Session:
