@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from dicom_nodes.contract import OrderParked, ReturnReport
-from router.flows.human_queue import About, ask_a_person, ask_again, dedupe_key, is_asked, resolve_item
+from router.flows.human_queue import about_order, ask_a_person, ask_again, dedupe_key, is_asked, resolve_item
 from router.flows.ports import IssuedOrder, Transaction
 from router.model.delivery import OWED
 from router.model.record import QueueItem
@@ -24,15 +24,7 @@ def telephone_about(
         f"{body.status}) by {channels}: gave up after {parked.attempts} attempts: {parked.reason}. Telephone the "
         "trust, then send it again"
     )
-    about = About(
-        study_instance_uid=body.study.study_instance_uid,
-        read_id=issued.read_id,
-        report_id=issued.report_id,
-        order_id=issued.order.order_id,
-        node=issued.node,
-        resend_kind=body.kind,
-        resend_key=issued.order.order_id,
-    )
+    about = about_order(issued)
     if is_asked(tx, "phone_list", body.report_id):
         ask_a_person(tx, "phone_list", reason, key, now, about)
     else:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from router.flows.ports import Transaction
+from dicom_nodes.contract import DeliverStudy, FetchStudy, ReturnReport
+from router.flows.ports import IssuedOrder, Transaction
 from router.model.errors import Conflict, NotFound
 from router.model.record import Entry, QueueItem
 
@@ -24,6 +25,25 @@ class About:
     node: str | None = None
     resend_kind: str | None = None
     resend_key: str | None = None
+
+
+def about_order(issued: IssuedOrder) -> About:
+    """Of an order, which resolving the item may have sent again; its study, where it concerns one."""
+    return About(
+        study_instance_uid=study_of_order(issued),
+        read_id=issued.read_id,
+        report_id=issued.report_id,
+        order_id=issued.order.order_id,
+        node=issued.node,
+        resend_kind=issued.order.body.kind,
+        resend_key=issued.order.order_id,
+    )
+
+
+def study_of_order(issued: IssuedOrder) -> str | None:
+    """The Study Instance UID, where images or a report are on their way."""
+    body = issued.order.body
+    return body.study.study_instance_uid if isinstance(body, FetchStudy | DeliverStudy | ReturnReport) else None
 
 
 def ask_again(

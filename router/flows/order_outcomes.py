@@ -16,7 +16,7 @@ from dicom_nodes.contract import (
 from router.flows.delivery_answers import park_return, take_return_completed
 from router.flows.delivery_items import telephone_about
 from router.flows.hold_lease import withdraw
-from router.flows.human_queue import About, ask_a_person
+from router.flows.human_queue import About, about_order, ask_a_person, study_of_order
 from router.flows.images import deliver_images, place_of
 from router.flows.ports import IssuedOrder, Transaction
 from router.flows.priors import is_of_prior, prior_arrived
@@ -212,9 +212,7 @@ def _log(
     read: Read | None = None,
 ) -> None:
     """In the ledger of the study that is read, where `read` is given; a prior is named in `detail`."""
-    body = issued.order.body
-    uid = body.study.study_instance_uid if isinstance(body, FetchStudy | DeliverStudy | ReturnReport) else None
-    uid = uid if read is None else read.study_instance_uid
+    uid = study_of_order(issued) if read is None else read.study_instance_uid
     tx.ledger.append(
         Entry(
             event=event,
@@ -231,15 +229,4 @@ def _log(
 
 
 def _ask(tx: Transaction, kind: str, reason: str, key: str, issued: IssuedOrder, now: datetime) -> None:
-    body = issued.order.body
-    uid = body.study.study_instance_uid if isinstance(body, FetchStudy | DeliverStudy | ReturnReport) else None
-    about = About(
-        study_instance_uid=uid,
-        read_id=issued.read_id,
-        report_id=issued.report_id,
-        order_id=issued.order.order_id,
-        node=issued.node,
-        resend_kind=body.kind,
-        resend_key=issued.order.order_id,
-    )
-    ask_a_person(tx, kind, reason, key, now, about)
+    ask_a_person(tx, kind, reason, key, now, about_order(issued))
